@@ -1,0 +1,1 @@
+"""Who works here: users, workspaces, roles and the audit log."""

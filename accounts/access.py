@@ -1,0 +1,40 @@
+"""Decorators that say who may call a view."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext as _
+
+from accounts.models import Role
+from accounts.requests import WorkspaceRequest
+
+P = ParamSpec("P")
+View = Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]
+PlainView = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+RANK = {Role.VIEWER: 0, Role.EDITOR: 1, Role.ADMIN: 2}
+
+
+def member_required(role: Role = Role.VIEWER) -> Callable[[View[P]], PlainView[P]]:
+    """Allow a view to members of the current workspace who have at least `role`.
+
+    A stranger is sent to the login page; a member without the role gets 403 with a sentence.
+    """
+
+    def decorate(view: View[P]) -> PlainView[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            member = cast(WorkspaceRequest, request)
+            if member.membership is None:
+                raise PermissionDenied(_("どのワークスペースにも参加していません。管理者に招待を依頼してください。"))
+            if RANK[Role(member.membership.role)] < RANK[role]:
+                raise PermissionDenied(_("この操作を行う権限がありません。ワークスペースの管理者に依頼してください。"))
+            return view(member, *args, **kwargs)
+
+        return cast(PlainView[P], login_required(guarded))
+
+    return decorate

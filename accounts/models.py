@@ -1,0 +1,101 @@
+"""Users, workspaces, memberships and the audit log."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountManager(UserManager["User"]):
+    """Creates users that log in with their mail address."""
+
+    def create_user(  # type: ignore[override]
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> User:
+        """Return a stored user whose user name is the mail address."""
+        return super().create_user(email, email, password, **fields)
+
+
+class User(AbstractUser):
+    """A person who works here; logs in with the mail address."""
+
+    email = models.EmailField(_("メールアドレス"), unique=True)
+    name = models.CharField(_("お名前"), max_length=100, blank=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[AccountManager] = AccountManager()
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Workspace(models.Model):
+    """One customer of the installation. Every query starts from one."""
+
+    name = models.CharField(_("ワークスペース名"), max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+    is_demo = models.BooleanField(default=False)
+    error_limit = models.PositiveSmallIntegerField(_("エラー停止までの回数"), default=3)
+    stop_unknown_at_once = models.BooleanField(_("宛先不明は1回で配信停止にする"), default=True)
+    count_unknown_reason = models.BooleanField(_("原因不明のエラーも数える"), default=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(error_limit__gte=1), name="workspace_error_limit_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What a member may do, from most to least."""
+
+    ADMIN = "admin", _("管理者")
+    EDITOR = "editor", _("作成者")
+    VIEWER = "viewer", _("閲覧者")
+
+
+class Membership(models.Model):
+    """A user's role in a workspace."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(_("役割"), max_length=10, choices=Role.choices, default=Role.EDITOR)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} – {self.workspace} ({self.get_role_display()})"
+
+    def can_edit(self) -> bool:
+        """Say whether the member may change lists, senders and campaigns."""
+        return self.role in (Role.ADMIN, Role.EDITOR)
+
+    def can_manage(self) -> bool:
+        """Say whether the member may change settings and members."""
+        return self.role == Role.ADMIN
+
+
+class AuditEntry(models.Model):
+    """Who did what, when. Rows are only ever added."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="audit_entries")
+    at = models.DateTimeField(auto_now_add=True)
+    # Empty where the system acted by itself.
+    actor = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
+    action = models.CharField(max_length=50)
+    target = models.CharField(max_length=200, blank=True)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        # For the newest entries of a workspace.
+        indexes = [models.Index(fields=["workspace", "-at"], name="audit_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.target}"

@@ -1,0 +1,15 @@
+"""The request as our views see it: with its workspace, role and htmx details."""
+
+from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
+
+from accounts.models import Membership, User, Workspace
+
+
+class WorkspaceRequest(HttpRequest):
+    """A request of a member, after `WorkspaceMiddleware` and `member_required`."""
+
+    user: User
+    workspace: Workspace
+    membership: Membership
+    htmx: HtmxDetails

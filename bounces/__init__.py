@@ -1,0 +1,1 @@
+"""What came back: raw notices, parsing and error reports."""

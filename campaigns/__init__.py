@@ -1,0 +1,1 @@
+"""What is sent, when and to whom: campaigns and their deliveries."""

@@ -1,0 +1,1 @@
+"""Who receives: lists, subscribers, consent and CSV files."""

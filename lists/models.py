@@ -1,0 +1,255 @@
+"""Lists, subscribers, their consent and errors, and CSV imports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Workspace
+
+
+class MailingList(models.Model):
+    """A named set of subscribers."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="mailing_lists")
+    name = models.CharField(_("リスト名"), max_length=100)
+    description = models.CharField(_("説明"), max_length=200, blank=True)
+    error_limit = models.PositiveSmallIntegerField(_("このリストのエラー停止回数"), null=True, blank=True)
+    # Rises with every applied import; a campaign that freezes its recipients sees by it that the list changed.
+    generation = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="list_name_once"),
+            models.CheckConstraint(
+                condition=models.Q(error_limit__isnull=True) | models.Q(error_limit__gte=1),
+                name="list_error_limit_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SubscriberStatus(models.TextChoices):
+    """Whether a subscriber is sent to."""
+
+    ACTIVE = "active", _("配信中")
+    STOPPED = "stopped", _("配信停止")
+
+
+class StopReason(models.TextChoices):
+    """Why a subscriber was stopped."""
+
+    ERRORS = "errors", _("エラー停止")
+    UNSUBSCRIBED = "unsubscribed", _("購読解除")
+    COMPLAINT = "complaint", _("苦情")
+    MANUAL = "manual", _("手動停止")
+
+
+class SubscriberQuerySet(models.QuerySet["Subscriber"]):
+    def for_workspace(self, workspace: Workspace) -> SubscriberQuerySet:
+        """Keep the subscribers of one workspace."""
+        return self.filter(workspace=workspace)
+
+    def active(self) -> SubscriberQuerySet:
+        """Keep those who may be sent to."""
+        return self.filter(status=SubscriberStatus.ACTIVE)
+
+    def stopped(self) -> SubscriberQuerySet:
+        """Keep those in 配信停止."""
+        return self.filter(status=SubscriberStatus.STOPPED)
+
+
+class Subscriber(models.Model):
+    """One address of a workspace, on any number of its lists."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="subscribers")
+    address = models.CharField(_("メールアドレス"), max_length=320)
+    # The address as it is compared: lower case, domain in ASCII (lists/address.py).
+    address_key = models.CharField(max_length=320)
+    name = models.CharField(_("お名前"), max_length=200, blank=True)
+    attributes: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    status = models.CharField(
+        _("状態"), max_length=10, choices=SubscriberStatus.choices, default=SubscriberStatus.ACTIVE
+    )
+    stop_reason = models.CharField(_("停止理由"), max_length=20, choices=StopReason.choices, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    # Number of live counted errors (AddressError); compared with the limit.
+    error_count = models.PositiveIntegerField(_("エラー回数"), default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = SubscriberQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "address_key"], name="subscriber_once"),
+            models.CheckConstraint(
+                condition=models.Q(status=SubscriberStatus.ACTIVE, stop_reason="", stopped_at__isnull=True)
+                | (models.Q(status=SubscriberStatus.STOPPED, stopped_at__isnull=False) & ~models.Q(stop_reason="")),
+                name="subscriber_stop_is_explained",
+            ),
+        ]
+        indexes = [
+            # For the subscriber pages by status, newest first.
+            models.Index(fields=["workspace", "status", "-id"], name="subscriber_by_status"),
+            # For a lowered threshold: who has already as many errors.
+            models.Index(
+                fields=["workspace", "error_count"],
+                condition=models.Q(status="active", error_count__gt=0),
+                name="subscriber_with_errors",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+    def is_stopped(self) -> bool:
+        """Say whether the subscriber is in 配信停止."""
+        return self.status == SubscriberStatus.STOPPED
+
+
+class Subscription(models.Model):
+    """A subscriber's place on a list."""
+
+    mailing_list = models.ForeignKey(MailingList, on_delete=models.CASCADE, related_name="subscriptions")
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="subscriptions")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        # Also for reading a list in the order of subscriber ids, as freezing the recipients does.
+        constraints = [models.UniqueConstraint(fields=["mailing_list", "subscriber"], name="subscription_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} → {self.mailing_list_id}"
+
+
+class ConsentSource(models.TextChoices):
+    """Where the permission to send came from."""
+
+    CSV = "csv", _("CSVの取り込み")
+    MANUAL = "manual", _("手入力")
+    FORM = "form", _("登録フォーム")
+
+
+class Consent(models.Model):
+    """The permission a subscriber gave (A4): source, time, file or form. Rows are only ever added."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="consents")
+    mailing_list = models.ForeignKey(MailingList, on_delete=models.SET_NULL, null=True, related_name="+")
+    source = models.CharField(max_length=10, choices=ConsentSource.choices)
+    at = models.DateTimeField()
+    # The file name or the name of the form.
+    evidence = models.CharField(max_length=255, blank=True)
+    ip = models.GenericIPAddressField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.get_source_display()} {self.at:%Y-%m-%d}"
+
+
+class AddressError(models.Model):
+    """One error told about one subscriber: the evidence for エラー停止.
+
+    `key` names the event ("delivery:12", "campaign:3"), so that one event told twice counts once.
+    """
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="errors")
+    key = models.CharField(max_length=60)
+    at = models.DateTimeField()
+    # False where the kind of error never counts; the row is then shown, not counted.
+    counted = models.BooleanField()
+    # Set when a success or a person cleared the count.
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    kind = models.CharField(max_length=20)
+    reason = models.CharField(max_length=20)
+    code = models.CharField(max_length=20, blank=True)
+    text = models.CharField(max_length=1000, blank=True)
+    # What the error was about, for people: the subject of the mailing.
+    about = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscriber", "key"], name="address_error_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} {self.reason} {self.code}"
+
+
+class ImportMode(models.TextChoices):
+    """What an import does with the list."""
+
+    MERGE = "merge", _("追加・更新")
+    ADD = "add", _("追加のみ")
+    REPLACE = "replace", _("差し替え")
+
+
+class ImportState(models.TextChoices):
+    """Where an import stands."""
+
+    UPLOADED = "uploaded", _("列の確認待ち")
+    QUEUED = "queued", _("順番待ち")
+    RUNNING = "running", _("取り込み中")
+    DONE = "done", _("完了")
+    FAILED = "failed", _("失敗")
+    CANCELLED = "cancelled", _("取り消し")
+
+
+class CsvImport(models.Model):
+    """One uploaded file and what became of it."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="csv_imports")
+    mailing_list = models.ForeignKey(MailingList, on_delete=models.CASCADE, related_name="csv_imports")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    file = models.FileField(upload_to="imports/%Y/%m/")
+    filename = models.CharField(max_length=255)
+    encoding = models.CharField(_("文字コード"), max_length=20)
+    separator = models.CharField(_("区切り文字"), max_length=1, default=",")
+    mode = models.CharField(_("取り込み方法"), max_length=10, choices=ImportMode.choices, default=ImportMode.MERGE)
+    # Column number (as text) → "address", "name", or an attribute's name; a column not named is left out.
+    columns: models.JSONField[dict[str, str], dict[str, str]] = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=ImportState.choices, default=ImportState.UPLOADED)
+    rows_total = models.PositiveIntegerField(default=0)
+    rows_done = models.PositiveIntegerField(default=0)
+    rows_new = models.PositiveIntegerField(default=0)
+    rows_updated = models.PositiveIntegerField(default=0)
+    rows_unchanged = models.PositiveIntegerField(default=0)
+    rows_rejected = models.PositiveIntegerField(default=0)
+    rows_duplicate = models.PositiveIntegerField(default=0)
+    rows_stopped = models.PositiveIntegerField(default=0)
+    rows_removed = models.PositiveIntegerField(default=0)
+    message = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    # Renewed while the import runs; long silence means that its process died.
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        # For the imports that wait or run, which the tick asks for.
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(state__in=["queued", "running"]), name="import_waiting")
+        ]
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class RejectedRow(models.Model):
+    """A row of a file that was not imported, and why."""
+
+    csv_import = models.ForeignKey(CsvImport, on_delete=models.CASCADE, related_name="rejected_rows")
+    # The line in the file, the header being line 1.
+    line = models.PositiveIntegerField()
+    column = models.CharField(max_length=200, blank=True)
+    value = models.CharField(max_length=500, blank=True)
+    reason = models.CharField(max_length=200)
+
+    class Meta:
+        # For the rejected rows of an import in the order of the file.
+        indexes = [models.Index(fields=["csv_import", "line"], name="rejected_by_line")]
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.reason}"

@@ -1,0 +1,1 @@
+"""Who may send: senders, their domains, DKIM keys and DNS checks."""
