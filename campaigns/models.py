@@ -61,6 +61,8 @@ class Campaign(models.Model):
     scheduled_at = models.DateTimeField(_("配信日時"), null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # The start or the newest resume: lifetimes do not run while a campaign is paused.
+    lifetime_from = models.DateTimeField(null=True, blank=True)
     # Freezing the recipients: the last subscriber id that has its row, and the generation of each list then.
     start_cursor = models.BigIntegerField(default=0)
     list_generations: models.JSONField[dict[str, int], dict[str, int]] = models.JSONField(default=dict)
@@ -114,6 +116,11 @@ class Lane(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     # Rows claimed while this is set become 送信除外 (A13).
     excluded_at = models.DateTimeField(null=True, blank=True)
+    # Set while the relay or our own side is at fault: nothing is tried until then, no attempt is burnt.
+    held_until = models.DateTimeField(null=True, blank=True)
+    held_because = models.CharField(max_length=500, blank=True)
+    # Route faults in a row; the pause grows with it.
+    fault_count = models.PositiveSmallIntegerField(default=0)
     # A task for this lane was asked for or is at work; until then the tick does not ask again.
     hinted_until = models.DateTimeField(null=True, blank=True)
 

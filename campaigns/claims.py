@@ -1,0 +1,94 @@
+"""Claims due deliveries for one worker, under a lease."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, DeliveryState, Lane
+from lists.models import SubscriberStatus
+
+# How long a claim holds without a fence; after that the reaper gives the row back.
+LEASE = timedelta(minutes=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Rows that belong to one worker while its token stands in them and the lease lives."""
+
+    token: UUID
+    until: datetime
+    deliveries: Sequence[Delivery]
+
+
+def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
+    """Claim up to `limit` due rows of a lane; a held or paused lane and a campaign that does not send give none.
+
+    Rows whose subscriber was stopped or deleted since the start, and all rows of an excluded lane, become
+    送信除外 instead of being returned. Two workers never get the same row: PostgreSQL skips locked rows,
+    SQLite's IMMEDIATE transactions follow each other.
+    """
+    claim = Claim(token=uuid4(), until=now + LEASE, deliveries=[])
+    with transaction.atomic():
+        lane = Lane.objects.get(pk=lane.pk)
+        if lane.paused_at is not None or (lane.held_until is not None and lane.held_until > now):
+            return claim
+        sending = Campaign.objects.filter(workspace=lane.workspace_id, state=CampaignState.SENDING)
+        due = Delivery.objects.filter(
+            lane=lane, campaign__in=list(sending.values_list("pk", flat=True)), state__in=CLAIMABLE, due_at__lte=now
+        )
+        chosen = list(
+            due.select_for_update(skip_locked=True)
+            .order_by("campaign_id", "due_at", "pk")
+            .values_list("pk", flat=True)[:limit]
+        )
+        Delivery.objects.filter(pk__in=chosen, state__in=CLAIMABLE).update(
+            state=DeliveryState.CLAIMED,
+            lease_token=claim.token,
+            lease_until=claim.until,
+            attempts=F("attempts") + 1,
+            mail_date=Coalesce("mail_date", now),
+        )
+    exclude_stopped(claim, lane, now=now)
+    held = Delivery.objects.filter(pk__in=chosen, lease_token=claim.token, state=DeliveryState.CLAIMED)
+    return Claim(claim.token, claim.until, list(held.select_related("campaign__sender__domain").order_by("pk")))
+
+
+def exclude_stopped(claim: Claim, lane: Lane, *, now: datetime) -> int:
+    """Turn claimed rows that must not be sent any more into 送信除外; return how many."""
+    own = Delivery.objects.filter(lane=lane, lease_token=claim.token, state=DeliveryState.CLAIMED)
+    if lane.excluded_at is None:
+        own = own.exclude(subscriber__status=SubscriberStatus.ACTIVE)
+    return Delivery.objects.filter(
+        pk__in=list(own.values_list("pk", flat=True)), lease_token=claim.token, state=DeliveryState.CLAIMED
+    ).update(state=DeliveryState.EXCLUDED, settled_at=now, lease_token=None, lease_until=None)
+
+
+def fence(ids: Sequence[int], token: UUID, *, now: datetime) -> set[int]:
+    """Mark rows durably just before their final dot; return those that may be sent.
+
+    A row may go while the lease lives, its campaign is sending and its subscriber is active. The rows are
+    locked first, so what is read of campaign and subscriber is newer than any change that came before.
+    """
+    with transaction.atomic():
+        own = Delivery.objects.filter(
+            pk__in=ids, lease_token=token, state=DeliveryState.CLAIMED, lease_until__gt=now
+        ).select_for_update()
+        rows = list(own.values_list("pk", "campaign_id", "subscriber_id"))
+        sending = set(
+            Campaign.objects.filter(pk__in={row[1] for row in rows}, state=CampaignState.SENDING).values_list(
+                "pk", flat=True
+            )
+        )
+        active = set(
+            Delivery.objects.filter(
+                pk__in=[row[0] for row in rows], subscriber__status=SubscriberStatus.ACTIVE
+            ).values_list("pk", flat=True)
+        )
+        allowed = {pk for pk, campaign, _ in rows if campaign in sending and pk in active}
+        Delivery.objects.filter(pk__in=allowed).update(state=DeliveryState.FENCED, fenced_at=now)
+    return allowed
