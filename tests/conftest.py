@@ -1,0 +1,105 @@
+"""Fixtures that every test may use: a real Valkey, SMTP and LMTP servers on loopback, logged-in clients."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.conf import settings as django_settings
+from django.test import Client
+
+from accounts.models import User
+from hypermail.celery import app as celery_app
+from hypermail.valkey import find_free_port, start_valkey
+
+
+@pytest.fixture(scope="session", autouse=True)
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real Valkey that Celery and the settings already point to; started once."""
+    server = start_valkey(tmp_path_factory.mktemp("valkey"))
+    django_settings.REDIS_URL = server.url
+    celery_app.conf.update(broker_url=server.url)
+    yield server.url
+    celery_app.close()
+    server.child.stop()
+
+
+@pytest.fixture
+def client_for() -> Callable[[User], Client]:
+    """A function that returns a browser session of a user."""
+
+    def log_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return log_in
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message that a sink took."""
+
+    mail_from: str
+    rcpt_to: list[str]
+    content: bytes
+
+
+@dataclass
+class Sink:
+    """A mail server that keeps what it is given and answers RCPT as `replies` says (address → reply)."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    messages: list[Received] = field(default_factory=list)
+    replies: dict[str, str] = field(default_factory=dict)
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.replies:
+            return self.replies[address]
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = envelope.original_content or b""
+        self.messages.append(Received(envelope.mail_from or "", list(envelope.rcpt_tos), content))
+        return "250 2.0.0 OK"
+
+
+class QuietController(Controller):
+    """Serves `protocol` and closes what is still open when it stops."""
+
+    protocol: type[SMTP] = SMTP
+
+    def factory(self) -> SMTP:
+        return self.protocol(self.handler, **self.SMTP_kwargs)
+
+
+class LmtpController(QuietController):
+    protocol = LMTP
+
+
+def serve(sink: Sink, controller_class: type[QuietController], **options: Any) -> Iterator[Sink]:
+    """Serve a sink on a free port while a test runs."""
+    controller = controller_class(sink, hostname=sink.host, port=find_free_port(), enable_SMTPUTF8=True, **options)
+    controller.start()
+    sink.port = controller.port
+    yield sink
+    controller.stop()
+
+
+@pytest.fixture
+def smtp_sink() -> Iterator[Sink]:
+    """A real SMTP server that accepts everything unless its `replies` say otherwise."""
+    yield from serve(Sink(), QuietController)
+
+
+@pytest.fixture
+def lmtp_sink() -> Iterator[Sink]:
+    """A real LMTP server that accepts everything unless its `replies` say otherwise."""
+    yield from serve(Sink(), LmtpController)
