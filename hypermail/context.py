@@ -1,11 +1,73 @@
 """Template context that every page shares."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Workspace
+
+THEME_COOKIE = "theme"
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the main navigation: a URL name, its label and its icon."""
+
+    name: str
+    label: Any
+    icon: str
+
+
+PLACES = (
+    Place("home", _("ホーム"), "house"),
+    Place("campaign_index", _("配信"), "send"),
+    Place("history", _("配信履歴"), "history"),
+    Place("list_index", _("リスト"), "layers"),
+    Place("subscriber_index", _("購読者"), "users"),
+    Place("stopped_index", _("停止アドレス"), "user-x"),
+    Place("sender_index", _("送信元"), "at-sign"),
+    Place("notice_index", _("エラーメール"), "mail-x"),
+    Place("sandbox_index", _("サンドボックス"), "flask-conical"),
+    Place("settings", _("設定"), "settings"),
+)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Return what the base layout needs: whether the sandbox page is there."""
-    return {"sandbox_enabled": settings.SANDBOX}
+    """Return what the base layout needs: the places to go, the workspaces, the theme and the nonce of the CSP."""
+    theme = request.COOKIES.get(THEME_COOKIE, "")
+    return {
+        "sandbox_enabled": settings.SANDBOX,
+        "navigation": list(find_places(request)),
+        "workspaces": find_workspaces(request),
+        "theme": theme if theme in THEMES else "",
+        # django-htmx looks for the nonce under this name, django-csp gives it as CSP_NONCE.
+        "csp_nonce": getattr(request, "csp_nonce", None),
+    }
+
+
+def find_places(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """Yield the entries of the navigation; the one whose URL begins the request's path is the current one."""
+    if getattr(request, "membership", None) is None:
+        return
+    for place in PLACES:
+        if place.name == "sandbox_index" and not settings.SANDBOX:
+            continue
+        try:
+            url = reverse(place.name)
+        except NoReverseMatch:
+            continue
+        is_current = request.path == url if place.name == "home" else request.path.startswith(url)
+        yield {"url": url, "label": place.label, "icon": place.icon, "is_current": is_current}
+
+
+def find_workspaces(request: HttpRequest) -> list[Workspace]:
+    """Return the workspaces of a member, to be switched between."""
+    if getattr(request, "membership", None) is None:
+        return []
+    return list(Workspace.objects.filter(memberships__user=request.user).order_by("pk"))

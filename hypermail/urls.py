@@ -1,5 +1,18 @@
 """The URL tree."""
 
-from django.urls import URLPattern, URLResolver
+from importlib.util import find_spec
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, include, path
+
+from hypermail import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.home, name="home"),
+    path("", include("accounts.urls")),
+]
+# While the apps are being built.
+for app in ("lists", "senders", "campaigns", "bounces", "mta"):
+    if find_spec(f"{app}.urls"):
+        urlpatterns.append(path("", include(f"{app}.urls")))
+
+handler400 = "hypermail.views.bad_request"

@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 
 SCRATCH = Path(tempfile.gettempdir()) / f"hypermail-tests-{os.getuid()}"
-SCRATCH.mkdir(exist_ok=True)
+# Whitenoise warns where its folder is not there.
+(SCRATCH / "static").mkdir(parents=True, exist_ok=True)
 
 os.environ["SECRET_KEY"] = "only-for-the-test-suite-and-nowhere-else-0123456789"
 os.environ["ENCRYPTION_KEYS"] = "b25seS1mb3ItdGhlLXRlc3Qtc3VpdGUtMDEyMzQ1Njc="
