@@ -1,0 +1,167 @@
+"""DKIM signatures (RFC 6376, RFC 8463), relaxed/relaxed, without `l=`."""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.utils.translation import gettext as _
+
+from mta.addresses import AddressError, ascii_domain
+from mta.errors import MtaError
+
+# Signed as often as present and once more, so that nobody can add another one (RFC 6376 section 8.15).
+# RFC 8058 section 4 wants both List-Unsubscribe headers signed.
+_OVERSIGNED: Final = (
+    b"from", b"subject", b"to", b"cc", b"reply-to", b"date", b"message-id", b"mime-version", b"content-type",
+    b"content-transfer-encoding", b"list-unsubscribe", b"list-unsubscribe-post",
+)  # fmt: skip
+_SIGNED: Final = (b"list-id", b"feedback-id", b"precedence", b"in-reply-to", b"references")
+
+_SMALLEST_RSA_KEY: Final = 1024
+_SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_FIELD_NAME = re.compile(rb"[!-9;-~]+")
+_FIELD_END = re.compile(rb"\r\n(?![ \t])")
+_SPACES = re.compile(rb"[ \t]+")
+_SPACES_AT_END = re.compile(rb"[ \t]+(?=\r\n)")
+_RSA_PADDING, _RSA_HASH = PKCS1v15(), SHA256()
+
+
+class DkimError(MtaError):
+    """A key or a message that cannot be signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The private half of the key that `<selector>._domainkey.<domain>` publishes."""
+
+    domain: str
+    selector: str
+    private_key: RSAPrivateKey | Ed25519PrivateKey = field(repr=False)
+
+
+def load_key(domain: str, selector: str, pem: bytes) -> SigningKey:
+    """Read an unencrypted PEM key, RSA or Ed25519; raises DkimError."""
+    try:
+        private_key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise DkimError(_("DKIMの秘密鍵を読み取れません。PEM形式の鍵を登録し直してください。"), domain) from error
+    if not isinstance(private_key, RSAPrivateKey | Ed25519PrivateKey):
+        raise DkimError(_("DKIMの鍵はRSAかEd25519にしてください。"), domain)
+    if isinstance(private_key, RSAPrivateKey) and private_key.key_size < _SMALLEST_RSA_KEY:
+        raise DkimError(_("DKIMの鍵が短すぎます。2048ビットのRSA鍵を使ってください。"), domain)
+    if not _SELECTOR.fullmatch(selector):
+        raise DkimError(_("DKIMのセレクターに使えない文字があります。"), domain)
+    try:
+        return SigningKey(ascii_domain(domain), selector, private_key)
+    except AddressError as error:
+        raise DkimError(error.sentence, repr(domain)) from error
+
+
+def sign(message: bytes, key: SigningKey, *, now: datetime) -> bytes:
+    """Return `message` with a DKIM-Signature in front. The message must have CRLF line ends.
+
+    `now` becomes `t=` in whole seconds. Raises DkimError for a message without a From header.
+    """
+    head, separator, body = message.partition(b"\r\n\r\n")
+    fields = _split_fields(head)
+    signed_names, signed = _choose_fields(fields)
+    if not separator or b"from" not in signed_names[: len(signed)]:
+        raise DkimError(_("Fromヘッダーのないメールには署名できません。"), key.domain)
+    algorithm = b"rsa-sha256" if isinstance(key.private_key, RSAPrivateKey) else b"ed25519-sha256"
+    body_hash = base64.b64encode(hashlib.sha256(canonical_body(body)).digest())
+    signature_field = (
+        b"DKIM-Signature: v=1; a=%b; c=relaxed/relaxed; d=%b;\r\n s=%b; t=%d;\r\n h=%b;\r\n bh=%b;\r\n b="
+    ) % (
+        algorithm,
+        key.domain.encode("ascii"),
+        key.selector.encode("ascii"),
+        int(now.timestamp()),
+        _fold_names(signed_names),
+        body_hash,
+    )
+    signed.append(canonical_field(signature_field))
+    return signature_field + _fold_signature(_sign_bytes(b"\r\n".join(signed), key)) + b"\r\n" + message
+
+
+def canonical_body(body: bytes) -> bytes:
+    """Return a body with CRLF line ends in the relaxed canonical form (RFC 6376 section 3.4.4)."""
+    # `build` makes bodies that need none of this; looking is ten times cheaper than replacing.
+    if b"  " in body or b"\t" in body:
+        body = _SPACES.sub(b" ", body)
+    if b" \r\n" in body:
+        body = _SPACES_AT_END.sub(b"", body)
+    if body.endswith(b" "):
+        body = body[:-1]
+    while body.endswith(b"\r\n\r\n"):
+        body = body[:-2]
+    if body == b"\r\n":
+        return b""
+    return body if not body or body.endswith(b"\r\n") else body + b"\r\n"
+
+
+def canonical_field(raw: bytes) -> bytes:
+    """Return one header field in the relaxed canonical form, without its last CRLF (section 3.4.2)."""
+    name, _colon, value = raw.partition(b":")
+    value = value.replace(b"\r\n", b"")
+    if b"  " in value or b"\t" in value:
+        value = _SPACES.sub(b" ", value)
+    return name.rstrip(b" \t").lower() + b":" + value.strip(b" ")
+
+
+def _split_fields(head: bytes) -> list[tuple[bytes, bytes]]:
+    """Return (lower-case name, raw field) of each header field in its order."""
+    fields = []
+    for raw in _FIELD_END.split(head):
+        name = raw.partition(b":")[0].rstrip(b" \t").lower()
+        if not _FIELD_NAME.fullmatch(name):
+            raise DkimError(_("ヘッダーの形が正しくないため署名できません。"), "header")
+        fields.append((name, raw))
+    return fields
+
+
+def _choose_fields(fields: list[tuple[bytes, bytes]]) -> tuple[list[bytes], list[bytes]]:
+    """Return the names for `h=`, those without a field last, and the canonical fields they sign."""
+    by_name: dict[bytes, list[bytes]] = {}
+    for name, raw in fields:
+        by_name.setdefault(name, []).append(raw)
+    names: list[bytes] = []
+    signed: list[bytes] = []
+    for name in (*_OVERSIGNED, *_SIGNED):
+        # Verifiers take instances of a name from the bottom up (section 5.4.2).
+        for raw in reversed(by_name.get(name, ())):
+            names.append(name)
+            signed.append(canonical_field(raw))
+    return [*names, *_OVERSIGNED], signed
+
+
+def _fold_names(names: list[bytes]) -> bytes:
+    lines: list[bytes] = []
+    line = b""
+    for name in names:
+        if line and len(line) + len(name) > 70:
+            lines.append(line)
+            line = b""
+        line += b":" + name
+    lines.append(line)
+    return b"\r\n ".join(lines)[1:]
+
+
+def _sign_bytes(data: bytes, key: SigningKey) -> bytes:
+    if isinstance(key.private_key, RSAPrivateKey):
+        return key.private_key.sign(data, _RSA_PADDING, _RSA_HASH)
+    # RFC 8463 section 3: Ed25519 signs the SHA-256 digest.
+    return key.private_key.sign(hashlib.sha256(data).digest())
+
+
+def _fold_signature(signature: bytes) -> bytes:
+    text = base64.b64encode(signature)
+    return b"\r\n ".join(text[start : start + 72] for start in range(0, len(text), 72))

@@ -1,0 +1,37 @@
+"""Tokens for links and addresses: HMACs bound to a purpose and a row."""
+
+import base64
+import hashlib
+import hmac
+import re
+
+# 128 bits; more than anybody can guess over SMTP or HTTP.
+_MAC_BYTES = 16
+_TOKEN = re.compile(r"([1-9][0-9]{0,18})-([a-z2-7]{26})")
+
+
+def _mac(purpose: str, row: int, secret: str) -> str:
+    # The zero byte keeps ("a", 1) and ("a1", …) apart; a purpose never holds one.
+    message = f"hypermail\0{purpose}\0{row}".encode()
+    digest = hmac.digest(secret.encode(), message, hashlib.sha256)[:_MAC_BYTES]
+    return base64.b32encode(digest).decode("ascii").rstrip("=").lower()
+
+
+def make(purpose: str, row: int, *, secret: str) -> str:
+    """Return a token of lower-case letters, digits and one hyphen, at most 46 characters.
+
+    Raises ValueError for a row below 1 and for an empty secret, with which anybody could make tokens.
+    """
+    if row < 1 or not secret:
+        raise ValueError("a token needs a stored row and a secret")
+    return f"{row}-{_mac(purpose, row, secret)}"
+
+
+def read(purpose: str, token: str, *, secret: str) -> int | None:
+    """Return the row that `token` was made for, or None where it was not made for this purpose."""
+    match = _TOKEN.fullmatch(token)
+    if match is None or not secret:
+        return None
+    row = int(match[1])
+    # The encoded forms are compared, so the spare bits of base32 make no second valid token.
+    return row if hmac.compare_digest(_mac(purpose, row, secret), match[2]) else None
