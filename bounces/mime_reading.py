@@ -56,6 +56,7 @@ CHARSETS = {
 GUESSES = ("utf-8", "cp932", "latin-1")
 
 PARSER: BytesHeaderParser[Message] = BytesHeaderParser(policy=compat32)
+LIKE_DELIMITER = re.compile(rb"(?:^|\n)--([^\s]{8,200})[ \t]{0,100}\n[Cc]ontent-[A-Za-z]")
 NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?]{0,500})\?=(?:\s{1,9}(?==\?))?")
 HTML_DROPPED = re.compile(r"(?is)<(?:style|script|head)\b[^>]{0,500}>.{0,50000}?</(?:style|script|head)>")
@@ -214,16 +215,15 @@ def read_part(content: bytes) -> Part:
 
 
 def split_multipart(part: Part, budget: Budget) -> list[Part]:
-    """Return the parts of a multipart body; empty where its boundary is missing."""
-    boundary = part.parameter("boundary").strip().encode("utf-8", "surrogateescape")
-    if not boundary:
-        return []
-    delimiter = re.compile(rb"(?:^|\n)--" + re.escape(boundary) + rb"(--)?[ \t]{0,100}(?=\n|$)")
-    starts: list[tuple[int, int, bool]] = []
-    for found in delimiter.finditer(part.body):
-        starts.append((found.start(), found.end() + 1, bool(found.group(1))))
-        if not budget.take_part():
-            break
+    """Return the parts of a multipart body.
+
+    A boundary that the header does not name or that the body does not hold is replaced by the body's own: its
+    first line of the shape. Empty where there is none.
+    """
+    declared = part.parameter("boundary").strip().encode("utf-8", "surrogateescape")
+    starts = find_delimiters(part.body, declared, budget) if declared else []
+    if not starts and (found := LIKE_DELIMITER.search(part.body)):
+        starts = find_delimiters(part.body, found.group(1), budget)
     children = []
     for number, (_begin, start, closing) in enumerate(starts):
         if closing:
@@ -231,6 +231,17 @@ def split_multipart(part: Part, budget: Budget) -> list[Part]:
         end = starts[number + 1][0] if number + 1 < len(starts) else len(part.body)
         children.append(read_part(part.body[start : end + 1]))
     return children
+
+
+def find_delimiters(body: bytes, boundary: bytes, budget: Budget) -> list[tuple[int, int, bool]]:
+    """Return begin, end and whether it closes of each delimiter line."""
+    delimiter = re.compile(rb"(?:^|\n)--" + re.escape(boundary) + rb"(--)?[ \t]{0,100}(?=\n|$)")
+    found = []
+    for match in delimiter.finditer(body):
+        found.append((match.start(), match.end() + 1, bool(match.group(1))))
+        if not budget.take_part():
+            break
+    return found
 
 
 def top_level_parts(part: Part, budget: Budget, depth: int = 0) -> Iterator[Part]:

@@ -96,6 +96,7 @@ RECIPIENT_LEAD = any_of(
     r"delivery failed\s?:\s{0,3}$|permanent errors?\s?:\s{0,3}$|\bfailed (?:recipients?|address(?:es)?)\s?:\s{0,3}$",
     r"(?:gateway|route) for $|\bexpanded from: $|user [^ ]{1,60} ?\($|group $",
     r"(?:宛先|宛て先|あて先|送信先|配信先|受信者|メールアドレス)(?:アドレス|メールアドレス)?(?:は|が|:|:|「|『|\s){0,4}$",
+    r"rejected (?:the )?(?:recipient|address) ?$",
     r"not? (?:find|reach)(?: the)?(?: address| recipient)? ?$",
 )
 # An address on a line with these words is not the one that failed.

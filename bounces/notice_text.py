@@ -26,6 +26,8 @@ ALONE = re.compile(
 )
 # "550 5.1.1 <a@example.jp>... User unknown" of sendmail.
 REPLY_ABOUT = re.compile(r"^\s{0,8}(?:<<< )?[45]\d\d[ -][\d. ]{0,12}<?([^<>\s]{3,320}@[^<>\s]{2,255}?)>?(?:\.\.\.|:|\s|$)")
+# "a@example.jp Invalid Address": the address first, then what is wrong with it.
+FIRST = re.compile(r"^\s{0,8}<?([^<>\s:]{3,320}@[^<>\s:,;]{2,255})>? [\[(]?[A-Za-z]{2}")
 COMMAND = re.compile(r"(?i)^\s{0,8}>>> ?(.{1,300})")
 ANSWER = re.compile(r"^\s{0,8}<<< ?(.{1,1000})")
 SOURCE = re.compile(r"(?i)\b(?:host|remote host|server|from)[ :]+<?([a-z0-9-]+(?:\.[a-z0-9-]+)+)")
@@ -87,14 +89,13 @@ def name_recipient(line: str) -> tuple[str, str]:
         label = find_address(found.group(1) or found.group(2))
         if label:
             return label, found.group(3) or ""
+    if found := REPLY_ABOUT.match(line) or FIRST.match(line):
+        return find_address(found.group(1)), line
     if found := ALONE.match(line):
         return find_address(found.group(1)), (found.group(2) or "").strip(" ()[].")
-    if found := REPLY_ABOUT.match(line):
-        return find_address(found.group(1)), line
     for found in ADDRESS.finditer(line):
-        if RECIPIENT_LEAD.search(line[: found.start()].rstrip("<'\"「『 ") + " ") or RECIPIENT_LEAD.search(
-            line[: found.start()].rstrip("<'\"「『")
-        ):
+        before = line[: found.start()].rstrip("<'\"「『")
+        if RECIPIENT_LEAD.search(f"{before.rstrip()} "):
             return find_address(found.group(0)), line
     return "", ""
 

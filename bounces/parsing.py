@@ -77,7 +77,8 @@ def open_mail(head: Part, budget: Budget) -> Mail:
             mail.feedback = mail.feedback or part.text()
         elif part.type in ORIGINAL_TYPES:
             mail.original = mail.original or read_part(part.content().lstrip(b"\n "))
-        elif part.type in TEXT_TYPES:
+        elif part.type in TEXT_TYPES or part.type.startswith("multipart/"):
+            # A multipart that could not be split is read as it stands.
             (pages if part.type == "text/html" else texts).append(part.text())
     mail.text = "\n".join(texts if any(text.strip() for text in texts) else pages)
     return mail
