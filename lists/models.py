@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
@@ -51,6 +53,11 @@ class StopReason(models.TextChoices):
     MANUAL = "manual", _("手動停止")
 
 
+# What the recipient wants outranks what we saw: it replaces a stop by errors or by hand, so that nobody
+# who resumes the address later overlooks it.
+RECIPIENTS_WILL = (StopReason.UNSUBSCRIBED, StopReason.COMPLAINT)
+
+
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def for_workspace(self, workspace: Workspace) -> SubscriberQuerySet:
         """Keep the subscribers of one workspace."""
@@ -63,6 +70,14 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def stopped(self) -> SubscriberQuerySet:
         """Keep those in 配信停止."""
         return self.filter(status=SubscriberStatus.STOPPED)
+
+    def mark_stopped(self, reason: StopReason, now: datetime) -> int:
+        """Stop those who are active and return how many; what the recipient wants replaces other reasons."""
+        if reason in RECIPIENTS_WILL:
+            self.stopped().exclude(stop_reason__in=RECIPIENTS_WILL).update(stop_reason=reason, updated_at=now)
+        return self.active().update(
+            status=SubscriberStatus.STOPPED, stop_reason=reason, stopped_at=now, updated_at=now
+        )
 
 
 class Subscriber(models.Model):
@@ -148,6 +163,10 @@ class Consent(models.Model):
     evidence = models.CharField(max_length=255, blank=True)
     ip = models.GenericIPAddressField(null=True, blank=True)
 
+    class Meta:
+        # For the consents of one subscriber, newest first.
+        indexes = [models.Index(fields=["subscriber", "-at"], name="consent_newest")]
+
     def __str__(self) -> str:
         return f"{self.get_source_display()} {self.at:%Y-%m-%d}"
 
@@ -198,17 +217,26 @@ class ImportState(models.TextChoices):
     CANCELLED = "cancelled", _("取り消し")
 
 
+def upload_path(csv_import: CsvImport, filename: str) -> str:
+    """Return where an upload is kept; the user's file name never becomes a path."""
+    return f"imports/{uuid4().hex}.csv"
+
+
 class CsvImport(models.Model):
     """One uploaded file and what became of it."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="csv_imports")
     mailing_list = models.ForeignKey(MailingList, on_delete=models.CASCADE, related_name="csv_imports")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
-    file = models.FileField(upload_to="imports/%Y/%m/")
+    # Empty once the file was deleted (31 days).
+    file = models.FileField(upload_to=upload_path, blank=True)
     filename = models.CharField(max_length=255)
     encoding = models.CharField(_("文字コード"), max_length=20)
     separator = models.CharField(_("区切り文字"), max_length=1, default=",")
     mode = models.CharField(_("取り込み方法"), max_length=10, choices=ImportMode.choices, default=ImportMode.MERGE)
+    has_header = models.BooleanField(_("1行目は見出し"), default=True)
+    # The header's cells, by which the next import of the list finds the same columns again.
+    headers: models.JSONField[list[str], list[str]] = models.JSONField(default=list)
     # Column number (as text) → "address", "name", or an attribute's name; a column not named is left out.
     columns: models.JSONField[dict[str, str], dict[str, str]] = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=ImportState.choices, default=ImportState.UPLOADED)
@@ -223,18 +251,50 @@ class CsvImport(models.Model):
     rows_removed = models.PositiveIntegerField(default=0)
     message = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Rises with every claim; a process that was taken for dead sees by it that another one took over.
+    attempt = models.PositiveSmallIntegerField(default=0)
+    # A task for this import was asked for; until then the tick does not ask again.
+    hinted_until = models.DateTimeField(null=True, blank=True)
     # Renewed while the import runs; long silence means that its process died.
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        # For the imports that wait or run, which the tick asks for.
+        constraints = [
+            # Of two imports of one list the second waits.
+            models.UniqueConstraint(
+                fields=["mailing_list"], condition=models.Q(state="running"), name="import_one_running_per_list"
+            ),
+        ]
         indexes = [
-            models.Index(fields=["id"], condition=models.Q(state__in=["queued", "running"]), name="import_waiting")
+            # For the imports that wait or run, which the tick asks for.
+            models.Index(fields=["id"], condition=models.Q(state__in=["queued", "running"]), name="import_waiting"),
+            # For the newest imports of a list.
+            models.Index(fields=["mailing_list", "-id"], name="import_newest"),
+            # For deleting files that were kept long enough.
+            models.Index(fields=["created_at"], condition=~models.Q(file=""), name="import_with_file"),
         ]
 
     def __str__(self) -> str:
         return self.filename
+
+
+class StagedRow(models.Model):
+    """A checked row of a running import, waiting for the merge into the list. Gone when the import ends."""
+
+    csv_import = models.ForeignKey(CsvImport, on_delete=models.CASCADE, related_name="staged_rows")
+    line = models.PositiveIntegerField()
+    address = models.CharField(max_length=320)
+    address_key = models.CharField(max_length=320)
+    name = models.CharField(max_length=200, blank=True)
+    attributes: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+
+    class Meta:
+        # For finding duplicates and for the joins of the merge.
+        indexes = [models.Index(fields=["csv_import", "address_key", "line"], name="staged_by_address")]
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.address}"
 
 
 class RejectedRow(models.Model):
