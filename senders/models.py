@@ -17,9 +17,15 @@ class SenderDomain(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     # Set when every required check was ok; only a check that says `missing` or `wrong` takes it away.
     verified_at = models.DateTimeField(null=True, blank=True)
+    # When somebody last took the turn to check it; a guarded update keeps a second turn away for a while.
+    check_started_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="sender_domain_once")]
+        indexes = [
+            # For asking whether another workspace proved a domain.
+            models.Index(fields=["name"], condition=models.Q(verified_at__isnull=False), name="sender_domain_verified"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -48,6 +54,10 @@ class Sender(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} <{self.address}>"
+
+    def is_archived(self) -> bool:
+        """Say whether the sender is out of use."""
+        return self.archived_at is not None
 
 
 class DkimKey(models.Model):
