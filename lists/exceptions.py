@@ -1,0 +1,22 @@
+"""What can go wrong with lists, each with a sentence that the person at the screen can act on."""
+
+
+class ListsError(Exception):
+    """Root of the errors of this app: `subject` is what it is about, `sentence` is for people."""
+
+    def __init__(self, sentence: str, subject: object = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.subject = subject
+
+
+class InvalidAddress(ListsError):
+    """The text is no mail address that can be sent to."""
+
+
+class UnreadableFile(ListsError):
+    """The file as a whole cannot be read as a list of addresses."""
+
+
+class ImportRefused(ListsError):
+    """The import cannot be done as it was asked for; the list stays as it was."""

@@ -1,0 +1,39 @@
+"""Stops and resumes a subscriber, with an entry in the audit log."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.models import User
+from lists.errors import clear_errors
+from lists.models import StopReason, Subscriber, SubscriberStatus
+
+
+def stop(subscriber: Subscriber, reason: StopReason, *, actor: User | None, now: datetime) -> bool:
+    """Put the subscriber into 配信停止; False where it is stopped already. `actor` is None for the system."""
+    with transaction.atomic():
+        changed = Subscriber.objects.filter(pk=subscriber.pk).mark_stopped(reason, now) == 1
+        if changed:
+            audit.record(subscriber.workspace, actor, "subscriber.stopped", subscriber.address, reason=reason.value)
+    subscriber.refresh_from_db()
+    return changed
+
+
+def resume(subscriber: Subscriber, why: str, *, actor: User | None, now: datetime) -> bool:
+    """Put the subscriber back into 配信中 and clear its counted errors; False where it is not stopped.
+
+    `why` is the reason a person gave; it is kept in the audit log beside the reason of the stop.
+    """
+    with transaction.atomic():
+        was = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk).stop_reason
+        changed = (
+            Subscriber.objects.filter(pk=subscriber.pk)
+            .stopped()
+            .update(status=SubscriberStatus.ACTIVE, stop_reason="", stopped_at=None, updated_at=now)
+        )
+        if changed:
+            clear_errors([subscriber.pk], now=now)
+            audit.record(subscriber.workspace, actor, "subscriber.resumed", subscriber.address, why=why, was=was)
+    subscriber.refresh_from_db()
+    return changed == 1
