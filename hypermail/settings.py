@@ -2,10 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF
 from kombu import Exchange, Queue
+
+# Lets `ModelForm[Campaign]` and the like be written for the type checker.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,6 +40,8 @@ EHLO_NAME = env("EHLO_NAME", default="localhost")
 SPF_INCLUDE = env("SPF_INCLUDE", default="")
 # DNS checks of sender domains before they may send. Off only where mail cannot leave the machine.
 REQUIRE_VERIFIED_SENDERS = env.bool("REQUIRE_VERIFIED_SENDERS", default=True)
+# What a sender domain must have before it may send (A1, B1); add dmarc to require that too.
+REQUIRED_CHECKS = env.list("REQUIRED_CHECKS", default=["spf", "dkim"])
 # Resolver addresses ("127.0.0.1:5353") instead of those of the machine.
 DNS_SERVERS = env.list("DNS_SERVERS", default=[])
 # The built-in sandbox: set while its pages are to be shown.
@@ -178,6 +185,19 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = None
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_FORMS = {"login": "accounts.forms.LoginForm"}
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "20/m/ip,5/300s/key", "reset_password": "20/m/ip,5/m/key"}
+# The rate limits go by the client's address, which a proxy hands on.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.bool("BEHIND_PROXY", default=False) else 0
+# Holds the counters of the rate limits. Files are shared by all web processes and need no server.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": DATA_DIR / "cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 
 LANGUAGE_CODE = "ja"
 LANGUAGES = [("ja", "日本語")]
@@ -222,7 +242,16 @@ SECURE_HSTS_PRELOAD = HTTPS_ONLY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 SECURE_REFERRER_POLICY = "same-origin"
 
+# Mail to colleagues (a lost password) leaves by the relay too, unless it is given a way of its own.
+_mail = urlsplit(env("SYSTEM_MAIL_URL", default=RELAY_URL))
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = _mail.hostname or "127.0.0.1"
+EMAIL_USE_TLS = _mail.scheme == "smtp+starttls"
+EMAIL_USE_SSL = _mail.scheme == "smtps"
+EMAIL_PORT = _mail.port or (465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+EMAIL_HOST_USER = unquote(_mail.username or "")
+EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="hypermail@localhost")
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 IMPORT_EXPORT_USE_TRANSACTIONS = True
@@ -233,6 +262,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "{levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
+    # aiosmtpd tells every command of every connection at INFO.
+    "loggers": {"mail.log": {"level": "WARNING"}},
     # It tells of every pattern that it tries.
     "loggers": {"flufl.bounce": {"level": "WARNING"}},
 }
