@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from lists.models import MailingList, Subscriber
+from mta.providers import PROVIDER_LABELS
 from mta.verdicts import Kind, Phase, Reason
 from senders.models import Sender
 
@@ -129,6 +130,10 @@ class Lane(models.Model):
 
     def __str__(self) -> str:
         return f"{self.route} × {self.provider}"
+
+    def provider_label(self) -> str:
+        """Return the provider's name for people."""
+        return PROVIDER_LABELS.get(self.provider, self.provider)
 
 
 class DeliveryState(models.TextChoices):
@@ -249,6 +254,7 @@ class TestMailState(models.TextChoices):
     """Where a test mail stands."""
 
     QUEUED = "queued", _("送信待ち")
+    SENDING = "sending", _("送信中")
     SENT = "sent", _("受信サーバー受付")
     FAILED = "failed", _("送信できませんでした")
 
@@ -265,7 +271,9 @@ class TestMail(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["id"], condition=models.Q(state="queued"), name="test_mail_queued")]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(state__in=["queued", "sending"]), name="test_mail_queued")
+        ]
 
     def __str__(self) -> str:
         return f"{self.campaign_id} → {self.address}"

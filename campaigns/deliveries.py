@@ -1,0 +1,122 @@
+"""Freezes a campaign's recipients into deliveries, and counts and moves them as a whole."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Count
+
+from campaigns.lanes import find_lane
+from campaigns.models import (
+    CLAIMABLE,
+    FAILURES,
+    Campaign,
+    CampaignState,
+    Delivery,
+    DeliveryState,
+)
+from lists.audience import recipients
+from lists.models import MailingList
+from mta.providers import provider_of
+from mta.routes import RELAY
+
+CHUNK = 2000
+
+
+def freeze_recipients(campaign_id: int, *, now: datetime, chunk: int = CHUNK) -> bool:
+    """Make a row for every recipient, chunk by chunk; return whether the campaign now sends.
+
+    Each chunk is one transaction that first moves the cursor on the campaign, so a second worker finds the
+    cursor moved and stops, and a crash goes on behind the last whole chunk. If a list was changed by an
+    import in between, the rows are dropped and the freezing starts again: the audience is one state of the
+    lists, never a mix.
+    """
+    while True:
+        with transaction.atomic():
+            campaign = Campaign.objects.select_for_update().select_related("workspace").get(pk=campaign_id)
+            if campaign.state != CampaignState.STARTING:
+                return campaign.state == CampaignState.SENDING
+            if lists_changed(campaign):
+                continue
+            if not freeze_chunk(campaign, now=now, chunk=chunk):
+                begin_sending(campaign, now=now)
+                return True
+
+
+def lists_changed(campaign: Campaign) -> bool:
+    """Say whether a list changed since the first chunk; if so, start the freezing again."""
+    generations = {
+        str(pk): generation
+        for pk, generation in MailingList.objects.filter(campaigns=campaign).values_list("pk", "generation")
+    }
+    if campaign.list_generations == generations:
+        return False
+    Delivery.objects.filter(campaign=campaign).delete()
+    campaign.list_generations = generations
+    campaign.start_cursor = 0
+    campaign.save(update_fields=["list_generations", "start_cursor"])
+    return True
+
+
+def freeze_chunk(campaign: Campaign, *, now: datetime, chunk: int) -> int:
+    """Insert the next recipients and move the cursor behind them; return how many there were."""
+    lists = [int(pk) for pk in campaign.list_generations]
+    found = list(recipients(lists).filter(pk__gt=campaign.start_cursor).order_by("pk")[:chunk])
+    if not found:
+        return 0
+    lanes = {
+        provider: find_lane(campaign.workspace, route=RELAY, provider=provider)
+        for provider in {provider_of(subscriber.address_key) for subscriber in found}
+    }
+    Delivery.objects.bulk_create(
+        Delivery(
+            workspace_id=campaign.workspace_id,
+            campaign=campaign,
+            subscriber=subscriber,
+            lane=lanes[provider_of(subscriber.address_key)],
+            address=subscriber.address,
+            address_key=subscriber.address_key,
+            name=subscriber.name,
+            attributes=subscriber.attributes,
+            due_at=now,
+        )
+        for subscriber in found
+    )
+    campaign.start_cursor = found[-1].pk
+    campaign.save(update_fields=["start_cursor"])
+    return len(found)
+
+
+def begin_sending(campaign: Campaign, *, now: datetime) -> None:
+    """starting → sending: every recipient has a row, and their number is fixed."""
+    campaign.state = CampaignState.SENDING
+    campaign.recipient_count = Delivery.objects.filter(campaign=campaign).count()
+    campaign.lifetime_from = now
+    campaign.save(update_fields=["state", "recipient_count", "lifetime_from"])
+
+
+def count_states(campaign: Campaign) -> dict[str, int]:
+    """Return the number of deliveries in each state; a state without any is 0."""
+    counted = dict.fromkeys(DeliveryState.values, 0)
+    rows = Delivery.objects.filter(campaign=campaign).values_list("state").annotate(Count("pk")).order_by()
+    return counted | dict(rows)
+
+
+def cancel_unsent(campaign: Campaign, *, now: datetime) -> int:
+    """pending/deferred/claimed → cancelled; return how many. A fenced row goes its way: its dot may be sent."""
+    return Delivery.objects.filter(campaign=campaign, state__in=(*CLAIMABLE, DeliveryState.CLAIMED)).update(
+        state=DeliveryState.CANCELLED, settled_at=now, lease_token=None, lease_until=None
+    )
+
+
+def record_evidence(delivery_id: int, *, now: datetime) -> bool:
+    """doubt → sent: a bounce, an open, a click or an unsubscription with the row's valid token proves it came.
+
+    The caller has checked the token.
+    """
+    doubtful = Delivery.objects.filter(pk=delivery_id, state=DeliveryState.DOUBT)
+    return bool(doubtful.update(state=DeliveryState.SENT, settled_at=now, lease_token=None, lease_until=None))
+
+
+def failure_count(states: dict[str, int]) -> int:
+    """Return what 失敗 shows."""
+    return sum(states[state] for state in FAILURES)

@@ -1,0 +1,123 @@
+"""The one door for failures: an SMTP refusal, a used-up retry and a bounce notice all enter here."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.models import Workspace
+from campaigns.models import Delivery, DeliveryState
+from lists.errors import ErrorEvent, Weight, count_error
+from mta.verdicts import Kind, Phase, Reason
+
+TEXT_LIMIT = 1000
+# How much an error of each reason says about the address (docs/bounces.md); a reason not named never counts.
+WEIGHTS = {
+    Reason.HOST_UNKNOWN: Weight.COUNT,
+    Reason.MAILBOX_FULL: Weight.COUNT,
+    Reason.SUSPENDED: Weight.COUNT,
+    Reason.REFUSED: Weight.COUNT,
+    Reason.TEMPORARY: Weight.ONCE_PER_CAMPAIGN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is known of a failure. `code` is the enhanced status or the three-digit reply, "" if neither was told."""
+
+    state: DeliveryState
+    kind: Kind
+    reason: Reason
+    code: str = ""
+    text: str = ""
+    phase: Phase = Phase.NOTICE
+    rule: str = ""
+
+
+class Recorded(Enum):
+    """What became of a failure that was told."""
+
+    DONE = auto()
+    # The row is still being sent; the notice must be looked at again later.
+    TOO_EARLY = auto()
+    # The row ended otherwise, or the same was told before.
+    IGNORED = auto()
+
+
+def record_refusal(delivery: Delivery, failure: Failure, *, token: UUID, now: datetime) -> bool:
+    """Settle a row that its worker holds as failed or expired, and count the error.
+
+    Returns False where the row is no longer the worker's own.
+    """
+    own = Delivery.objects.filter(
+        pk=delivery.pk, lease_token=token, state__in=(DeliveryState.CLAIMED, DeliveryState.FENCED)
+    )
+    with transaction.atomic():
+        if not own.update(lease_token=None, lease_until=None, **settled(failure, now)):
+            return False
+        count(delivery, failure, now=now)
+    return True
+
+
+def record_notice(delivery_id: int, failure: Failure, *, now: datetime) -> Recorded:
+    """Move an accepted or doubtful row to bounced or complained, and count the error.
+
+    The caller has matched the notice to the row by a signed token.
+    """
+    returned = Delivery.objects.filter(pk=delivery_id, state__in=(DeliveryState.SENT, DeliveryState.DOUBT))
+    with transaction.atomic():
+        if not returned.update(lease_token=None, lease_until=None, **settled(failure, now)):
+            return unsettled_or_ignored(delivery_id)
+        delivery = Delivery.objects.select_related("workspace", "campaign").get(pk=delivery_id)
+        count(delivery, failure, now=now)
+    return Recorded.DONE
+
+
+def unsettled_or_ignored(delivery_id: int) -> Recorded:
+    """Say whether a notice came before its row's outcome was recorded, or is of no use."""
+    early = Delivery.objects.filter(pk=delivery_id, state__in=(DeliveryState.CLAIMED, DeliveryState.FENCED))
+    return Recorded.TOO_EARLY if early.exists() else Recorded.IGNORED
+
+
+def settled(failure: Failure, now: datetime) -> dict[str, object]:
+    """Return the columns that a failure writes."""
+    return {
+        "state": failure.state,
+        "settled_at": now,
+        "kind": failure.kind,
+        "reason": failure.reason,
+        "code": failure.code[:20],
+        "text": failure.text[:TEXT_LIMIT],
+        "phase": failure.phase,
+        "rule": failure.rule[:60],
+    }
+
+
+def count(delivery: Delivery, failure: Failure, *, now: datetime) -> None:
+    """Count the failure against its subscriber, if there still is one."""
+    if delivery.subscriber_id is None:
+        return
+    complaint = failure.kind == Kind.COMPLAINT
+    event = ErrorEvent(
+        key=f"{'complaint' if complaint else 'delivery'}:{delivery.pk}",
+        weight=weigh(failure, delivery.workspace),
+        kind=failure.kind,
+        reason=failure.reason,
+        code=failure.code[:20],
+        text=failure.text[:TEXT_LIMIT],
+        about=delivery.campaign.subject,
+        complaint=complaint,
+    )
+    count_error(delivery.subscriber_id, event, now=now)
+
+
+def weigh(failure: Failure, workspace: Workspace) -> Weight:
+    """Return how much a failure counts towards エラー停止 under the workspace's settings (A7, B11, B17)."""
+    if failure.reason == Reason.USER_UNKNOWN:
+        at_once = failure.kind == Kind.HARD and workspace.stop_unknown_at_once
+        return Weight.STOP if at_once else Weight.COUNT
+    if failure.reason == Reason.UNKNOWN:
+        return Weight.COUNT if workspace.count_unknown_reason else Weight.NEVER
+    return WEIGHTS.get(failure.reason, Weight.NEVER)

@@ -1,0 +1,58 @@
+"""Merge tags (差し込み項目): `{{name|お客様}}` is replaced by a value. Token substitution, never a template engine."""
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+
+from accounts.models import Workspace
+from lists.attributes import attribute_names
+
+# {{ tag }} or {{ tag|fallback }}; neither part holds braces or a line break.
+TAG = re.compile(r"\{\{\s*([^{}|\r\n]+?)\s*(?:\|([^{}\r\n]*))?\}\}")
+# What every recipient has, and what the mailing itself gives.
+SUBSCRIBER_TAGS = ("name", "address")
+MAILING_TAGS = ("unsubscribe_url", "sender_name", "legal_name", "postal_address", "contact")
+
+
+def known_tags(workspace: Workspace) -> list[str]:
+    """Return the tags that may be used in the workspace's mailings."""
+    return [*SUBSCRIBER_TAGS, *MAILING_TAGS, *attribute_names(workspace)]
+
+
+def find_tags(text: str) -> list[str]:
+    """Return the names of the tags in a text, in order, each once."""
+    return list(dict.fromkeys(match[1] for match in TAG.finditer(text)))
+
+
+def unknown_tags(workspace: Workspace, *texts: str) -> list[str]:
+    """Return the tags in the texts that nobody has a value for, each once."""
+    known = set(known_tags(workspace))
+    return [tag for tag in find_tags("\n".join(texts)) if tag not in known]
+
+
+def fill(text: str, values: Mapping[str, str], *, escape: Callable[[str], str] = str) -> str:
+    """Replace each tag by its value, or by its fallback where the value is missing or empty.
+
+    `escape` is applied to values and fallbacks alike, so neither can change the markup around it.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        return escape(values.get(match[1], "").strip() or (match[2] or "").strip())
+
+    return TAG.sub(replace, text)
+
+
+def fill_html(text: str, values: Mapping[str, str]) -> str:
+    """Fill tags in HTML: values are escaped for text and for quoted attributes."""
+    return fill(text, values, escape=html.escape)
+
+
+def fill_line(text: str, values: Mapping[str, str]) -> str:
+    """Fill tags in a header value: control characters in values become spaces (no header can be added)."""
+    return fill(text, values, escape=blank_controls)
+
+
+def blank_controls(value: str) -> str:
+    """Replace control characters and line separators by spaces."""
+    return "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in value)

@@ -1,0 +1,163 @@
+"""Turns what the engine reports into the states of deliveries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+from mta.engine import Outcome, Result
+from mta.replies import classify
+
+from campaigns.claims import Claim, fence
+from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
+from campaigns.models import Delivery, DeliveryState
+from mta.retry import next_attempt
+from mta.verdicts import Kind, Phase, Reason, Verdict
+
+# A row that met a fault of the route is not tried again at once: the same row may have caused it.
+FAULT_PAUSE = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class DeliveryLedger:
+    """The engine's ledger for one claim: fences and outcomes, each a short transaction of its own.
+
+    The engine calls it from one thread, which has a database connection of its own; `close` ends that.
+    """
+
+    claim: Claim
+    # What the lane's circuit wants to know: whether anything was accepted, and the first fault of the route.
+    accepted: int = 0
+    route_fault: Outcome | None = None
+    rows: dict[int, Delivery] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = {delivery.pk: delivery for delivery in self.claim.deliveries}
+
+    def fence(self, ids: Sequence[int]) -> set[int]:
+        """Mark rows durably before their final dot; return those that may be sent."""
+        return fence(ids, self.claim.token, now=timezone.now())
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Write outcomes in one transaction."""
+        now = timezone.now()
+        with transaction.atomic():
+            for outcome in outcomes:
+                self.accepted += outcome.result is Result.ACCEPTED
+                if outcome.result is Result.ROUTE_FAULT and self.route_fault is None:
+                    self.route_fault = outcome
+                record_outcome(self.rows[outcome.id], outcome, token=self.claim.token, now=now)
+
+    def close(self) -> None:
+        """Close this thread's database connection."""
+        connection.close()
+
+
+def record_outcome(delivery: Delivery, outcome: Outcome, *, token: UUID, now: datetime) -> bool:
+    """Move one row by one outcome; return False where the row is no longer the worker's own."""
+    if outcome.result is Result.ACCEPTED:
+        return record_accepted(delivery, outcome, token=token, now=now)
+    if outcome.result is Result.DOUBT:
+        return record_doubt(delivery, token=token, text=outcome.text)
+    if outcome.result in (Result.REFUSED, Result.DEFERRED):
+        verdict = classify(outcome.code, outcome.status, outcome.text, outcome.phase, outcome.host)
+        if outcome.result is Result.REFUSED:
+            return record_refusal(delivery, told(outcome, verdict, DeliveryState.FAILED), token=token, now=now)
+        return record_deferral(delivery, outcome, verdict, token=token, now=now)
+    pause = FAULT_PAUSE if outcome.result is Result.ROUTE_FAULT else timedelta(0)
+    return give_back(delivery, token=token, due_at=now + pause)
+
+
+def record_accepted(delivery: Delivery, outcome: Outcome, *, token: UUID, now: datetime) -> bool:
+    """fenced/doubt → sent: the receiving server answered the final dot with 250."""
+    own = Delivery.objects.filter(
+        pk=delivery.pk, lease_token=token, state__in=(DeliveryState.FENCED, DeliveryState.DOUBT)
+    )
+    return bool(
+        own.update(
+            state=DeliveryState.SENT,
+            settled_at=now,
+            lease_token=None,
+            lease_until=None,
+            code=outcome.status or str(outcome.code or ""),
+            text=outcome.text[:TEXT_LIMIT],
+            phase=Phase.DOT,
+            kind="",
+            reason="",
+            rule="",
+        )
+    )
+
+
+def record_doubt(delivery: Delivery, *, token: UUID, text: str) -> bool:
+    """fenced → doubt: the connection was lost after the dot. The token stays, for a late 250."""
+    own = Delivery.objects.filter(pk=delivery.pk, lease_token=token, state=DeliveryState.FENCED)
+    return bool(own.update(state=DeliveryState.DOUBT, text=text[:TEXT_LIMIT], phase=Phase.DOT))
+
+
+def record_deferral(delivery: Delivery, outcome: Outcome, verdict: Verdict, *, token: UUID, now: datetime) -> bool:
+    """fenced/claimed → deferred until the next attempt, or expired where the retries are used up (B5)."""
+    again = next_attempt(
+        delivery.attempts, now=now, first_due=retry_clock(delivery), lifetime=delivery.campaign.lifetime
+    )
+    if again is None:
+        return record_refusal(delivery, told(outcome, verdict, DeliveryState.EXPIRED), token=token, now=now)
+    own = Delivery.objects.filter(
+        pk=delivery.pk, lease_token=token, state__in=(DeliveryState.CLAIMED, DeliveryState.FENCED)
+    )
+    return bool(
+        own.update(
+            state=DeliveryState.DEFERRED,
+            due_at=again,
+            lease_token=None,
+            lease_until=None,
+            kind=verdict.kind,
+            reason=verdict.reason,
+            rule=verdict.rule[:60],
+            code=outcome.status or str(outcome.code or ""),
+            text=outcome.text[:TEXT_LIMIT],
+            phase=outcome.phase,
+        )
+    )
+
+
+def retry_clock(delivery: Delivery) -> datetime:
+    """Return when the lifetime of a delivery began: its first claim, or a later resume of its campaign."""
+    began = [moment for moment in (delivery.mail_date, delivery.campaign.lifetime_from) if moment is not None]
+    return max(began)
+
+
+def give_back(delivery: Delivery, *, token: UUID, due_at: datetime) -> bool:
+    """claimed → pending: the fault is ours or the relay's, or the row was not tried. No attempt is burnt.
+
+    A row that was fenced all the same is in doubt: nobody can say that its dot was not sent.
+    """
+    own = Delivery.objects.filter(pk=delivery.pk, lease_token=token)
+    given = own.filter(state=DeliveryState.CLAIMED).update(
+        state=DeliveryState.PENDING, due_at=due_at, attempts=F("attempts") - 1, lease_token=None, lease_until=None
+    )
+    return bool(given or own.filter(state=DeliveryState.FENCED).update(state=DeliveryState.DOUBT))
+
+
+def told(outcome: Outcome, verdict: Verdict, state: DeliveryState) -> Failure:
+    """Join an outcome and its verdict to a failure."""
+    return Failure(
+        state=state,
+        kind=verdict.kind,
+        reason=verdict.reason,
+        code=outcome.status or str(outcome.code or ""),
+        text=outcome.text,
+        phase=outcome.phase,
+        rule=verdict.rule,
+    )
+
+
+def record_unbuildable(delivery: Delivery, why: str, *, token: UUID, now: datetime) -> bool:
+    """claimed → failed: the mail of this one recipient cannot be built. Our fault, so it never counts."""
+    failure = Failure(
+        state=DeliveryState.FAILED, kind=Kind.BLOCK, reason=Reason.POLICY, text=why, phase=Phase.CONNECT, rule="ours"
+    )
+    return record_refusal(delivery, failure, token=token, now=now)

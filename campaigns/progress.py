@@ -1,0 +1,72 @@
+"""The numbers that are shown of a campaign, in words that claim no more than is known (B3)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from campaigns.deliveries import count_states
+from campaigns.models import FAILURES, Campaign, CampaignState, DeliveryState
+
+WAITING = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.FENCED)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Counts of a campaign's deliveries; they add up to `total`."""
+
+    states: dict[str, int]
+    total: int
+    # The campaign is over, but rows are still on their way to an end.
+    settling: bool
+
+    def sum(self, states: Iterable[str]) -> int:
+        """Return the number of rows in any of the states."""
+        return sum(self.states[state] for state in states)
+
+    @property
+    def sent(self) -> int:
+        """受信サーバー受付."""
+        return self.states[DeliveryState.SENT]
+
+    @property
+    def deferred(self) -> int:
+        """再送待ち."""
+        return self.states[DeliveryState.DEFERRED]
+
+    @property
+    def failed(self) -> int:
+        """失敗: refused, expired, returned or complained about."""
+        return self.sum(FAILURES)
+
+    @property
+    def doubt(self) -> int:
+        """結果不明 (F7)."""
+        return self.states[DeliveryState.DOUBT]
+
+    @property
+    def excluded(self) -> int:
+        """送信除外 and 中止: never sent."""
+        return self.sum((DeliveryState.EXCLUDED, DeliveryState.CANCELLED))
+
+    @property
+    def remaining(self) -> int:
+        """残り: not tried yet, or being sent."""
+        return self.sum(WAITING)
+
+    @property
+    def handled(self) -> int:
+        """Rows that need nothing more."""
+        return self.total - self.remaining - self.deferred
+
+    @property
+    def failure_rate(self) -> float:
+        """配信エラー率 in per cent of what was tried."""
+        tried = self.sent + self.failed + self.doubt
+        return 100 * self.failed / tried if tried else 0.0
+
+
+def measure(campaign: Campaign) -> Progress:
+    """Count a campaign's deliveries."""
+    states = count_states(campaign)
+    over = campaign.state in (CampaignState.DONE, CampaignState.CANCELLED)
+    busy = states[DeliveryState.CLAIMED] + states[DeliveryState.FENCED]
+    return Progress(states=states, total=sum(states.values()), settling=over and busy > 0)

@@ -1,0 +1,116 @@
+"""Finds what was left behind or ran out: leases, fences, lifetimes, and campaigns that are over."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from campaigns.deliveries import count_states
+from campaigns.failures import Failure, count, settled
+from campaigns.models import (
+    CLAIMABLE,
+    TERMINAL,
+    Campaign,
+    CampaignState,
+    Delivery,
+    DeliveryState,
+    DoubtPolicy,
+)
+from mta.verdicts import Kind, Phase, Reason
+
+logger = logging.getLogger(__name__)
+
+# A fence older than this without an outcome is in doubt.
+FENCE_LIMIT = timedelta(minutes=15)
+# Rows that one run moves at most; the next tick goes on.
+BATCH = 500
+
+
+def reap_claims(*, now: datetime) -> int:
+    """claimed → pending where the lease is over: no dot was sent, so sending again is safe.
+
+    A campaign that was cancelled or paused meanwhile keeps its own guards; the attempt is not burnt.
+    """
+    left = Delivery.objects.filter(state=DeliveryState.CLAIMED, lease_until__lte=now)
+    return left.update(state=DeliveryState.PENDING, attempts=F("attempts") - 1, lease_token=None, lease_until=None)
+
+
+def reap_fences(*, now: datetime) -> int:
+    """fenced → doubt after 15 minutes without an outcome. The token stays, for a late 250."""
+    left = Delivery.objects.filter(state=DeliveryState.FENCED, fenced_at__lte=now - FENCE_LIMIT)
+    return left.update(state=DeliveryState.DOUBT)
+
+
+def resend_doubts(*, now: datetime) -> int:
+    """doubt → pending, once, where the campaign's policy is to resend and no evidence came in 15 minutes."""
+    doubts = Delivery.objects.filter(
+        state=DeliveryState.DOUBT,
+        resends=0,
+        fenced_at__lte=now - FENCE_LIMIT,
+        campaign__in=list(resending().values_list("pk", flat=True)),
+    )
+    return doubts.update(
+        state=DeliveryState.PENDING, due_at=now, resends=F("resends") + 1, lease_token=None, lease_until=None
+    )
+
+
+def resending() -> QuerySet[Campaign]:
+    """Return the sending campaigns whose policy is to resend."""
+    return Campaign.objects.filter(state=CampaignState.SENDING, doubt_policy=DoubtPolicy.RESEND)
+
+
+def expire_deliveries(*, now: datetime) -> int:
+    """pending/deferred → expired (一時的なエラー) where the lifetime is over (B5); return how many.
+
+    A row that was never claimed does not expire, and lifetimes do not run while a campaign is paused.
+    """
+    expired = 0
+    for campaign in Campaign.objects.filter(state=CampaignState.SENDING).select_related("workspace"):
+        limit = now - campaign.lifetime
+        if campaign.lifetime_from is None or campaign.lifetime_from > limit:
+            continue
+        over = Delivery.objects.filter(campaign=campaign, state__in=CLAIMABLE, mail_date__lte=limit)
+        for delivery in over.select_related("workspace", "campaign").order_by("pk")[:BATCH]:
+            expired += expire(delivery, now=now)
+    return expired
+
+
+def expire(delivery: Delivery, *, now: datetime) -> bool:
+    """Expire one row, keeping the last reply it had."""
+    failure = Failure(
+        state=DeliveryState.EXPIRED,
+        kind=Kind(delivery.kind or Kind.SOFT),
+        reason=Reason(delivery.reason or Reason.TEMPORARY),
+        code=delivery.code,
+        text=delivery.text or _("配信経路の障害が続き、有効期間内に送信できませんでした。"),
+        phase=Phase(delivery.phase or Phase.CONNECT),
+        rule=delivery.rule,
+    )
+    waiting = Delivery.objects.filter(pk=delivery.pk, state__in=CLAIMABLE)
+    with transaction.atomic():
+        if not waiting.update(**settled(failure, now)):
+            return False
+        if delivery.reason:
+            count(delivery, failure, now=now)
+    return True
+
+
+def finish_campaigns(*, now: datetime) -> list[Campaign]:
+    """sending → done where every row is terminal and the states add up to the recipients."""
+    finished = []
+    open_rows = Q(state__in=[state for state in DeliveryState if state not in TERMINAL])
+    may_resend = Q(state=DeliveryState.DOUBT, resends=0)
+    for campaign in Campaign.objects.filter(state=CampaignState.SENDING):
+        waiting = open_rows | may_resend if campaign.doubt_policy == DoubtPolicy.RESEND else open_rows
+        if Delivery.objects.filter(waiting, campaign=campaign).exists():
+            continue
+        if sum(count_states(campaign).values()) != campaign.recipient_count:
+            # A row is missing or doubled: a person must look, and the campaign must not claim to be complete.
+            logger.critical("campaign %s: the deliveries do not add up to the recipients", campaign.pk)
+            continue
+        own = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SENDING)
+        if own.update(state=CampaignState.DONE, finished_at=now):
+            finished.append(campaign)
+    return finished

@@ -1,0 +1,171 @@
+"""Renders one delivery to the bytes that are sent. A retry gives the same bytes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.urls import reverse
+from mta.engine import Outgoing
+
+from campaigns.legal import add_html_footer, add_text_footer
+from campaigns.merge_tags import fill, fill_html, fill_line
+from campaigns.models import Campaign, Delivery
+from lists.models import Subscriber
+from mta import dkim, return_path, tokens
+from mta.mime import Mail, build, quote_address
+from senders.dkim_keys import signing_key
+from senders.models import Sender
+
+UNSUBSCRIBE = "unsubscribe"
+MESSAGE_ID = "message-id"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The filled parts of a mailing for one person."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def sender_values(sender: Sender | None) -> dict[str, str]:
+    """Return the values of the tags that the sender gives."""
+    if sender is None:
+        return {}
+    return {
+        "sender_name": sender.name,
+        "legal_name": sender.legal_name,
+        "postal_address": sender.postal_address,
+        "contact": sender.contact,
+    }
+
+
+def person_values(person: Subscriber | Delivery | None) -> dict[str, str]:
+    """Return the values of the tags that a subscriber or frozen recipient gives."""
+    if person is None:
+        return {}
+    attributes = {name: str(value) for name, value in person.attributes.items()}
+    return attributes | {"name": person.name, "address": person.address}
+
+
+def unsubscribe_url(delivery_id: int) -> str:
+    """Return the page on which the recipient of a delivery can refuse further mail."""
+    token = tokens.make(UNSUBSCRIBE, delivery_id, secret=settings.SECRET_KEY)
+    return settings.BASE_URL + reverse("unsubscribe", args=[token])
+
+
+def sample_unsubscribe_url() -> str:
+    """Return the page that a preview or a test mail links to: it explains and changes nothing."""
+    return settings.BASE_URL + reverse("unsubscribe_sample")
+
+
+def fill_content(campaign: Campaign, values: dict[str, str]) -> Content:
+    """Fill the campaign's parts, with the legal footer, for one person."""
+    return Content(
+        subject=fill_line(campaign.subject, values).strip(),
+        text=fill(add_text_footer(campaign.text), values),
+        html=fill_html(add_html_footer(campaign.html), values) if campaign.html.strip() else "",
+    )
+
+
+def preview(campaign: Campaign, person: Subscriber | None) -> Content:
+    """Return the content as a subscriber would get it; without one, with the fallbacks."""
+    return fill_content(
+        campaign, person_values(person) | sender_values(campaign.sender) | {"unsubscribe_url": sample_unsubscribe_url()}
+    )
+
+
+class Renderer:
+    """Renders deliveries of any campaigns; reads each sender's key once."""
+
+    def __init__(self) -> None:
+        self.keys: dict[int, dkim.SigningKey | None] = {}
+
+    def key_of(self, sender: Sender) -> dkim.SigningKey | None:
+        """Return the signing key of a sender's domain, or None where it has none."""
+        if sender.domain_id not in self.keys:
+            self.keys[sender.domain_id] = signing_key(sender.domain)
+        return self.keys[sender.domain_id]
+
+    def render(self, delivery: Delivery) -> Outgoing:
+        """Return the envelope and signed bytes of a claimed delivery; raises mta.mime.MimeError."""
+        campaign, sender = delivery.campaign, required_sender(delivery.campaign)
+        url = unsubscribe_url(delivery.pk)
+        values = person_values(delivery) | sender_values(sender) | {"unsubscribe_url": url}
+        content = fill_content(campaign, values)
+        token = tokens.make(MESSAGE_ID, delivery.pk, secret=settings.SECRET_KEY)
+        mail = compose(
+            sender,
+            content,
+            to=(delivery.name, delivery.address),
+            token=token,
+            date=delivery.mail_date or delivery.due_at,
+            list_unsubscribe=(url,),
+            list_id=f"{campaign.workspace_id}.{settings.RETURN_DOMAIN}",
+            feedback_id=f"{campaign.pk}:{campaign.workspace_id}:campaign:hypermail",
+        )
+        return Outgoing(
+            id=delivery.pk,
+            mail_from=return_path.encode(delivery.pk, secret=settings.SECRET_KEY, domain=settings.RETURN_DOMAIN),
+            rcpt_to=quote_address(delivery.address),
+            data=self.sign(build(mail), sender, date=mail.date),
+        )
+
+    def render_test(
+        self, campaign: Campaign, person: Subscriber | None, *, to: str, number: int, now: datetime
+    ) -> Outgoing:
+        """Return a test mail: the content as `person` gets it, sent to `to`. Its Return-Path is the sender."""
+        sender = required_sender(campaign)
+        token = tokens.make("test-mail", number, secret=settings.SECRET_KEY)
+        content = preview(campaign, person)
+        marked = Content(subject=f"[テスト] {content.subject}", text=content.text, html=content.html)
+        mail = compose(sender, marked, to=("", to), token=token, date=now)
+        return Outgoing(
+            id=number,
+            mail_from=sender.address,
+            rcpt_to=quote_address(to),
+            data=self.sign(build(mail), sender, date=now),
+        )
+
+    def sign(self, message: bytes, sender: Sender, *, date: datetime) -> bytes:
+        """Sign where the sender's domain has a key. The signature's time is the mail's, so a retry is identical."""
+        key = self.key_of(sender)
+        return message if key is None else dkim.sign(message, key, now=date)
+
+
+def compose(
+    sender: Sender,
+    content: Content,
+    *,
+    to: tuple[str, str],
+    token: str,
+    date: datetime,
+    list_unsubscribe: tuple[str, ...] = (),
+    list_id: str = "",
+    feedback_id: str = "",
+) -> Mail:
+    """Put envelope data and content together. Message-ID and boundary come from `token`, so they never change."""
+    return Mail(
+        from_name=sender.name,
+        from_address=sender.address,
+        to_name=to[0],
+        to_address=to[1],
+        subject=content.subject,
+        text=content.text,
+        html=content.html,
+        reply_to=sender.reply_to,
+        message_id=f"<d-{token}@{sender.domain.name}>",
+        date=date,
+        boundary=f"=_{token}",
+        list_unsubscribe=list_unsubscribe,
+        list_id=list_id,
+        feedback_id=feedback_id,
+    )
+
+
+def required_sender(campaign: Campaign) -> Sender:
+    """Return the sender of a campaign that was let through by `require_sendable`."""
+    if campaign.sender is None:
+        raise ValueError(f"campaign {campaign.pk} has no sender")
+    return campaign.sender

@@ -1,0 +1,123 @@
+"""When a campaign is sent: schedule, start, pause, resume, cancel. Each is one filtered update."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.audit import record
+from accounts.models import User
+from campaigns.deliveries import cancel_unsent
+from campaigns.merge_tags import unknown_tags
+from campaigns.models import Campaign, CampaignState
+from lists.audience import recipients
+from senders.errors import SenderError
+from senders.verification import require_verified
+
+# The furthest a campaign may be scheduled ahead; a later date is a slip of the year.
+FURTHEST = timedelta(days=366)
+
+
+class CampaignError(Exception):
+    """A campaign that cannot do what was asked, with a sentence that says what to do."""
+
+    def __init__(self, campaign: Campaign, sentence: str) -> None:
+        super().__init__(sentence)
+        self.campaign = campaign
+        self.sentence = sentence
+
+
+def require_sendable(campaign: Campaign) -> None:
+    """Raise CampaignError with the first thing that is missing before the campaign may be sent."""
+    if campaign.sender is None:
+        raise CampaignError(campaign, _("送信元が選ばれていません。編集画面で送信元を選んでください。"))
+    if not campaign.subject.strip() or not campaign.text.strip():
+        raise CampaignError(campaign, _("件名とテキスト本文を入力してください。"))
+    unknown = unknown_tags(campaign.workspace, campaign.subject, campaign.text, campaign.html)
+    if unknown:
+        raise CampaignError(
+            campaign,
+            _("差し込み項目 %(tags)s は登録されていません。本文を直してください。")
+            % {"tags": "、".join("{{" + tag + "}}" for tag in unknown)},
+        )
+    try:
+        require_verified(campaign.sender)
+    except SenderError as error:
+        raise CampaignError(campaign, error.sentence) from error
+    lists = list(campaign.mailing_lists.values_list("pk", flat=True))
+    if not lists:
+        raise CampaignError(campaign, _("配信先のリストが選ばれていません。編集画面でリストを選んでください。"))
+    if not recipients(lists).exists():
+        raise CampaignError(
+            campaign, _("選んだリストに配信できる宛先がありません。CSVを取り込むか、別のリストを選んでください。")
+        )
+
+
+def schedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) -> None:
+    """draft → scheduled for `at`; raises CampaignError for a past time or anything that is missing.
+
+    A second call (a double click, a second tab) finds no draft and raises, so a mailing starts once.
+    """
+    if at < now - timedelta(minutes=1):
+        raise CampaignError(campaign, _("配信日時が過去です。これからの日時を指定してください。"))
+    if at > now + FURTHEST:
+        raise CampaignError(campaign, _("配信日時が1年以上先です。年を確かめてください。"))
+    require_sendable(campaign)
+    with transaction.atomic():
+        drafts = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=campaign.revision)
+        if not drafts.update(state=CampaignState.SCHEDULED, scheduled_at=at):
+            raise CampaignError(
+                campaign,
+                _(
+                    "このキャンペーンはすでに予約または配信されているか、別の画面で変更されました。最新の状態を確かめてください。"
+                ),
+            )
+        record(campaign.workspace, actor, "campaign.schedule", str(campaign.pk), at=at.isoformat())
+
+
+def unschedule(campaign: Campaign, *, actor: User) -> None:
+    """scheduled → draft, until the last moment; raises CampaignError once it has started."""
+    with transaction.atomic():
+        scheduled = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SCHEDULED)
+        if not scheduled.update(state=CampaignState.DRAFT, scheduled_at=None):
+            raise CampaignError(campaign, _("すでに配信が始まっているため、予約を取り消せません。"))
+        record(campaign.workspace, actor, "campaign.unschedule", str(campaign.pk))
+
+
+def start_due(*, now: datetime) -> int:
+    """scheduled → starting for every campaign whose time has come; return how many."""
+    due = Campaign.objects.filter(state=CampaignState.SCHEDULED, scheduled_at__lte=now)
+    return due.update(state=CampaignState.STARTING, started_at=now)
+
+
+def pause(campaign: Campaign, *, actor: User) -> None:
+    """sending → paused: nothing more is claimed, and what is claimed is not fenced."""
+    with transaction.atomic():
+        if not Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SENDING).update(state=CampaignState.PAUSED):
+            raise CampaignError(campaign, _("配信中ではないため、一時停止できません。"))
+        record(campaign.workspace, actor, "campaign.pause", str(campaign.pk))
+
+
+def resume(campaign: Campaign, *, actor: User, now: datetime) -> None:
+    """paused → sending; the lifetimes of waiting rows begin anew."""
+    with transaction.atomic():
+        paused = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.PAUSED)
+        if not paused.update(state=CampaignState.SENDING, lifetime_from=now):
+            raise CampaignError(campaign, _("一時停止中ではないため、再開できません。"))
+        record(campaign.workspace, actor, "campaign.resume", str(campaign.pk))
+
+
+def cancel(campaign: Campaign, *, actor: User, now: datetime) -> int:
+    """sending/paused → cancelled (残りを中止); return how many rows were not sent.
+
+    A campaign that is still being frozen is cancelled too; what it has of rows is cancelled with it.
+    """
+    running = (CampaignState.STARTING, CampaignState.SENDING, CampaignState.PAUSED)
+    with transaction.atomic():
+        if not Campaign.objects.filter(pk=campaign.pk, state__in=running).update(
+            state=CampaignState.CANCELLED, finished_at=now
+        ):
+            raise CampaignError(campaign, _("配信中ではないため、中止できません。"))
+        stopped = cancel_unsent(campaign, now=now)
+        record(campaign.workspace, actor, "campaign.cancel", str(campaign.pk), unsent=stopped)
+    return stopped

@@ -1,0 +1,126 @@
+"""Sends the due rows of one lane, batch by batch, and test mails."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from campaigns.claims import Claim, claim_due
+from campaigns.lanes import clear_faults, drop_hint, keep_hint, rest_lane
+from campaigns.models import Lane, TestMail, TestMailState
+from campaigns.outcomes import DeliveryLedger, record_unbuildable
+from campaigns.rendering import Renderer
+from mta import engine
+from mta.mime import MimeError
+from mta.routes import Route, parse_route
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+# A task leaves its process to others after this long; the tick asks again for what is left.
+TURN = timedelta(seconds=20)
+# The engine stops this long before the lease ends, so that no fence comes too late.
+LEASE_MARGIN = timedelta(seconds=30)
+TEST_MAIL_LIMIT = timedelta(minutes=5)
+
+
+def relay_route() -> Route:
+    """Return the route of all mail: the relay of the settings."""
+    return parse_route(settings.RELAY_URL, ehlo_name=settings.EHLO_NAME)
+
+
+def send_lane(lane_id: int, *, batch: int = BATCH) -> int:
+    """Send what is due in a lane for one turn; return the number of rows claimed.
+
+    May run twice or in several processes at once: every row is claimed by one of them.
+    """
+    lane = Lane.objects.get(pk=lane_id)
+    route = relay_route()
+    renderer = Renderer()
+    began = timezone.now()
+    sent = 0
+    while timezone.now() - began < TURN:
+        keep_hint(lane, now=timezone.now())
+        claim = claim_due(lane, now=timezone.now(), limit=batch)
+        if not claim.deliveries:
+            break
+        sent += len(claim.deliveries)
+        if not send_claim(claim, lane, route, renderer):
+            break
+    drop_hint(lane)
+    return sent
+
+
+def send_claim(claim: Claim, lane: Lane, route: Route, renderer: Renderer) -> bool:
+    """Send the rows of one claim; False where the route is at fault and the lane now rests."""
+    ledger = DeliveryLedger(claim)
+    engine.send(
+        render_claim(claim, renderer),
+        route,
+        ledger,
+        connections=settings.SEND_CONNECTIONS,
+        window=settings.SEND_WINDOW,
+        deadline=(claim.until - LEASE_MARGIN - timezone.now()).total_seconds(),
+    )
+    if ledger.accepted:
+        clear_faults(lane)
+    elif ledger.route_fault is not None:
+        fault = ledger.route_fault
+        logger.warning("lane %s rests: %s %s %s", lane.pk, fault.phase, fault.code, fault.text)
+        rest_lane(lane, f"{fault.phase.label}: {fault.text}", now=timezone.now())
+        return False
+    return True
+
+
+def render_claim(claim: Claim, renderer: Renderer) -> Iterator[engine.Outgoing]:
+    """Yield the mails of a claim; a row whose mail cannot be built fails alone."""
+    for delivery in claim.deliveries:
+        try:
+            yield renderer.render(delivery)
+        except MimeError as error:
+            logger.error("delivery %s cannot be built: %s", delivery.pk, type(error).__name__)
+            record_unbuildable(delivery, str(error), token=claim.token, now=timezone.now())
+
+
+class TestMailLedger:
+    """Takes the outcome of one test mail; there is nothing to fence."""
+
+    def __init__(self, test_mail: TestMail) -> None:
+        self.test_mail = test_mail
+
+    def fence(self, ids: Sequence[int]) -> set[int]:
+        """Let the mail go."""
+        return set(ids)
+
+    def record(self, outcomes: Sequence[engine.Outcome]) -> None:
+        """Write what the server said, for the page that waits for it."""
+        for outcome in outcomes:
+            accepted = outcome.result is engine.Result.ACCEPTED
+            self.test_mail.state = TestMailState.SENT if accepted else TestMailState.FAILED
+            self.test_mail.text = " ".join(filter(None, (str(outcome.code or ""), outcome.text)))[:1000]
+
+
+def send_test_mail(test_mail_id: int, *, now: datetime) -> None:
+    """Send one queued test mail and store what the server said."""
+    queued = TestMail.objects.filter(pk=test_mail_id, state=TestMailState.QUEUED)
+    if not queued.update(state=TestMailState.SENDING):
+        return
+    test_mail = TestMail.objects.select_related("campaign__sender__domain", "subscriber").get(pk=test_mail_id)
+    ledger = TestMailLedger(test_mail)
+    try:
+        outgoing = Renderer().render_test(
+            test_mail.campaign, test_mail.subscriber, to=test_mail.address, number=test_mail.pk, now=now
+        )
+        engine.send([outgoing], relay_route(), ledger, connections=1, window=1)
+    except MimeError as error:
+        test_mail.state, test_mail.text = TestMailState.FAILED, str(error)
+    test_mail.save(update_fields=["state", "text"])
+
+
+def give_up_test_mails(*, now: datetime) -> int:
+    """Fail the test mails whose process died on the way; return how many."""
+    left = TestMail.objects.filter(state=TestMailState.SENDING, created_at__lte=now - TEST_MAIL_LIMIT)
+    return left.update(state=TestMailState.FAILED, text=_("送信が途中で止まりました。もう一度お試しください。"))

@@ -1,0 +1,31 @@
+"""Refusal of further mail by the signed link of a delivery (RFC 8058, 特定電子メール法)."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from campaigns.deliveries import record_evidence
+from campaigns.models import Delivery
+from campaigns.rendering import UNSUBSCRIBE
+from lists.models import StopReason
+from lists.subscribers import stop
+from mta import tokens
+
+
+def find_delivery(token: str) -> Delivery | None:
+    """Return the delivery that a link was made for, or None for a token that is not ours."""
+    pk = tokens.read(UNSUBSCRIBE, token, secret=settings.SECRET_KEY)
+    if pk is None:
+        return None
+    related = Delivery.objects.select_related("workspace", "campaign__sender", "subscriber")
+    return related.filter(pk=pk).first()
+
+
+def unsubscribe(delivery: Delivery, *, now: datetime) -> None:
+    """Stop the subscriber of a delivery for good. A second call changes nothing.
+
+    Whoever holds the link has received the mail, so a doubtful outcome is settled by it.
+    """
+    record_evidence(delivery.pk, now=now)
+    if delivery.subscriber is not None:
+        stop(delivery.subscriber, StopReason.UNSUBSCRIBED, actor=None, now=now)

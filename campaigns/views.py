@@ -1,0 +1,221 @@
+"""Pages of campaigns once they are written: lists of them, following, and what starts and stops them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import member_required
+from accounts.models import Role, Workspace
+from accounts.requests import WorkspaceRequest
+from campaigns import scheduling
+from campaigns.forms import ScheduleForm
+from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
+from campaigns.progress import Progress, measure
+from campaigns.scheduling import CampaignError
+from lists.models import Subscriber
+
+PAGE = 50
+
+
+def find_campaign(workspace: Workspace, pk: int) -> Campaign:
+    """Return a campaign of the workspace or raise Http404."""
+    return get_object_or_404(Campaign.objects.for_workspace(workspace).select_related("sender__domain"), pk=pk)
+
+
+@require_safe
+@member_required()
+def campaign_index(request: WorkspaceRequest) -> HttpResponse:
+    """List the campaigns, newest first; `state` keeps one state."""
+    state = request.GET.get("state", "")
+    campaigns = Campaign.objects.for_workspace(request.workspace)
+    counts = dict(campaigns.values_list("state").annotate(Count("pk")).order_by())
+    if state in CampaignState.values:
+        campaigns = campaigns.filter(state=state)
+    page = Paginator(
+        campaigns.select_related("sender").prefetch_related("mailing_lists").order_by("-pk"), PAGE
+    ).get_page(request.GET.get("page"))
+    filters = [(value, label, counts[value]) for value, label in CampaignState.choices if value in counts]
+    context = {"page": page, "state": state, "filters": filters, "total": sum(counts.values())}
+    return render(request, "campaigns/index.html", context)
+
+
+@require_safe
+@member_required()
+def history(request: WorkspaceRequest) -> HttpResponse:
+    """配信履歴: what was sent, newest first, with delivered and failed counts (A8, B8, B9)."""
+    started = Campaign.objects.for_workspace(request.workspace).filter(started_at__isnull=False)
+    if mailing_list := request.GET.get("list", ""):
+        started = started.filter(mailing_lists__pk=mailing_list) if mailing_list.isdecimal() else started.none()
+    page = Paginator(started.select_related("sender").order_by("-started_at"), 20).get_page(request.GET.get("page"))
+    rows = [(campaign, measure(campaign)) for campaign in page]
+    return render(request, "campaigns/history.html", {"page": page, "rows": rows})
+
+
+@require_safe
+@member_required()
+def campaign_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Follow one campaign; a draft opens its check page instead."""
+    campaign = find_campaign(request.workspace, pk)
+    if campaign.state == CampaignState.DRAFT:
+        return redirect("campaign_preview", pk=pk)
+    return render(request, "campaigns/detail.html", follow_context(campaign))
+
+
+@require_safe
+@member_required()
+def campaign_progress(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """The live part of the page, asked for every second while the campaign runs."""
+    campaign = find_campaign(request.workspace, pk)
+    return render(request, "campaigns/_progress.html", follow_context(campaign))
+
+
+def follow_context(campaign: Campaign) -> dict[str, Any]:
+    """Return what the live part shows."""
+    progress: Progress = measure(campaign)
+    live = campaign.is_running() or campaign.state == CampaignState.SCHEDULED or progress.settling
+    lanes = campaign.workspace.lanes.filter(deliveries__campaign=campaign).distinct() if campaign.is_running() else []
+    return {"campaign": campaign, "progress": progress, "live": live, "lanes": lanes}
+
+
+@require_safe
+@member_required()
+def campaign_deliveries(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """The recipients of a campaign, by state or address."""
+    campaign = find_campaign(request.workspace, pk)
+    deliveries = search(Delivery.objects.for_workspace(request.workspace).filter(campaign=campaign), request)
+    page = Paginator(deliveries.order_by("pk"), PAGE).get_page(request.GET.get("page"))
+    context = {
+        "campaign": campaign,
+        "page": page,
+        "progress": measure(campaign),
+        "state": request.GET.get("state", ""),
+        "query": request.GET.get("q", ""),
+    }
+    return render(request, "campaigns/deliveries.html", context)
+
+
+def search(deliveries: QuerySet[Delivery], request: WorkspaceRequest) -> QuerySet[Delivery]:
+    """Filter deliveries by `state` (or "failures") and by the beginning of the address in `q`."""
+    state, query = request.GET.get("state", ""), request.GET.get("q", "").strip().lower()
+    if state == "failures":
+        deliveries = deliveries.filter(state__in=FAILURES)
+    elif state in DeliveryState.values:
+        deliveries = deliveries.filter(state=state)
+    if query:
+        deliveries = deliveries.filter(Q(address_key__startswith=query) | Q(name__icontains=query))
+    return deliveries
+
+
+@require_safe
+@member_required()
+def subscriber_deliveries(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """The newest deliveries to one subscriber, a part of the subscriber's page."""
+    subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
+    deliveries = Delivery.objects.filter(subscriber=subscriber).select_related("campaign").order_by("-pk")[:20]
+    return render(request, "campaigns/_subscriber_deliveries.html", {"deliveries": deliveries})
+
+
+def change_state(
+    request: WorkspaceRequest,
+    pk: int,
+    change: Callable[[Campaign], object],
+    done: str,
+    *,
+    target: str = "campaign_detail",
+) -> HttpResponse:
+    """Apply one change to a campaign, say how it went, and show the campaign."""
+    campaign = find_campaign(request.workspace, pk)
+    try:
+        change(campaign)
+    except CampaignError as error:
+        messages.error(request, error.sentence)
+    else:
+        messages.success(request, done)
+    return redirect(target, pk=pk)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Schedule a draft for the given time."""
+    form = ScheduleForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, str(form.errors["at"][0]))
+        return redirect("campaign_preview", pk=pk)
+    at, now = form.cleaned_data["at"], timezone.now()
+    return change_state(
+        request,
+        pk,
+        lambda campaign: scheduling.schedule(campaign, at, actor=request.user, now=now),
+        _("%(at)s に配信を予約しました。開始までは取り消せます。")
+        % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M")},
+    )
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def send_now(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Schedule a draft for this moment."""
+    now = timezone.now()
+    return change_state(
+        request,
+        pk,
+        lambda campaign: scheduling.schedule(campaign, now, actor=request.user, now=now),
+        _("配信を開始しました。"),
+    )
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def unschedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Take a scheduled campaign back to a draft."""
+    return change_state(
+        request,
+        pk,
+        lambda campaign: scheduling.unschedule(campaign, actor=request.user),
+        _("予約を取り消し、下書きに戻しました。"),
+    )
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def pause_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Pause a campaign in mid send."""
+    return change_state(
+        request,
+        pk,
+        lambda campaign: scheduling.pause(campaign, actor=request.user),
+        _("一時停止しました。送信の最終段階にあった数通は届くことがあります。"),
+    )
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def resume_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Go on with a paused campaign."""
+    return change_state(
+        request,
+        pk,
+        lambda campaign: scheduling.resume(campaign, actor=request.user, now=timezone.now()),
+        _("配信を再開しました。"),
+    )
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def cancel_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Give up what is not sent yet (残りを中止)."""
+    return change_state(
+        request,
+        pk,
+        lambda campaign: scheduling.cancel(campaign, actor=request.user, now=timezone.now()),
+        _("残りの配信を中止しました。"),
+    )
