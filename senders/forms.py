@@ -1,0 +1,90 @@
+"""Forms for senders. They clean input and write nothing."""
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+
+from senders.domain_names import ADDRESS_LIMIT, clean_sender_address
+from senders.errors import AddressRefused
+from senders.registry import SenderDetails
+
+# A line break could add a header to the mail; the marks of writing direction could disguise a name.
+one_line = RegexValidator(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]",
+    _("改行や制御文字は使えません。1行で入力してください。"),
+    code="header_injection",
+    inverse_match=True,
+)
+
+
+class SenderDetailsForm(forms.Form):
+    """What may be changed of a sender."""
+
+    name = forms.CharField(
+        label=_("差出人名"),
+        max_length=100,
+        validators=[one_line],
+        help_text=_("受信者のメールソフトに表示される名前です(例: みほん商店)。"),
+    )
+    reply_to = forms.CharField(
+        label=_("返信先アドレス"),
+        max_length=ADDRESS_LIMIT,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "email", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("返信を別のアドレスで受け取りたいときに入力します。空欄なら送信元アドレスに届きます。"),
+    )
+    legal_name = forms.CharField(
+        label=_("送信者の氏名または名称"),
+        max_length=100,
+        validators=[one_line],
+        help_text=_("配信に責任を持つ方の正式な名前です(例: みほん商店株式会社)。"),
+    )
+    postal_address = forms.CharField(
+        label=_("住所"),
+        max_length=200,
+        validators=[one_line],
+        help_text=_("例: 東京都千代田区千代田1-1 みほんビル2階"),
+    )
+    contact = forms.CharField(
+        label=_("苦情・問い合わせの受付先"),
+        max_length=200,
+        validators=[one_line],
+        help_text=_("電話番号、メールアドレス、URL のどれかです(例: https://example.co.jp/contact)。"),
+    )
+
+    def clean_reply_to(self) -> str:
+        """Return the address in the form in which it is sent."""
+        text = str(self.cleaned_data["reply_to"])
+        if not text:
+            return ""
+        try:
+            return str(clean_sender_address(text))
+        except AddressRefused as error:
+            raise forms.ValidationError(error.sentence) from error
+
+    def details(self) -> SenderDetails:
+        """Return the cleaned details."""
+        data = self.cleaned_data
+        return SenderDetails(
+            name=data["name"],
+            reply_to=data["reply_to"],
+            legal_name=data["legal_name"],
+            postal_address=data["postal_address"],
+            contact=data["contact"],
+        )
+
+
+class SenderForm(SenderDetailsForm):
+    """A new sender: the details and the From address, which stays as it is from then on."""
+
+    field_order = ["name", "address"]
+
+    address = forms.CharField(
+        label=_("送信元アドレス"),
+        max_length=ADDRESS_LIMIT,
+        widget=forms.TextInput(attrs={"inputmode": "email", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_(
+            "お客様の独自ドメインのアドレスです(例: news@example.co.jp)。"
+            "gmail.com や docomo.ne.jp などのアドレスは使えません。登録後は変更できません。"
+        ),
+    )
