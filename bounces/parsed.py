@@ -3,20 +3,23 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
 from mta.verdicts import Phase
 
 
-class NoticeKind(Enum):
+class NoticeKind(models.TextChoices):
     """What kind of mail came in at the bounce door."""
 
-    BOUNCE = "bounce"
-    DELAY = "delay"
-    AUTO_REPLY = "auto_reply"
-    COMPLAINT = "complaint"
-    DELIVERED = "delivered"
+    BOUNCE = "bounce", _("エラーメール")
+    DELAY = "delay", _("遅延通知")
+    AUTO_REPLY = "auto_reply", _("自動応答")
+    COMPLAINT = "complaint", _("迷惑メール報告")
+    DELIVERED = "delivered", _("配送完了")
     # Reports about the sender as a whole: DMARC, authentication failures (RFC 6591).
-    REPORT = "report"
-    ORDINARY = "ordinary"
+    REPORT = "report", _("認証などのレポート")
+    ORDINARY = "ordinary", _("一般のメール")
 
 
 class Action(Enum):

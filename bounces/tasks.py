@@ -1,1 +1,31 @@
-"""Celery tasks: each takes ids, fetches, calls one function, and may run twice."""
+"""Celery tasks. A message is a hint that may be lost or doubled; the rows say what is to be done."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from bounces.clearing import clear_old_notices
+from bounces.models import RawNotice
+from bounces.processing import process
+
+BATCH = 25
+# At most this many notices are handed out in one tick; the rest waits for the next.
+HANDED_OUT = 500
+# A batch that nobody took in this many seconds is out of date: later ticks have handed it out again.
+STALE = 10
+
+
+@shared_task
+def tick() -> None:
+    """Hand out what is to be read, and clear out what is old. Two at once do no harm."""
+    now = timezone.now()
+    waiting = list(RawNotice.objects.unread(now=now).order_by("pk").values_list("pk", flat=True)[:HANDED_OUT])
+    for start in range(0, len(waiting), BATCH):
+        process_notices.apply_async((waiting[start : start + BATCH],), queue="work", expires=STALE)
+    clear_old_notices(now=now)
+
+
+@shared_task
+def process_notices(notice_ids: list[int]) -> None:
+    """Process a batch. One that raises ends it loudly; the others are handed out again."""
+    for notice_id in notice_ids:
+        process(notice_id, now=timezone.now())

@@ -1,0 +1,38 @@
+"""Stores returned mail as it came in, before anything is read in it."""
+
+import hashlib
+import re
+import zlib
+
+from django.conf import settings
+
+from bounces.mime_reading import MAX_BYTES
+from bounces.models import Door, RawNotice
+
+# PostgreSQL stores no NUL, and an address holds no control character.
+CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+
+def store_raw(content: bytes, *, envelope_to: str, door: Door) -> RawNotice:
+    """Store a notice and return its row; the same notice for the same recipient stays one row.
+
+    `content` is the mail as it came in, at most MAX_BYTES of it are kept; `envelope_to` the address of RCPT TO.
+    """
+    envelope_to = clean_recipient(envelope_to)
+    digest = hashlib.sha256(envelope_to.lower().encode() + b"\0" + content).hexdigest()
+    notice, _created = RawNotice.objects.get_or_create(
+        digest=digest,
+        defaults={"door": door, "envelope_to": envelope_to, "content": zlib.compress(content[:MAX_BYTES])},
+    )
+    return notice
+
+
+def clean_recipient(address: str) -> str:
+    """Return an envelope recipient without brackets and characters that none holds."""
+    return CONTROL.sub("", address.encode("utf-8", "replace").decode()).strip("<>")[:320]
+
+
+def is_for_us(address: str) -> bool:
+    """Say whether an envelope recipient is on the domain of the signed Return-Path."""
+    domain = clean_recipient(address).rpartition("@")[2]
+    return domain.rstrip(".").lower() == settings.RETURN_DOMAIN.lower()
