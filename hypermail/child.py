@@ -21,14 +21,16 @@ class Child:
         command: Sequence[str],
         *,
         environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         stop_order: int = 0,
         stop_seconds: float = 10.0,
     ) -> None:
-        """Describe the program; `environment` replaces ours, lower `stop_order` is stopped first."""
+        """Describe the program; `environment` and `directory` replace ours, lower `stop_order` is stopped first."""
         self.name = name
         self.command = list(command)
         self.environment = environment
+        self.directory = directory
         self.stop_signal = stop_signal
         self.stop_order = stop_order
         self.stop_seconds = stop_seconds
@@ -46,6 +48,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
+                cwd=self.directory,
                 pass_fds=[lifeline],
                 start_new_session=True,
             )

@@ -262,8 +262,10 @@ LOGGING = {
     "formatters": {"plain": {"format": "{levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
-    # aiosmtpd tells every command of every connection at INFO.
-    "loggers": {"mail.log": {"level": "WARNING"}},
-    # It tells of every pattern that it tries.
-    "loggers": {"flufl.bounce": {"level": "WARNING"}},
+    "loggers": {
+        # aiosmtpd tells every command of every connection at INFO.
+        "mail.log": {"level": "WARNING"},
+        # It tells of every pattern that it tries.
+        "flufl.bounce": {"level": "WARNING"},
+    },
 }
