@@ -25,7 +25,7 @@ urlpatterns = [
     ),
     path("accounts/workspace/", views.switch_workspace, name="workspace_switch"),
     path("settings/members/", views.members, name="members"),
-    path("settings/members/<int:pk>/role/", views.change_role, name="member_role"),
+    path("settings/members/<int:pk>/role/", views.set_role, name="member_role"),
     path("settings/members/<int:pk>/remove/", views.remove_member, name="member_remove"),
     path("settings/audit/", views.audit_log, name="audit_log"),
 ]

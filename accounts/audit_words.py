@@ -1,0 +1,53 @@
+"""Japanese words for what the audit log records: actions, the names of details, their values."""
+
+from django.utils.translation import gettext_lazy as _
+
+# A test holds this table against every action that the code records.
+ACTIONS = {
+    "workspace.settings": _("設定の変更"),
+    "workspace.limit_applied": _("エラー停止の回数の適用"),
+    "member.invite": _("メンバーの追加"),
+    "member.role": _("役割の変更"),
+    "member.remove": _("メンバーの削除"),
+    "list.create": _("リストの作成"),
+    "list.update": _("リストの変更"),
+    "list.delete": _("リストの削除"),
+    "subscriber.stopped": _("購読者の配信停止"),
+    "subscriber.resumed": _("購読者の配信再開"),
+    "sender.create": _("送信元の追加"),
+    "sender.update": _("送信元の変更"),
+    "sender.archive": _("送信元の保管"),
+    "sender.restore": _("送信元の復元"),
+    "campaign.schedule": _("配信の予約"),
+    "campaign.unschedule": _("配信の予約の取り消し"),
+    "campaign.pause": _("配信の一時停止"),
+    "campaign.resume": _("配信の再開"),
+    "campaign.cancel": _("配信の中止"),
+}
+
+DETAILS = {
+    "error_limit": _("エラー停止までの回数"),
+    "stop_unknown_at_once": _("宛先不明は1回で配信停止"),
+    "count_unknown_reason": _("原因不明も数える"),
+    "stopped": _("配信停止にした件数"),
+    "role": _("役割"),
+    "before": _("変更前"),
+    "after": _("変更後"),
+    "at": _("配信日時"),
+    "unsent": _("送らなかった件数"),
+    "reason": _("理由"),
+    "why": _("理由"),
+    "was": _("以前の停止理由"),
+}
+
+VALUES = {
+    "admin": _("管理者"),
+    "editor": _("作成者"),
+    "viewer": _("閲覧者"),
+    "errors": _("エラー停止"),
+    "unsubscribed": _("購読解除"),
+    "complaint": _("苦情"),
+    "manual": _("手動停止"),
+    "True": _("はい"),
+    "False": _("いいえ"),
+}

@@ -1,0 +1,35 @@
+"""Filters that put entries of the audit log into words."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from accounts.audit_words import ACTIONS, DETAILS, VALUES
+
+register = template.Library()
+
+
+@register.filter
+def action_label(action: str) -> str:
+    """Return what was done, in Japanese; an action without a word is shown as it was recorded."""
+    return str(ACTIONS.get(action, action))
+
+
+@register.filter
+def detail_text(detail: dict[str, Any]) -> str:
+    """Return the details of an entry as one line."""
+    return "、".join(f"{DETAILS.get(name, name)}: {value_text(value)}" for name, value in detail.items())
+
+
+def value_text(value: Any) -> str:
+    """Return a value in words; a time as local time."""
+    text = str(value)
+    if text in VALUES:
+        return str(VALUES[text])
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M") if moment.tzinfo else text
