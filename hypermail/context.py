@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Workspace
+from accounts.models import Membership, Workspace
 
 THEME_COOKIE = "theme"
 THEMES = ("light", "dark")
@@ -40,21 +40,20 @@ PLACES = (
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Return what the base layout needs: the places to go, the workspaces, the theme and the nonce of the CSP."""
+    membership: Membership | None = getattr(request, "membership", None)
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return {
         "sandbox_enabled": settings.SANDBOX,
-        "navigation": list(find_places(request)),
-        "workspaces": find_workspaces(request),
+        "navigation": list(find_places(request.path)) if membership else [],
+        "workspaces": find_workspaces(membership) if membership else [],
         "theme": theme if theme in THEMES else "",
         # django-htmx looks for the nonce under this name, django-csp gives it as CSP_NONCE.
         "csp_nonce": getattr(request, "csp_nonce", None),
     }
 
 
-def find_places(request: HttpRequest) -> Iterator[dict[str, Any]]:
-    """Yield the entries of the navigation; the one whose URL begins the request's path is the current one."""
-    if getattr(request, "membership", None) is None:
-        return
+def find_places(path: str) -> Iterator[dict[str, Any]]:
+    """Yield the entries of the navigation; the one whose URL begins the path of the request is the current one."""
     for place in PLACES:
         if place.name == "sandbox_index" and not settings.SANDBOX:
             continue
@@ -62,12 +61,10 @@ def find_places(request: HttpRequest) -> Iterator[dict[str, Any]]:
             url = reverse(place.name)
         except NoReverseMatch:
             continue
-        is_current = request.path == url if place.name == "home" else request.path.startswith(url)
+        is_current = path == url if place.name == "home" else path.startswith(url)
         yield {"url": url, "label": place.label, "icon": place.icon, "is_current": is_current}
 
 
-def find_workspaces(request: HttpRequest) -> list[Workspace]:
+def find_workspaces(membership: Membership) -> list[Workspace]:
     """Return the workspaces of a member, to be switched between."""
-    if getattr(request, "membership", None) is None:
-        return []
-    return list(Workspace.objects.filter(memberships__user=request.user).order_by("pk"))
+    return list(Workspace.objects.filter(memberships__user_id=membership.user_id).order_by("pk"))

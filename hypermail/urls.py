@@ -8,11 +8,12 @@ from hypermail import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
+    path("settings/", views.workspace_settings, name="settings"),
+    path("settings/limit-preview/", views.limit_preview, name="settings_limit_preview"),
+    path("theme/", views.set_theme, name="theme"),
     path("", include("accounts.urls")),
 ]
 # While the apps are being built.
 for app in ("lists", "senders", "campaigns", "bounces", "mta"):
     if find_spec(f"{app}.urls"):
         urlpatterns.append(path("", include(f"{app}.urls")))
-
-handler400 = "hypermail.views.bad_request"

@@ -1,16 +1,73 @@
-"""The home page, the workspace's settings and the error pages."""
+"""The home page, the workspace's settings, the choice of light or dark, and the pages for errors."""
 
+from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import member_required
+from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
+from hypermail.context import THEME_COOKIE, THEMES
+from hypermail.dashboard import read_dashboard
+from hypermail.forms import LimitForm, WorkspaceForm
+from hypermail.preferences import save_settings
+from lists.errors import preview_limit
+
+YEAR = 365 * 24 * 60 * 60
 
 
+@require_GET
 @member_required()
 def home(request: WorkspaceRequest) -> HttpResponse:
-    return render(request, "hypermail/home.html")
+    """Show what runs, what comes next, and the first steps where little is there yet."""
+    return render(request, "hypermail/home.html", {"dashboard": read_dashboard(request.workspace)})
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "400.html", status=400)
+@require_http_methods(["GET", "POST"])
+@member_required(Role.ADMIN)
+def workspace_settings(request: WorkspaceRequest) -> HttpResponse:
+    """Change the workspace's name and when errors stop an address; a lowered limit applies at once (A7)."""
+    # A form writes on its object before it is valid, so it gets one of its own.
+    form = WorkspaceForm(request.POST or None, instance=Workspace.objects.get(pk=request.workspace.pk))
+    if request.method == "POST" and form.is_valid():
+        stopped = save_settings(form, actor=request.user, now=timezone.now())
+        messages.success(request, _("設定を保存しました。"))
+        if stopped:
+            messages.warning(
+                request, _("新しい回数に達していた%(count)s件を配信停止にしました。") % {"count": f"{stopped:,}"}
+            )
+        return redirect("settings")
+    return render(request, "hypermail/settings.html", {"form": form})
+
+
+@require_GET
+@member_required(Role.ADMIN)
+def limit_preview(request: WorkspaceRequest) -> HttpResponse:
+    """Say how many addresses a new limit would stop at once; asked for while it is being typed."""
+    form = LimitForm(request.GET)
+    limit = form.cleaned_data["error_limit"] if form.is_valid() else None
+    would_stop = preview_limit(request.workspace, limit) if limit else 0
+    return render(request, "hypermail/_limit_preview.html", {"limit": limit, "would_stop": would_stop})
+
+
+@require_POST
+def set_theme(request: HttpRequest) -> HttpResponse:
+    """Keep the choice of light or dark in a cookie; anything else goes back to what the system says."""
+    after = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(after, {request.get_host()}, require_https=request.is_secure()):
+        after = reverse("home")
+    response = redirect(after)
+    theme = request.POST.get("theme", "")
+    if theme in THEMES:
+        response.set_cookie(
+            THEME_COOKIE, theme, max_age=YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
+        )
+    else:
+        response.delete_cookie(THEME_COOKIE)
+    return response
