@@ -4,7 +4,7 @@ import re
 
 from django.utils.translation import gettext as _
 
-from mta.errors import MtaError
+from mta.errors import MimeError
 
 # RFC 5321 section 4.1.2 Dot-string; anything else in a local part has to be quoted.
 _DOT_STRING = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -14,7 +14,7 @@ _PRINTABLE = re.compile(r"[ -~]+")
 _LONGEST = 320
 
 
-class AddressError(MtaError):
+class AddressError(MimeError):
     """An address cannot be written in a header or an SMTP command."""
 
 

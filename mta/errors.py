@@ -12,3 +12,7 @@ class MtaError(Exception):
         super().__init__(f"{sentence} ({subject})" if subject else sentence)
         self.sentence = sentence
         self.subject = subject
+
+
+class MimeError(MtaError):
+    """A value cannot be put into a mail; `subject` is the name of its header, never the value."""

@@ -11,7 +11,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from mta.addresses import AddressError, quote_address
-from mta.errors import MtaError
+from mta.errors import MimeError
 
 __all__ = ["Mail", "MimeError", "build", "quote_address"]
 
@@ -47,10 +47,6 @@ _OWN_HEADERS: Final = frozenset(
         "precedence", "received", "reply-to", "return-path", "sender", "subject", "to",
     }
 )  # fmt: skip
-
-
-class MimeError(MtaError):
-    """A value cannot be put into a mail; `subject` is the name of its header, never the value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

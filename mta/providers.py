@@ -2,20 +2,19 @@
 
 from typing import Final
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 OTHER: Final = "other"
 
-PROVIDER_LABELS: Final[dict[str, str | Promise]] = {
-    "docomo": _("ドコモ"),
-    "au": _("au・UQモバイル"),
-    "softbank": _("ソフトバンク・ワイモバイル"),
-    "yahoo_jp": _("Yahoo!メール"),
-    "gmail": _("Gmail"),
-    "icloud": _("iCloudメール"),
-    "microsoft": _("Outlook.com・Hotmail"),
-    OTHER: _("その他"),
+PROVIDER_LABELS: Final[dict[str, str]] = {
+    "docomo": gettext_noop("ドコモ"),
+    "au": gettext_noop("au・UQモバイル"),
+    "softbank": gettext_noop("ソフトバンク・ワイモバイル"),
+    "yahoo_jp": gettext_noop("Yahoo!メール"),
+    "gmail": gettext_noop("Gmail"),
+    "icloud": gettext_noop("iCloudメール"),
+    "microsoft": gettext_noop("Outlook.com・Hotmail"),
+    OTHER: gettext_noop("その他"),
 }
 
 # Each domain stands for itself and everything below it.

@@ -7,9 +7,13 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.utils.translation import gettext as _
 
+from mta.addresses import AddressError, ascii_domain
 from mta.errors import MtaError
 
 Security = Literal["none", "starttls", "tls"]
+
+# The name of the route to the relay of the settings.
+RELAY: Final = "relay"
 
 _SCHEMES: Final[dict[str, tuple[Security, int]]] = {
     "smtp": ("none", 25),
@@ -36,7 +40,7 @@ class Route:
     verify: bool = True
 
 
-def parse_route(url: str, *, ehlo_name: str, name: str = "relay") -> Route:
+def parse_route(url: str, *, ehlo_name: str, name: str = RELAY) -> Route:
     """Read `smtp://`, `smtp+starttls://` or `smtps://` with `[user:password@]host[:port]`.
 
     User and password are percent-encoded. `?verify=no` accepts any certificate, for a relay in the same
@@ -58,12 +62,12 @@ def parse_route(url: str, *, ehlo_name: str, name: str = "relay") -> Route:
     security, default_port = _SCHEMES[parts.scheme]
     route = Route(
         name=name,
-        host=parts.hostname,
+        host=_read_host(parts.hostname),
         port=default_port if port is None else port,
         security=security,
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        ehlo_name=ehlo_name,
+        ehlo_name=_read_host(ehlo_name),
         verify=_read_verify(parts),
     )
     require_safe_password(route)
@@ -79,6 +83,26 @@ def require_safe_password(route: Route) -> None:
         )
 
 
+def _read_host(host: str) -> str:
+    """Return a host name in ASCII, or an address as it is (in EHLO a literal in brackets)."""
+    if _is_address(host.removeprefix("[").removesuffix("]").removeprefix("IPv6:")):
+        return host
+    try:
+        return ascii_domain(host)
+    except AddressError as error:
+        raise RouteError(
+            _("配信経路のホスト名とEHLO名は、ドメイン名かIPアドレスで書いてください。"), repr(host)
+        ) from error
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _read_verify(parts: SplitResult) -> bool:
     options = parse_qsl(parts.query, keep_blank_values=True)
     if options in ([], [("verify", "yes")]):
@@ -89,7 +113,4 @@ def _read_verify(parts: SplitResult) -> bool:
 
 
 def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

@@ -1,0 +1,81 @@
+"""Fences and outcomes in group commits: one thread, one call for all that wait."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from mta.outcomes import ClosingLedger, Ledger, Outcome
+
+
+class GroupCommit:
+    """Passes fences and outcomes of all connections to the ledger.
+
+    While one call is at work, more gathers for the next; so the number of commits follows the speed of
+    the database, not the number of mails. At most `window` ids are fenced and not yet recorded.
+    """
+
+    def __init__(self, ledger: Ledger, *, window: int) -> None:
+        self._ledger = ledger
+        self._window = window
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mta-ledger")
+        self._fences: deque[tuple[int, asyncio.Future[bool]]] = deque()
+        self._outcomes: list[Outcome] = []
+        # Fenced and not yet recorded.
+        self._open: set[int] = set()
+        self._work = asyncio.Event()
+        self._closed = False
+
+    async def fence(self, message_id: int) -> bool:
+        """Return, when the mark is durable, whether the mail may go."""
+        granted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._fences.append((message_id, granted))
+        self._work.set()
+        return await granted
+
+    def report(self, outcome: Outcome) -> None:
+        """Hand in an outcome; it is kept with the next commit."""
+        self._outcomes.append(outcome)
+        self._work.set()
+
+    def finish(self) -> None:
+        """Let `run` return when nothing is left to do."""
+        self._closed = True
+        self._work.set()
+
+    async def run(self) -> None:
+        """Commit until finished; raises what the ledger raises."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._outcomes or self._fences:
+                outcomes, self._outcomes = self._outcomes, []
+                # Where the connection is gone by now, nothing is to be fenced.
+                self._fences = deque(fence for fence in self._fences if not fence[1].done())
+                room = self._window - len(self._open.difference(outcome.id for outcome in outcomes))
+                wanted = [self._fences.popleft() for _turn in range(min(room, len(self._fences)))]
+                ids = [message_id for message_id, _granted in wanted]
+                granted = await loop.run_in_executor(self._thread, self._commit, outcomes, ids)
+                self._open.difference_update(outcome.id for outcome in outcomes)
+                self._open |= granted
+                for message_id, future in wanted:
+                    if not future.done():
+                        future.set_result(message_id in granted)
+                if not wanted and not self._outcomes:
+                    # The window is full: only an outcome makes room.
+                    break
+            if self._closed and not self._outcomes:
+                return
+
+    def close(self) -> None:
+        """End the thread; its last call lets the ledger close what it holds."""
+        if isinstance(self._ledger, ClosingLedger):
+            self._thread.submit(self._ledger.close).result()
+        self._thread.shutdown()
+
+    def _commit(self, outcomes: Sequence[Outcome], ids: Sequence[int]) -> set[int]:
+        # Outcomes first: they make room in the window.
+        if outcomes:
+            self._ledger.record(outcomes)
+        return set(self._ledger.fence(ids)).intersection(ids) if ids else set()

@@ -1,0 +1,71 @@
+"""What goes into the engine and what comes out: mails, outcomes, and the ledger that keeps them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, runtime_checkable
+
+from mta.verdicts import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One mail to one recipient. `id` is the caller's; `mail_from` may be empty (RFC 5321 section 4.5.5)."""
+
+    id: int
+    mail_from: str
+    rcpt_to: str
+    data: bytes
+
+
+class Result(Enum):
+    """What became of a mail in one attempt."""
+
+    # The final dot was answered with 2xx.
+    ACCEPTED = "accepted"
+    # 5xx for this recipient or this mail.
+    REFUSED = "refused"
+    # 4xx for this recipient or this mail.
+    DEFERRED = "deferred"
+    # Ours or the relay's: connect, greeting, TLS, AUTH, MAIL refused, connection lost before the dot.
+    ROUTE_FAULT = "route_fault"
+    # The dot was sent and never answered (F7).
+    DOUBT = "doubt"
+    # The fence refused it; no dot was sent.
+    WITHDRAWN = "withdrawn"
+    # Not tried, or given up before the dot because the time was over.
+    UNTOUCHED = "untouched"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one mail. `text` is the server's, made safe to show; `host` is the route's."""
+
+    id: int
+    result: Result
+    code: int | None = None
+    status: str = ""
+    text: str = ""
+    phase: Phase = Phase.CONNECT
+    host: str = ""
+
+
+class Ledger(Protocol):
+    """Keeps fences and outcomes. All calls of one `send` come from one thread, one after the other."""
+
+    def fence(self, ids: Sequence[int]) -> set[int]:
+        """Mark rows durably as about to be sent; return those that may go."""
+        ...
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Keep outcomes durably."""
+        ...
+
+
+@runtime_checkable
+class ClosingLedger(Protocol):
+    """A ledger that holds something for its thread, such as a database connection."""
+
+    def close(self) -> None:
+        """Give it back; the last call of a `send`, from the same thread as all others."""
+        ...
