@@ -35,4 +35,5 @@ def clean_recipient(address: str) -> str:
 def is_for_us(address: str) -> bool:
     """Say whether an envelope recipient is on the domain of the signed Return-Path."""
     domain = clean_recipient(address).rpartition("@")[2]
-    return domain.rstrip(".").lower() == settings.RETURN_DOMAIN.lower()
+    own: str = settings.RETURN_DOMAIN
+    return domain.rstrip(".").lower() == own.lower()

@@ -24,7 +24,7 @@ GRACE_SECONDS = 0.1
 AWAY = "451 4.3.0 The message could not be stored, please try again later"
 
 
-class Receiver(LMTP):  # type: ignore[misc]
+class Receiver(LMTP):
     """One connection. The server knows of all of them, so that they are closed with it."""
 
     line_length_limit = MAX_LINE_BYTES

@@ -25,7 +25,9 @@ ALONE = re.compile(
     re.IGNORECASE,
 )
 # "550 5.1.1 <a@example.jp>... User unknown" of sendmail.
-REPLY_ABOUT = re.compile(r"^\s{0,8}(?:<<< )?[45]\d\d[ -][\d. ]{0,12}<?([^<>\s]{3,320}@[^<>\s]{2,255}?)>?(?:\.\.\.|:|\s|$)")
+REPLY_ABOUT = re.compile(
+    r"^\s{0,8}(?:<<< )?[45]\d\d[ -][\d. ]{0,12}<?([^<>\s]{3,320}@[^<>\s]{2,255}?)>?(?:\.\.\.|:|\s|$)"
+)
 # "a@example.jp Invalid Address": the address first, then what is wrong with it.
 FIRST = re.compile(r"^\s{0,8}<?([^<>\s:]{3,320}@[^<>\s:,;]{2,255})>? [\[(]?[A-Za-z]{2}")
 COMMAND = re.compile(r"(?i)^\s{0,8}>>> ?(.{1,300})")
@@ -59,7 +61,9 @@ class Reader:
                 self.open(find_address(self.command), "")
             return
         if found := ANSWER.match(line):
-            line = f"{found.group(1)} (in reply to {self.command.partition(':')[0]})" if self.command else found.group(1)
+            line = (
+                f"{found.group(1)} (in reply to {self.command.partition(':')[0]})" if self.command else found.group(1)
+            )
         address, text = name_recipient(line)
         if not (address and self.open(address, text)):
             self.add(line.strip())

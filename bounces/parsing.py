@@ -59,7 +59,11 @@ def parse_part(head: Part, budget: Budget) -> ParsedNotice:
     mail = open_mail(head, budget)
     for read in (read_feedback, read_statuses, read_report, read_header, read_auto_reply, read_written, read_wrapped):
         if notice := read(mail, budget):
-            return notice if read is read_wrapped else replace(notice, message_id=find_message_id(mail), return_paths=find_return_paths(mail))
+            return (
+                notice
+                if read is read_wrapped
+                else replace(notice, message_id=find_message_id(mail), return_paths=find_return_paths(mail))
+            )
     if found := read_with_flufl(mail):
         return replace(found, message_id=find_message_id(mail), return_paths=find_return_paths(mail))
     return ParsedNotice(NoticeKind.ORDINARY, "no-sign")
@@ -88,7 +92,9 @@ def read_feedback(mail: Mail, budget: Budget) -> ParsedNotice | None:
     """Read a complaint (ARF, RFC 5965). Reports of failed authentication (RFC 6591) are no complaints."""
     if not mail.feedback:
         return None
-    fields = {name: value for group in reversed(read_fields(mail.feedback.split("\n"))) for name, value in group.items()}
+    fields = {
+        name: value for group in reversed(read_fields(mail.feedback.split("\n"))) for name, value in group.items()
+    }
     if fields.get("feedback-type", "").lower() not in COMPLAINTS:
         return ParsedNotice(NoticeKind.REPORT, "arf-report")
     named = [

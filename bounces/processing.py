@@ -84,9 +84,7 @@ def settle(notice: RawNotice, parsed: ParsedNotice, *, now: datetime) -> None:
     )
 
 
-def apply(
-    parsed: ParsedNotice, chosen: ParsedRecipient | None, match: Match, *, now: datetime
-) -> Recorded:
+def apply(parsed: ParsedNotice, chosen: ParsedRecipient | None, match: Match, *, now: datetime) -> Recorded:
     """Move the delivery of a proven match. Any mail with a valid token proves that the delivery arrived."""
     if match.delivery is None or not match.is_proven():
         return Recorded.IGNORED
@@ -142,9 +140,7 @@ def code_of(recipient: ParsedRecipient) -> str:
     return recipient.status or (str(recipient.code) if recipient.code else "")
 
 
-def write_bounces(
-    notice: RawNotice, parsed: ParsedNotice, match: Match, *, applied: ParsedRecipient | None
-) -> None:
+def write_bounces(notice: RawNotice, parsed: ParsedNotice, match: Match, *, applied: ParsedRecipient | None) -> None:
     """Write a row for each recipient that a notice tells of."""
     recipients = list(parsed.recipients)
     if applied is not None and applied not in recipients:

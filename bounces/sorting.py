@@ -28,7 +28,10 @@ def is_from_daemon(mail: Part) -> bool:
     return_path = mail.header("return-path")
     sender = mail.header("from")
     return bool(
-        return_path in NO_SENDER or sender in NO_SENDER or DAEMON_SENDER.search(return_path) or DAEMON_SENDER.search(sender)
+        return_path in NO_SENDER
+        or sender in NO_SENDER
+        or DAEMON_SENDER.search(return_path)
+        or DAEMON_SENDER.search(sender)
     )
 
 

@@ -35,15 +35,24 @@ NAMES_RECIPIENT = ("final-recipient", "original-recipient", "x-actual-recipient"
 
 # What the sentence around a reply says about its step. The first that is found decides.
 PHASES = (
-    (re.compile(r"(?i)reply to (?:the )?(?:end of data|message body)|after end of data|after (?:the )?end of"), Phase.DOT),
+    (
+        re.compile(r"(?i)reply to (?:the )?(?:end of data|message body)|after end of data|after (?:the )?end of"),
+        Phase.DOT,
+    ),
     (re.compile(r"(?i)did not like our final data|after i sent the message|step: data send|\(data\)"), Phase.DOT),
     (re.compile(r"(?i)reply to (?:the )?rcpt to|after (?:pipelined )?(?:sending )?rcpt|>>> ?rcpt to"), Phase.RCPT),
     (re.compile(r"(?i)does not like recipient|did not like our rcpt|step: rcpt"), Phase.RCPT),
-    (re.compile(r"(?i)reply to (?:the )?mail from|after (?:pipelined )?(?:sending )?mail from|>>> ?mail from"), Phase.MAIL),
+    (
+        re.compile(r"(?i)reply to (?:the )?mail from|after (?:pipelined )?(?:sending )?mail from|>>> ?mail from"),
+        Phase.MAIL,
+    ),
     (re.compile(r"(?i)did not like our mail|step: mail"), Phase.MAIL),
     (re.compile(r"(?i)reply to (?:the )?data|after (?:pipelined )?(?:sending )?data|>>> ?data"), Phase.DATA),
     (re.compile(r"(?i)reply to (?:the )?(?:ehlo|helo)|after (?:ehlo|helo)|>>> ?(?:ehlo|helo)"), Phase.EHLO),
-    (re.compile(r"(?i)while (?:receiving|performing) the (?:initial )?(?:server )?greeting|initial connection"), Phase.GREETING),
+    (
+        re.compile(r"(?i)while (?:receiving|performing) the (?:initial )?(?:server )?greeting|initial connection"),
+        Phase.GREETING,
+    ),
 )
 
 
@@ -124,9 +133,7 @@ def read_status(text: str) -> tuple[list[ParsedRecipient], dict[str, str]]:
 
 def read_recipient(group: dict[str, str]) -> ParsedRecipient:
     """Turn the fields of one recipient into what they say."""
-    final, original, actual = (
-        find_address(group.get(name, "")) for name in NAMES_RECIPIENT
-    )
+    final, original, actual = (find_address(group.get(name, "")) for name in NAMES_RECIPIENT)
     kind, separator, said = group.get("diagnostic-code", "").partition(";")
     text = said.strip() if separator and len(kind) < 20 else group.get("diagnostic-code", "")
     told = STATUS.search(group.get("status", ""))

@@ -1,0 +1,79 @@
+"""Takes failed addresses of a campaign out of further mailings, on a person's word (A10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts import audit
+from accounts.models import User
+from bounces.reports import failures_of
+from campaigns.models import Campaign, DeliveryQuerySet
+from lists.models import StopReason, Subscriber, Subscription
+from mta.verdicts import Reason
+
+# Reasons that may be removed as a whole: the address is at fault, or its owner refuses.
+REMOVABLE = (Reason.USER_UNKNOWN, Reason.REFUSED)
+CHUNK = 1000
+
+
+class Removal(models.TextChoices):
+    """What is done with the addresses."""
+
+    STOP = "stop", _("配信停止にする(次にリストを取り込んでも配信しません)")
+    UNLIST = "unlist", _("この配信で使ったリストから外す")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which failures a person chose: whole reasons, single rows, or both."""
+
+    reasons: Sequence[str] = ()
+    delivery_ids: Sequence[int] = ()
+
+
+def chosen_failures(campaign: Campaign, choice: Choice) -> DeliveryQuerySet:
+    """Return the chosen failures whose subscriber still exists."""
+    wanted = models.Q(reason__in=[reason for reason in choice.reasons if reason in REMOVABLE])
+    return failures_of(campaign).filter(wanted | models.Q(pk__in=choice.delivery_ids), subscriber__isnull=False)
+
+
+def remove_failures(campaign: Campaign, choice: Choice, removal: Removal, *, actor: User, now: datetime) -> int:
+    """Stop the chosen addresses or take them off the campaign's lists; return how many were changed."""
+    changed = 0
+    for subscriber_ids in chunks(chosen_failures(campaign, choice)):
+        with transaction.atomic():
+            changed += remove_chunk(campaign, subscriber_ids, removal, now=now)
+    audit.record(
+        campaign.workspace,
+        actor,
+        f"failures.{removal.value}",
+        campaign.subject,
+        reasons=[str(reason) for reason in choice.reasons],
+        chosen=len(choice.delivery_ids),
+        changed=changed,
+    )
+    return changed
+
+
+def chunks(deliveries: DeliveryQuerySet) -> Iterator[list[int]]:
+    """Yield the subscriber ids of deliveries, a chunk at a time."""
+    last = 0
+    while found := list(deliveries.filter(pk__gt=last).values_list("pk", "subscriber_id")[:CHUNK]):
+        last = found[-1][0]
+        yield [subscriber_id for _pk, subscriber_id in found]
+
+
+def remove_chunk(campaign: Campaign, subscriber_ids: Sequence[int], removal: Removal, *, now: datetime) -> int:
+    """Change some subscribers; return how many."""
+    if removal == Removal.STOP:
+        own = Subscriber.objects.for_workspace(campaign.workspace).filter(pk__in=subscriber_ids)
+        return own.mark_stopped(StopReason.MANUAL, now)
+    places = Subscription.objects.filter(mailing_list__in=campaign.mailing_lists.all(), subscriber__in=subscriber_ids)
+    people = places.values("subscriber").distinct().count()
+    places.delete()
+    return people
