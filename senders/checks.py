@@ -65,7 +65,7 @@ def check_spf(texts: Sequence[str], *, include: str) -> CheckOutcome:
 
 def explain_absent_spf(texts: Sequence[str]) -> CheckOutcome:
     """Tell a record that is not there from one that is pasted with quotation marks or spaces before it."""
-    almost = [text for text in texts if text.strip(" \t\"'“”").lower().startswith("v=spf")]
+    almost = [text for text in texts if text.strip(spf.WRAPPING).lower().startswith("v=spf")]
     if almost:
         advice = _("SPF レコードの先頭が「v=spf1 」になっていません。引用符や余分な空白を取り除いてください。")
         return CheckOutcome(CheckResult.WRONG, "\n".join(almost), advice)

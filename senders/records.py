@@ -38,7 +38,8 @@ def expected_records(domain: SenderDomain) -> list[ExpectedRecord]:
 
 def expect_spf(domain: SenderDomain) -> ExpectedRecord:
     """Return the SPF record: the existing one with our include, or a first one."""
-    existing = [line for line in found_lines(domain, CheckKind.SPF) if spf.is_spf(line)]
+    lines = [line.strip(spf.WRAPPING) for line in found_lines(domain, CheckKind.SPF)]
+    existing = [line for line in lines if spf.is_spf(line)]
     note = ""
     if existing:
         note = _("今の SPF レコードに必要な部分を加えた値です。新しく追加せず、今のレコードを書き換えてください。")

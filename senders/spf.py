@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 VERSION = "v=spf1"
+# What people paste along with a record.
+WRAPPING = " \t\"'“”"
 MECHANISMS = frozenset({"all", "include", "a", "mx", "ptr", "ip4", "ip6", "exists"})
 NEEDS_VALUE = frozenset({"include", "ip4", "ip6", "exists"})
 # RFC 7208 section 4.6.1: a qualifier, a name, then ":" or "/" or nothing.

@@ -1,0 +1,108 @@
+"""DKIM keys: what we publish verifies what we sign, by dkimpy and real DNS."""
+
+from datetime import UTC, date, datetime
+
+import dkim
+import pytest
+from cryptography.fernet import Fernet
+from django.utils import timezone
+from pytest_django import Settings
+
+from mta.dkim import sign
+from senders.checks import check_dkim
+from senders.dkim_keys import (
+    active_key,
+    generate_key,
+    make_selector,
+    public_record,
+    retire_key,
+    signing_key,
+    split_strings,
+)
+from senders.dns import DnsResolver, Found
+from senders.errors import SenderError
+from senders.models import CheckResult, DkimKey, SenderDomain
+from senders.records import dkim_name
+from tests.factories import make_workspace
+from tests.senders.dns_server import ZoneServer
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+MESSAGE = (
+    b"From: =?utf-8?b?44G/44G744KT?= <news@shop.example>\r\nTo: reader@example.jp\r\nSubject: hello\r\n"
+    b"Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@shop.example>\r\n\r\nhello\r\n"
+)
+
+
+def make_domain() -> SenderDomain:
+    return SenderDomain.objects.create(workspace=make_workspace(), name="shop.example")
+
+
+def test_the_published_record_verifies_a_signed_message(zones: ZoneServer, resolver: DnsResolver) -> None:
+    """B2"""
+    domain = make_domain()
+    key = generate_key(domain)
+    zones.publish(dkim_name(key.selector, domain.name), public_record(key))
+    signer = signing_key(domain)
+    assert signer is not None
+    signed = sign(MESSAGE, signer, now=NOW)
+
+    def ask(name: bytes, timeout: int = 5) -> bytes:
+        answer = resolver.find_txt(name.decode().removesuffix("."))
+        assert isinstance(answer, Found)
+        return answer.values[0].encode()
+
+    assert b"d=shop.example" in signed
+    assert dkim.verify(signed, dnsfunc=ask)
+    assert not dkim.verify(signed.replace(b"hello\r\n", b"changed\r\n"), dnsfunc=ask)
+
+
+def test_the_record_passes_our_own_check_and_dns_strings_are_short_enough() -> None:
+    record = public_record(generate_key(make_domain()))
+    key = DkimKey.objects.get()
+    assert check_dkim([record], public_key=key.public_key).result == CheckResult.OK
+    strings = split_strings(record)
+    assert len(strings) == 2
+    assert all(len(text) <= 255 for text in strings)
+    assert "".join(strings) == record
+
+
+def test_the_private_part_is_not_readable_at_rest() -> None:
+    key = generate_key(make_domain())
+    key.refresh_from_db()
+    assert b"PRIVATE" not in bytes(key.private_key)
+    assert b"-----" not in bytes(key.private_key)
+
+
+def test_selectors_name_the_month_and_differ() -> None:
+    selectors = {make_selector(date(2026, 11, 30)) for _ in range(50)}
+    assert all(selector.startswith("hm202611") and selector.isalnum() for selector in selectors)
+    assert len(selectors) > 45
+
+
+def test_the_older_key_signs_until_it_is_retired() -> None:
+    domain = make_domain()
+    assert signing_key(domain) is None
+    first, second = generate_key(domain), generate_key(domain)
+    assert active_key(domain) == first
+    assert retire_key(first, now=timezone.now())
+    assert not retire_key(first, now=timezone.now())
+    signer = signing_key(domain)
+    assert signer is not None
+    assert signer.selector == second.selector
+
+
+def test_without_an_encryption_key_no_key_is_stored(settings: Settings) -> None:
+    settings.ENCRYPTION_KEYS = []
+    with pytest.raises(SenderError, match="ENCRYPTION_KEYS"):
+        generate_key(make_domain())
+    assert not DkimKey.objects.exists()
+
+
+def test_a_lost_encryption_key_is_told(settings: Settings) -> None:
+    domain = make_domain()
+    generate_key(domain)
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(SenderError, match="復号できません"):
+        signing_key(domain)

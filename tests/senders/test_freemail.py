@@ -1,0 +1,66 @@
+"""Free-mail and carrier domains are refused (A3); the list is data."""
+
+import pytest
+
+from senders.domain_names import clean_domain
+from senders.errors import AddressRefused
+from senders.freemail import is_freemail, read_domains
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "gmail.com",
+        "googlemail.com",
+        "yahoo.co.jp",
+        "icloud.com",
+        "me.com",
+        "outlook.com",
+        "outlook.jp",
+        "hotmail.com",
+        "hotmail.co.jp",
+        "live.jp",
+        "docomo.ne.jp",
+        "ezweb.ne.jp",
+        "au.com",
+        "uqmobile.jp",
+        "softbank.ne.jp",
+        "i.softbank.jp",
+        "ymobile.ne.jp",
+        "rakumail.jp",
+        "nifty.com",
+        "ocn.ne.jp",
+        "xxx.ocn.ne.jp",
+        "t.vodafone.ne.jp",
+        "yahoo.com",
+        "aol.com",
+        "proton.me",
+        "qq.com",
+        "naver.com",
+    ],
+)
+def test_a3_providers_and_carriers(domain: str) -> None:
+    """A3"""
+    assert is_freemail(domain)
+
+
+@pytest.mark.parametrize(
+    "domain", ["example.co.jp", "notgmail.com", "gmail.com.example.jp", "docomo-shop.co.jp", "co.jp", "ne.jp"]
+)
+def test_own_domains_are_not_freemail(domain: str) -> None:
+    assert not is_freemail(domain)
+
+
+@pytest.mark.parametrize("filename", ["freemail_domains.txt", "public_suffixes.txt"])
+def test_data_is_in_the_form_it_is_compared_in(filename: str) -> None:
+    suffixes = read_domains("public_suffixes.txt")
+    for name in read_domains(filename):
+        if name in suffixes:
+            with pytest.raises(AddressRefused):
+                clean_domain(name)
+        else:
+            assert clean_domain(name) == name
+
+
+def test_no_provider_is_a_public_suffix() -> None:
+    assert not read_domains("freemail_domains.txt") & read_domains("public_suffixes.txt")
