@@ -59,7 +59,7 @@ class Supervisor:
         self.stop_requests = 0
         self.selector = selectors.DefaultSelector()
         self.watches = [Watch(child, time.monotonic()) for child in children]
-        self.width = max(len(child.name) for child in children)
+        self.width = max(len(name) for name in ("up", *(child.name for child in children)))
 
     def run(self) -> None:
         """Start everything and return when a signal has stopped it."""
@@ -133,8 +133,13 @@ class Supervisor:
         for line in lines:
             self._print(watch, line)
         if not chunk:
-            self.selector.unregister(watch.child.output)
+            self._unregister(watch)
         return bool(chunk)
+
+    def _unregister(self, watch: Watch) -> None:
+        # At the end of its output a pipe is always readable; it must not be asked again.
+        if watch.child.output in self.selector.get_map():
+            self.selector.unregister(watch.child.output)
 
     def _print(self, watch: Watch, line: bytes) -> None:
         label = watch.child.name.ljust(self.width)
@@ -149,8 +154,7 @@ class Supervisor:
         if watch.rest:
             self._print(watch, watch.rest)
             watch.rest = b""
-        if watch.child.output in self.selector.get_map():
-            self.selector.unregister(watch.child.output)
+        self._unregister(watch)
         watch.child.release()
 
     def _stop(self) -> None:
