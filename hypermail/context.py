@@ -54,15 +54,23 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
 def find_places(path: str) -> Iterator[dict[str, Any]]:
     """Yield the entries of the navigation; the one whose URL begins the path of the request is the current one."""
-    for place in PLACES:
-        if place.name == "sandbox_index" and not settings.SANDBOX:
-            continue
-        try:
-            url = reverse(place.name)
-        except NoReverseMatch:
-            continue
-        is_current = path == url if place.name == "home" else path.startswith(url)
-        yield {"url": url, "label": place.label, "icon": place.icon, "is_current": is_current}
+    urls = {place: url for place in PLACES if (url := find_url(place))}
+    home = reverse("home")
+    # /subscribers/stopped/ begins with /subscribers/ too: the longest beginning is meant.
+    beginnings = [url for url in urls.values() if path == url or (url != home and path.startswith(url))]
+    current = max(beginnings, key=len, default="")
+    for place, url in urls.items():
+        yield {"url": url, "label": place.label, "icon": place.icon, "is_current": url == current}
+
+
+def find_url(place: Place) -> str:
+    """Return the URL of an entry, empty where this installation has none."""
+    if place.name == "sandbox_index" and not settings.SANDBOX:
+        return ""
+    try:
+        return reverse(place.name)
+    except NoReverseMatch:
+        return ""
 
 
 def find_workspaces(membership: Membership) -> list[Workspace]:

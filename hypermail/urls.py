@@ -1,5 +1,6 @@
 """The URL tree."""
 
+from contextlib import suppress
 from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path
@@ -16,4 +17,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 # While the apps are being built.
 for app in ("lists", "senders", "campaigns", "bounces", "mta"):
     if find_spec(f"{app}.urls"):
-        urlpatterns.append(path("", include(f"{app}.urls")))
+        with suppress(ImportError):
+            urlpatterns.append(path("", include(f"{app}.urls")))
