@@ -1,11 +1,116 @@
-"""What a reply or a notice means: one ordered table, read from the top."""
+"""What a reply or a notice means: reads the table of reply_rules from the top."""
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
-_STATUS = re.compile(r"(?<![0-9.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
+from mta.reply_rules import RULES, Rule
+from mta.verdicts import Kind, Phase, Reason, Verdict
+
+# What is longer than this says nothing new, and only costs time.
+_LONGEST_TEXT: Final = 2000
+
+# Which kind a reason is (the table of reasons in docs/states.md).
+KINDS: Final[dict[Reason, Kind]] = {
+    Reason.USER_UNKNOWN: Kind.HARD,
+    Reason.HOST_UNKNOWN: Kind.HARD,
+    Reason.MAILBOX_FULL: Kind.SOFT,
+    Reason.SUSPENDED: Kind.SOFT,
+    Reason.REFUSED: Kind.REFUSED,
+    Reason.TEMPORARY: Kind.SOFT,
+    Reason.RATE_LIMITED: Kind.SOFT,
+    Reason.REPUTATION: Kind.BLOCK,
+    Reason.AUTH: Kind.BLOCK,
+    Reason.SPAM_CONTENT: Kind.BLOCK,
+    Reason.TOO_LARGE: Kind.BLOCK,
+    Reason.POLICY: Kind.BLOCK,
+    Reason.UNKNOWN: Kind.UNKNOWN,
+    Reason.COMPLAINT: Kind.COMPLAINT,
+    Reason.AUTO_REPLY: Kind.NOT_BOUNCE,
+    Reason.DELAYED: Kind.NOT_BOUNCE,
+    Reason.DELIVERED: Kind.NOT_BOUNCE,
+}
+
+_STATUS = re.compile(
+    r"\s*(?:smtp;\s*)?(?:[245][0-9]{2}(?:[ -]+|$))?(?:<[^<>]{0,320}>:?\s*)?#?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])",
+    re.IGNORECASE,
+)
+# qmail puts it last: "(#5.1.1)".
+_STATUS_AT_END = re.compile(r"#([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
+_UNSPECIFIC = re.compile(r"[45]\.0\.0")
+_ADDRESS = re.compile(r"<?[^\s<>()\[\]:;,@]{1,320}@[^\s<>()\[\]:;,@]{1,255}>?")
+# Postfix tells the step in the readable part of its notices.
+_TOLD_PHASES: Final = (
+    (re.compile(r"in reply to (?:the )?end of data"), Phase.DOT),
+    (re.compile(r"in reply to (?:the )?rcpt to"), Phase.RCPT),
+    (re.compile(r"in reply to (?:the )?mail from"), Phase.MAIL),
+    (re.compile(r"in reply to (?:the )?data"), Phase.DATA),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A reply as the rules want it: lower case, without addresses."""
+
+    code: int | None
+    status: str
+    text: str
+    phase: Phase
+    host: str
+
+
+def classify(code: int | None, status: str, text: str, phase: Phase, host: str = "") -> Verdict:
+    """Return what a reply means; never raises, whatever the server wrote.
+
+    `status` is the enhanced status code or empty; `host` is the server that said it, where known. A
+    notice is given with the phase NOTICE. A permanent meaning with a temporary code becomes SOFT.
+    """
+    return _classify(code, status, text[:_LONGEST_TEXT], phase, host)
 
 
 def enhanced_status(text: str) -> str:
-    """Return the enhanced status code that a reply's text begins with (RFC 2034), or an empty string."""
-    match = _STATUS.match(text.lstrip())
+    """Return the enhanced status code of a reply's text (RFC 2034, RFC 3463), or an empty string."""
+    match = _STATUS.match(text[:_LONGEST_TEXT]) or _STATUS_AT_END.search(text[:_LONGEST_TEXT])
     return match[1] if match else ""
+
+
+# A mailing to dead addresses brings the same few texts a thousand times.
+@lru_cache(maxsize=4096)
+def _classify(code: int | None, status: str, text: str, phase: Phase, host: str) -> Verdict:
+    if not status or _UNSPECIFIC.fullmatch(status):
+        status = enhanced_status(text) or status
+    lowered = _ADDRESS.sub("<>", text.lower())
+    if phase is Phase.NOTICE:
+        phase = next((told for pattern, told in _TOLD_PHASES if pattern.search(lowered)), phase)
+    question = _Question(code, status, lowered, phase, "." + host.lower().strip(".[]"))
+    rule = next(
+        rule for rule, text_pattern, status_pattern in _COMPILED if _fits(rule, text_pattern, status_pattern, question)
+    )
+    kind = KINDS[rule.reason]
+    if kind is Kind.HARD and _is_temporary(code, status):
+        kind = Kind.SOFT
+    return Verdict(kind, rule.reason, rule.name)
+
+
+def _fits(
+    rule: Rule, text_pattern: re.Pattern[str] | None, status_pattern: re.Pattern[str] | None, question: _Question
+) -> bool:
+    return (
+        (not rule.codes or question.code in rule.codes)
+        and (not rule.phases or question.phase in rule.phases)
+        and (not rule.hosts or question.host.endswith(tuple("." + host for host in rule.hosts)))
+        and (status_pattern is None or status_pattern.fullmatch(question.status) is not None)
+        and (text_pattern is None or text_pattern.search(question.text) is not None)
+    )
+
+
+def _is_temporary(code: int | None, status: str) -> bool:
+    return 400 <= code < 500 if code is not None else status.startswith("4")
+
+
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    return re.compile(pattern) if pattern else None
+
+
+_COMPILED: Final = tuple((rule, _compiled(rule.text), _compiled(rule.status)) for rule in RULES)
