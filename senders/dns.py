@@ -75,8 +75,6 @@ class DnsResolver:
             return Absent()
         except dns.exception.DNSException as error:
             return CouldNotAsk(type(error).__name__)
-        except OSError as error:
-            return CouldNotAsk(type(error).__name__)
         return Found(tuple(readable(b"".join(record.strings)) for record in answer)[:TEXTS_LIMIT])
 
     def make_stub(self) -> dns.resolver.Resolver:

@@ -61,10 +61,7 @@ def test_d1_spf_is_merged_with_what_the_domain_has() -> None:
 def test_d1_two_spf_records_and_pasted_quotes_become_one_record() -> None:
     """D1"""
     domain = make_domain(spf='v=spf1 mx ~all\n"v=spf1 include:_spf.google.com ~all"\nother')
-    assert (
-        expected_records(domain)[0].value
-        == "v=spf1 mx include:_spf.google.com include:_spf.hypermail.example ~all"
-    )
+    assert expected_records(domain)[0].value == "v=spf1 mx include:_spf.google.com include:_spf.hypermail.example ~all"
 
 
 def test_without_an_include_the_page_says_whom_to_ask(settings: Settings) -> None:

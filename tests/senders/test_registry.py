@@ -44,7 +44,9 @@ class TestRegistry:
         assert first.domain == second.domain
         assert DkimKey.objects.count() == 1
 
-    @pytest.mark.parametrize("address", ["me@gmail.com", "me@docomo.ne.jp", "me@sub.yahoo.co.jp", "me@ＩＣＬＯＵＤ.com"])
+    @pytest.mark.parametrize(
+        "address", ["me@gmail.com", "me@docomo.ne.jp", "me@sub.yahoo.co.jp", "me@ＩＣＬＯＵＤ.com"]
+    )
     def test_a3_freemail_is_refused_with_the_reason(self, address: str) -> None:
         """A3"""
         with pytest.raises(AddressRefused, match="なりすまし"):
