@@ -1,0 +1,69 @@
+"""System checks, each fault alone, and a production environment without any."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+PRODUCTION = {
+    "SECRET_KEY": "nineteen-eighty-four-characters-are-more-than-fifty-0123456789",
+    "ENCRYPTION_KEYS": "b25seS1mb3ItdGhlLXRlc3Qtc3VpdGUtMDEyMzQ1Njc=",
+    "BASE_URL": "https://mail.shop.example",
+    "ALLOWED_HOSTS": "mail.shop.example",
+    "RETURN_DOMAIN": "bounce.shop.example",
+    "EHLO_NAME": "mail.shop.example",
+    "RELAY_URL": "smtp+starttls://hypermail:secret@relay.shop.example:587",
+    "BEHIND_PROXY": "1",
+}
+
+
+def ids(*, deploy: bool = True) -> set[str]:
+    return {message.id or "" for message in run_checks(include_deployment_checks=deploy)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("ENCRYPTION_KEYS", ["short"], "hypermail.E001"),
+        ("ENCRYPTION_KEYS", [], "hypermail.E002"),
+        ("RELAY_URL", "http://relay.example", "hypermail.E003"),
+        ("BASE_URL", "http://localhost:8000", "hypermail.W001"),
+        ("RETURN_DOMAIN", "bounce.localhost", "hypermail.W002"),
+        ("EHLO_NAME", "localhost", "hypermail.W003"),
+        ("SANDBOX", True, "hypermail.W004"),
+        ("REQUIRE_VERIFIED_SENDERS", False, "hypermail.W005"),
+    ],
+)
+def test_names_the_fault(settings: Settings, name: str, value: object, expected: str) -> None:
+    settings.EHLO_NAME = "mail.shop.example"
+    assert expected not in ids()
+    setattr(settings, name, value)
+    assert expected in ids()
+
+
+def test_a_laptop_is_not_asked_for_public_names(settings: Settings) -> None:
+    settings.BASE_URL = "http://localhost:8000"
+    assert not any(name.startswith("hypermail.") for name in ids(deploy=False))
+
+
+def test_never_shows_a_key(settings: Settings) -> None:
+    settings.ENCRYPTION_KEYS = ["my-broken-key"]
+    assert not any("my-broken-key" in str(message) for message in run_checks())
+
+
+def test_a_production_environment_is_clean(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path)} | PRODUCTION
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=django_settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
