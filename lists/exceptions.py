@@ -20,3 +20,16 @@ class UnreadableFile(ListsError):
 
 class ImportRefused(ListsError):
     """The import cannot be done as it was asked for; the list stays as it was."""
+
+
+class RowRefused(ListsError):
+    """A row of a file is not imported: `column` and `value` say what in it is wrong."""
+
+    def __init__(self, sentence: str, column: str = "", value: str = "") -> None:
+        super().__init__(sentence, value)
+        self.column = column
+        self.value = value
+
+
+class ClaimLost(ListsError):
+    """Another process took the import over; this one must not write any more."""

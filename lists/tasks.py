@@ -1,1 +1,23 @@
 """Celery tasks: each takes ids, fetches, calls one function, and may run twice."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from lists.csv_import import apply_import, clear_leftovers
+from lists.import_claims import requeue_dead, take_hints
+
+
+@shared_task
+def tick() -> None:
+    """Ask the database which imports wait and ask for their tasks; clear away what is over."""
+    now = timezone.now()
+    requeue_dead(now)
+    for import_id in take_hints(now):
+        run_import.apply_async((import_id,), queue="work")
+    clear_leftovers(now)
+
+
+@shared_task
+def run_import(import_id: int) -> None:
+    """Do one import, if it still waits."""
+    apply_import(import_id, now=timezone.now())

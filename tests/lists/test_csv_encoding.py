@@ -105,7 +105,7 @@ def test_one_damaged_row_does_not_hide_the_encoding() -> None:
         (b"%PDF-1.7\n", "CSVファイルではない"),
         (b"email\na@example.jp\0\n", "NUL"),
         (b"\xef\xbb\xbfemail\na@example.jp\0\n", "NUL"),
-        ("email,name\na@example.jp,".encode() + bytes(range(0x80, 0x100)) * 20, "文字コードを判別できません"),
+        (b"email,name\na@example.jp," + bytes(range(0x80, 0x100)) * 20, "文字コードを判別できません"),
         ("Имя,Город\nИван,Санкт-Петербург\nОльга,Москва\n".encode("cp1251"), "文字コードを判別できません"),
     ],
 )

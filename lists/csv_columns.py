@@ -1,0 +1,186 @@
+"""Which column of a file is what: guessed from headers and cells, remembered from the list's last import."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+
+from lists.csv_reading import Preview, has_address
+from lists.models import CsvImport, ImportState, MailingList
+
+ADDRESS = "address"
+NAME = "name"
+
+# Headers as `_fold_header` leaves them.
+ADDRESS_WORDS = frozenset(
+    [
+        "メールアドレス",
+        "メアド",
+        "メール",
+        "eメール",
+        "eメールアドレス",
+        "電子メール",
+        "電子メールアドレス",
+        "宛先",
+        "宛先アドレス",
+        "配信先",
+        "配信先アドレス",
+        "送信先",
+        "送信先アドレス",
+        "email",
+        "emailaddress",
+        "mail",
+        "mailaddress",
+        "mailadress",
+        "address1email",
+        "pcメール",
+        "pcメールアドレス",
+        "携帯メール",
+        "携帯メールアドレス",
+        "メールアドレス1",
+        "email1",
+        "eメール1",
+        "連絡先メールアドレス",
+        "会員メールアドレス",
+    ]
+)
+NAME_WORDS = frozenset(
+    [
+        "氏名",
+        "お名前",
+        "名前",
+        "姓名",
+        "名",
+        "姓",
+        "会員名",
+        "顧客名",
+        "お客様名",
+        "担当者",
+        "担当者名",
+        "ご担当者名",
+        "ご担当者",
+        "宛名",
+        "受信者名",
+        "漢字氏名",
+        "氏名漢字",
+        "お名前漢字",
+        "name",
+        "fullname",
+        "yourname",
+        "displayname",
+        "username",
+        "customername",
+        "lastname",
+        "firstname",
+        "familyname",
+        "givenname",
+        "surname",
+        "苗字",
+        "名字",
+        "ファーストネーム",
+        "ラストネーム",
+    ]
+)
+FAMILY_NAME_WORDS = frozenset(["姓", "苗字", "名字", "lastname", "familyname", "surname", "ラストネーム"])
+GIVEN_NAME_WORDS = frozenset(["名", "firstname", "givenname", "ファーストネーム"])
+
+# An attribute's name stands in {{…|…}}; names that the mailing itself fills are not given away.
+MAX_ATTRIBUTE_NAME = 50
+RESERVED = frozenset(
+    {ADDRESS, NAME, "unsubscribe_url", "sender_name", "legal_name", "postal_address", "contact", "email"}
+)
+
+
+def guess_columns(mailing_list: MailingList, preview: Preview) -> dict[str, str]:
+    """Return column number (as text) → "address", "name" or an attribute's name, for every column.
+
+    What the list's last import made of a column with the same header comes first.
+    """
+    remembered = _remember_columns(mailing_list)
+    attributes = attribute_names_for(preview.headers)
+    columns = {
+        str(number): remembered.get(header) or _guess_column(header) or attributes[number]
+        for number, header in enumerate(preview.headers)
+    }
+    _settle_address(columns, preview, attributes)
+    _settle_names(columns, preview, attributes)
+    return {number: target for number, target in columns.items() if target != LEFT_OUT}
+
+
+# What a remembered column is that was not imported last time.
+LEFT_OUT = "-"
+
+
+def _remember_columns(mailing_list: MailingList) -> dict[str, str]:
+    last = (
+        CsvImport.objects.filter(mailing_list=mailing_list, has_header=True, state=ImportState.DONE)
+        .order_by("-pk")
+        .first()
+    )
+    if last is None:
+        return {}
+    return {header: last.columns.get(str(number), LEFT_OUT) for number, header in enumerate(last.headers)}
+
+
+def _guess_column(header: str) -> str:
+    folded = _fold_header(header)
+    if folded in ADDRESS_WORDS:
+        return ADDRESS
+    return NAME if folded in NAME_WORDS else ""
+
+
+def _fold_header(header: str) -> str:
+    folded = unicodedata.normalize("NFKC", header).casefold()
+    # "E-mail", "お名前（漢字）", "mail_address": signs and spaces say nothing.
+    return re.sub(r"[\s\W_]+", "", folded)
+
+
+def _settle_address(columns: dict[str, str], preview: Preview, attributes: Sequence[str]) -> None:
+    """Leave one address column; without a header that says so it is the one whose cells are addresses."""
+    found = [number for number, target in columns.items() if target == ADDRESS]
+    filled = [number for number in found or columns if _has_addresses(preview, int(number))]
+    chosen = next(iter(filled or found), None)
+    for number in found:
+        columns[number] = attributes[int(number)]
+    if chosen is not None:
+        columns[chosen] = ADDRESS
+
+
+def _has_addresses(preview: Preview, number: int) -> bool:
+    return any(number < len(row.cells) and has_address([row.cells[number]]) for row in preview.rows)
+
+
+def _settle_names(columns: dict[str, str], preview: Preview, attributes: Sequence[str]) -> None:
+    """Leave one column for the name, or the two of 姓 and 名."""
+    found = [number for number, target in columns.items() if target == NAME]
+    folded = {number: _fold_header(preview.headers[int(number)]) for number in found}
+    family = [number for number in found if folded[number] in FAMILY_NAME_WORDS]
+    given = [number for number in found if folded[number] in GIVEN_NAME_WORDS]
+    whole = [number for number in found if number not in family + given]
+    keep = whole[:1] or family[:1] + given[:1]
+    for number in found:
+        if number not in keep:
+            columns[number] = attributes[int(number)]
+
+
+def attribute_names_for(headers: Sequence[str]) -> list[str]:
+    """Return the name that each column has as an attribute: its header, made fit for a merge tag, each once."""
+    names: list[str] = []
+    taken = set(RESERVED)
+    for number, header in enumerate(headers, start=1):
+        base = clean_attribute_name(header) or _("列%d") % number
+        name, copy = base, 1
+        while name in taken:
+            copy += 1
+            name = f"{base}_{copy}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def clean_attribute_name(header: str) -> str:
+    """Return the header without what a merge tag cannot hold: braces, bars, control characters; NFKC."""
+    folded = unicodedata.normalize("NFKC", header)
+    kept = "".join(" " if unicodedata.category(character)[0] in "CZ" else character for character in folded)
+    return " ".join(re.sub(r"[{}|]", " ", kept).split())[:MAX_ATTRIBUTE_NAME].strip()
