@@ -92,6 +92,7 @@ def save_draft(form: CampaignForm) -> Campaign | None:
         )
         if not unchanged.update(revision=F("revision") + 1):
             return None
+        form.save(commit=False)
         campaign.save(update_fields=["subject", "sender", "text", "html", "doubt_policy", "updated_at"])
         form.save_m2m()
     return campaign

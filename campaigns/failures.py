@@ -89,7 +89,8 @@ def settled(failure: Failure, now: datetime) -> dict[str, object]:
         "kind": failure.kind,
         "reason": failure.reason,
         "code": failure.code[:20],
-        "text": failure.text[:TEXT_LIMIT],
+        # PostgreSQL cannot store NUL, which a server's text may contain.
+        "text": failure.text.replace("\0", "")[:TEXT_LIMIT],
         "phase": failure.phase,
         "rule": failure.rule[:60],
     }

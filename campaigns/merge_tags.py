@@ -9,7 +9,7 @@ from accounts.models import Workspace
 from lists.attributes import attribute_names
 
 # {{ tag }} or {{ tag|fallback }}; neither part holds braces or a line break.
-TAG = re.compile(r"\{\{\s*([^{}|\r\n]+?)\s*(?:\|([^{}\r\n]*))?\}\}")
+TAG = re.compile(r"\{\{[ \t\u3000]*([^\s{}|](?:[^{}|\r\n]*[^\s{}|])?)[ \t\u3000]*(?:\|([^{}\r\n]*))?\}\}")
 # What every recipient has, and what the mailing itself gives.
 SUBSCRIBER_TAGS = ("name", "address")
 MAILING_TAGS = ("unsubscribe_url", "sender_name", "legal_name", "postal_address", "contact")

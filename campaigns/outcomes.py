@@ -8,12 +8,12 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
-from mta.engine import Outcome, Result
-from mta.replies import classify
 
 from campaigns.claims import Claim, fence
 from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
 from campaigns.models import Delivery, DeliveryState
+from mta.outcomes import Outcome, Result
+from mta.replies import classify
 from mta.retry import next_attempt
 from mta.verdicts import Kind, Phase, Reason, Verdict
 

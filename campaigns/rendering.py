@@ -5,7 +5,6 @@ from datetime import datetime
 
 from django.conf import settings
 from django.urls import reverse
-from mta.engine import Outgoing
 
 from campaigns.legal import add_html_footer, add_text_footer
 from campaigns.merge_tags import fill, fill_html, fill_line
@@ -13,6 +12,7 @@ from campaigns.models import Campaign, Delivery
 from lists.models import Subscriber
 from mta import dkim, return_path, tokens
 from mta.mime import Mail, build, quote_address
+from mta.outcomes import Outgoing
 from senders.dkim_keys import signing_key
 from senders.models import Sender
 

@@ -15,6 +15,7 @@ from campaigns.outcomes import DeliveryLedger, record_unbuildable
 from campaigns.rendering import Renderer
 from mta import engine
 from mta.mime import MimeError
+from mta.outcomes import Outcome, Outgoing, Result
 from mta.routes import Route, parse_route
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ def send_claim(claim: Claim, lane: Lane, route: Route, renderer: Renderer) -> bo
     return True
 
 
-def render_claim(claim: Claim, renderer: Renderer) -> Iterator[engine.Outgoing]:
+def render_claim(claim: Claim, renderer: Renderer) -> Iterator[Outgoing]:
     """Yield the mails of a claim; a row whose mail cannot be built fails alone."""
     for delivery in claim.deliveries:
         try:
@@ -95,10 +96,10 @@ class TestMailLedger:
         """Let the mail go."""
         return set(ids)
 
-    def record(self, outcomes: Sequence[engine.Outcome]) -> None:
+    def record(self, outcomes: Sequence[Outcome]) -> None:
         """Write what the server said, for the page that waits for it."""
         for outcome in outcomes:
-            accepted = outcome.result is engine.Result.ACCEPTED
+            accepted = outcome.result is Result.ACCEPTED
             self.test_mail.state = TestMailState.SENT if accepted else TestMailState.FAILED
             self.test_mail.text = " ".join(filter(None, (str(outcome.code or ""), outcome.text)))[:1000]
 

@@ -148,6 +148,7 @@ def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Schedule a draft for the given time."""
     form = ScheduleForm(request.POST)
     if not form.is_valid():
+        find_campaign(request.workspace, pk)
         messages.error(request, str(form.errors["at"][0]))
         return redirect("campaign_preview", pk=pk)
     at, now = form.cleaned_data["at"], timezone.now()

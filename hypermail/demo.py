@@ -1,11 +1,120 @@
-"""The demonstration: a workspace that shows every screen with content. Only `manage.py up --demo` asks for it."""
+"""The demonstration: a workspace that shows every screen with content. Only `manage.py up --demo` asks for it.
+
+Everything is made by the functions that do it in earnest: files are imported, recipients frozen, claimed and
+fenced, returned mails read and counted. Only the SMTP dialogue is spoken for by the sandbox's own answers.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.files.base import File
+from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Workspace
+from bounces.intake import store_raw
+from bounces.models import Door
+from bounces.processing import process
+from campaigns import reaper
+from campaigns.claims import Claim, claim_due, fence
+from campaigns.deliveries import freeze_recipients
+from campaigns.models import Campaign, CampaignState, Delivery, Lane
+from campaigns.outcomes import record_outcome
+from campaigns.rendering import Renderer
+from hypermail.demo_content import LISTS, MAILINGS, SENDER, SENDER_ADDRESS, WORKSPACE_NAME, Mailing
+from lists.csv_import import Choice, apply_import, create_import, queue_import
+from lists.csv_reading import Format
+from lists.models import ImportMode, MailingList
+from mta.outcomes import Outcome, Outgoing, Result
+from mta.sandbox.answers import REJECT_DOMAIN, domain_of, find_answer
+from mta.sandbox.notices import build_notice
+from mta.verdicts import Phase
+from senders.models import Sender
+from senders.registry import create_sender
 
-WORKSPACE_NAME = "デモ用ワークスペース"
+BATCH = 500
 
 
+@transaction.atomic
 def seed() -> Workspace:
-    """Return the demonstration workspace, made at the first call; may be called at every start."""
-    workspace, _ = Workspace.objects.get_or_create(is_demo=True, defaults={"name": WORKSPACE_NAME})
+    """Return the demonstration workspace, filled at the first call; may be called at every start."""
+    workspace, is_new = Workspace.objects.get_or_create(is_demo=True, defaults={"name": WORKSPACE_NAME})
+    if is_new:
+        fill(workspace, now=timezone.now())
     return workspace
+
+
+def fill(workspace: Workspace, *, now: datetime) -> None:
+    """Make lists, sender and mailings."""
+    lists = {name: import_list(workspace, name, file, now=now) for name, file in LISTS}
+    sender = create_sender(workspace, SENDER_ADDRESS, SENDER)
+    for mailing in MAILINGS:
+        campaign = write_campaign(workspace, mailing, sender, lists)
+        if mailing.after is None:
+            continue
+        at = (now + mailing.after).replace(minute=0, second=0, microsecond=0)
+        campaign.state, campaign.scheduled_at = CampaignState.SCHEDULED, at
+        campaign.save(update_fields=["state", "scheduled_at"])
+        if at < now:
+            send(campaign, at=at)
+
+
+def import_list(workspace: Workspace, name: str, file: str, *, now: datetime) -> MailingList:
+    """Make a list from a file in demo/."""
+    mailing_list = MailingList.objects.create(workspace=workspace, name=name)
+    with (settings.BASE_DIR / "demo" / file).open("rb") as opened:
+        upload = create_import(mailing_list, File(opened, name=file), None)
+    layout = Format(upload.encoding, upload.separator, upload.has_header)
+    queue_import(upload, Choice(layout, upload.columns, ImportMode.MERGE), None)
+    apply_import(upload.pk, now=now)
+    return mailing_list
+
+
+def write_campaign(workspace: Workspace, mailing: Mailing, sender: Sender, lists: dict[str, MailingList]) -> Campaign:
+    """Store a mailing as a draft."""
+    campaign = Campaign.objects.create(
+        workspace=workspace, subject=mailing.subject, text=mailing.text, html=mailing.html, sender=sender
+    )
+    campaign.mailing_lists.set([lists[name] for name in mailing.lists])
+    return campaign
+
+
+def send(campaign: Campaign, *, at: datetime) -> None:
+    """Send a past mailing to the sandbox's answers, and take in what it returns."""
+    Campaign.objects.filter(pk=campaign.pk).update(state=CampaignState.STARTING, started_at=at)
+    freeze_recipients(campaign.pk, now=at)
+    returned: list[tuple[Delivery, Outgoing]] = []
+    for lane in Lane.objects.filter(deliveries__campaign=campaign).distinct():
+        while (claim := claim_due(lane, now=at, limit=BATCH)).deliveries:
+            returned += answer_claim(claim, at=at + timedelta(seconds=30))
+    for delivery, outgoing in returned:
+        take_back(delivery, outgoing, at=at + timedelta(minutes=2))
+    reaper.finish_campaigns(now=at + timedelta(minutes=3))
+
+
+def answer_claim(claim: Claim, *, at: datetime) -> list[tuple[Delivery, Outgoing]]:
+    """Record what the sandbox would say to each row; return those whose mail it would return."""
+    renderer = Renderer()
+    returned = []
+    for delivery in claim.deliveries:
+        if domain_of(delivery.address) == REJECT_DOMAIN:
+            text = f"5.1.1 <{delivery.address}>: Recipient address rejected: User unknown"
+            refusal = Outcome(delivery.pk, Result.REFUSED, 550, "5.1.1", text, Phase.RCPT, REJECT_DOMAIN)
+            record_outcome(delivery, refusal, token=claim.token, now=at)
+            continue
+        fence([delivery.pk], claim.token, now=at)
+        accepted = Outcome(delivery.pk, Result.ACCEPTED, 250, "2.0.0", "2.0.0 OK", Phase.DOT)
+        record_outcome(delivery, accepted, token=claim.token, now=at)
+        if find_answer(delivery.address):
+            returned.append((delivery, renderer.render(delivery)))
+    return returned
+
+
+def take_back(delivery: Delivery, outgoing: Outgoing, *, at: datetime) -> None:
+    """Build the mail that the sandbox returns for a row, and read it."""
+    answer = find_answer(delivery.address)
+    if answer is None:
+        return
+    notice = build_notice(answer, outgoing.data, return_path=outgoing.mail_from, address=delivery.address, now=at)
+    raw = store_raw(notice, envelope_to=outgoing.mail_from, door=Door.LMTP)
+    process(raw.pk, now=at)

@@ -1,0 +1,65 @@
+"""Merge tags: token substitution that cannot break what is around it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.merge_tags import fill, fill_html, fill_line, find_tags, known_tags, unknown_tags
+from lists.models import CsvImport, ImportState
+from tests.factories import make_list
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("{{name|お客様}} 様", "山田 様"),
+        ("{{ name }} 様", "山田 様"),
+        ("{{company|貴社}}", "貴社"),
+        ("{{company}}", ""),
+        ("{{company|}}", ""),
+        ("{name} {{ }} {{name", "{name} {{ }} {{name"),
+        ("{{会員ランク}}", "金"),
+        ("{{name}}{{name}}", "山田山田"),
+    ],
+)
+def test_fills_values_and_fallbacks(text, filled):
+    assert fill(text, {"name": "山田", "会員ランク": "金", "company": " "}) == filled
+
+
+def test_values_are_never_filled_again():
+    assert fill("{{a}}", {"a": "{{b}}", "b": "secret"}) == "{{b}}"
+
+
+def test_values_cannot_add_markup():
+    filled = fill_html('<a href="{{url}}">{{name|<b>}}</a>', {"url": '"><script>', "name": ""})
+    assert "<script>" not in filled
+    assert "<b>" not in filled
+
+
+@given(st.text())
+def test_a_header_value_stays_one_line(value):
+    filled = fill_line("{{name}} 様へ", {"name": value})
+    assert not set(filled) & set("\r\n\0\u2028\u2029\x0b\x0c\x85")
+
+
+@given(st.text(), st.dictionaries(st.text(), st.text()))
+def test_any_text_can_be_filled(text, values):
+    assert "{{" in text or fill(text, values) == text
+
+
+def test_finds_each_tag_once_in_order():
+    assert find_tags("{{b}} {{a|x}} {{b}}") == ["b", "a"]
+
+
+@pytest.mark.django_db
+def test_attributes_of_imports_become_tags():
+    mailing_list = make_list()
+    CsvImport.objects.create(
+        workspace=mailing_list.workspace,
+        mailing_list=mailing_list,
+        state=ImportState.DONE,
+        columns={"0": "address", "1": "name", "2": "会員ランク", "3": ""},
+    )
+    assert "会員ランク" in known_tags(mailing_list.workspace)
+    assert unknown_tags(mailing_list.workspace, "{{会員ランク}} {{name}} {{rank}}", "{{rank}}") == ["rank"]
+    assert "会員ランク" not in known_tags(make_list().workspace)

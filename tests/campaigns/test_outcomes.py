@@ -1,0 +1,195 @@
+"""What the engine reports, as states of deliveries."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from campaigns.claims import LEASE, Claim
+from campaigns.models import CampaignState, Delivery, DeliveryState
+from campaigns.outcomes import FAULT_PAUSE, DeliveryLedger, record_outcome, record_unbuildable
+from lists.models import AddressError, StopReason
+from mta.outcomes import Outcome, Result
+from mta.verdicts import Kind, Phase, Reason
+from tests.factories import make_campaign, make_delivery
+
+pytestmark = pytest.mark.django_db
+HELD = (DeliveryState.CLAIMED, DeliveryState.FENCED)
+
+
+def held_delivery(state, **fields):
+    """Return a row as its worker holds it."""
+    now = timezone.now()
+    campaign = make_campaign(state=CampaignState.SENDING, lifetime_from=now)
+    defaults = {
+        "lease_token": uuid4(),
+        "lease_until": now + LEASE,
+        "attempts": 1,
+        "mail_date": now,
+        "fenced_at": None if state == DeliveryState.CLAIMED else now,
+    }
+    return make_delivery(campaign, state=state, **defaults | fields)
+
+
+def outcome(delivery, result, code=None, text="", status="", phase=Phase.RCPT):
+    return Outcome(id=delivery.pk, result=result, code=code, status=status, text=text, phase=phase)
+
+
+def record(delivery, told, *, token=None, now=None):
+    done = record_outcome(delivery, told, token=token or delivery.lease_token, now=now or timezone.now())
+    delivery.refresh_from_db()
+    return done
+
+
+@pytest.mark.parametrize("state", [DeliveryState.FENCED, DeliveryState.DOUBT])
+def test_a_250_after_the_dot_means_accepted_by_the_receiving_server(state):
+    """B3: 受信サーバー受付, not 到達. A late 250 settles a doubt."""
+    delivery = held_delivery(state)
+    assert record(delivery, outcome(delivery, Result.ACCEPTED, 250, "2.0.0 Ok: queued as 4D", "2.0.0", Phase.DOT))
+    assert delivery.state == DeliveryState.SENT
+    assert delivery.get_state_display() == "受信サーバー受付"
+    assert delivery.code == "2.0.0"
+    assert delivery.text == "2.0.0 Ok: queued as 4D"
+    assert delivery.lease_token is None
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in DeliveryState if state not in (DeliveryState.FENCED, DeliveryState.DOUBT)]
+)
+def test_a_250_moves_no_other_state(state):
+    delivery = held_delivery(state)
+    assert not record(delivery, outcome(delivery, Result.ACCEPTED, 250))
+    assert delivery.state == state
+
+
+@pytest.mark.parametrize("result", list(Result))
+@pytest.mark.parametrize("state", HELD)
+def test_nothing_moves_with_another_token(state, result):
+    delivery = held_delivery(state)
+    assert not record(delivery, outcome(delivery, result, 250), token=uuid4())
+    assert delivery.state == state
+
+
+@pytest.mark.parametrize("state", HELD)
+def test_a_5xx_for_the_recipient_fails_the_row(state):
+    """C34, C15: 5xx is final, and the server's own words are kept."""
+    delivery = held_delivery(state)
+    assert record(delivery, outcome(delivery, Result.REFUSED, 550, "5.1.1 User unknown", "5.1.1"))
+    assert delivery.state == DeliveryState.FAILED
+    assert (delivery.kind, delivery.reason, delivery.code) == (Kind.HARD, Reason.USER_UNKNOWN, "5.1.1")
+    assert delivery.text == "5.1.1 User unknown"
+    assert delivery.phase == Phase.RCPT
+    assert delivery.rule
+
+
+def test_an_unknown_address_stops_its_subscriber_at_once():
+    delivery = held_delivery(DeliveryState.CLAIMED)
+    record(delivery, outcome(delivery, Result.REFUSED, 550, "5.1.1 User unknown", "5.1.1"))
+    delivery.subscriber.refresh_from_db()
+    assert delivery.subscriber.stop_reason == StopReason.ERRORS
+    assert AddressError.objects.get().about == delivery.campaign.subject
+
+
+def test_a_block_of_ours_is_never_counted_against_the_address():
+    """B11: ブロック never burns an address."""
+    delivery = held_delivery(DeliveryState.FENCED)
+    record(delivery, outcome(delivery, Result.REFUSED, 554, "5.7.1 Message rejected as spam", "5.7.1", Phase.DOT))
+    delivery.subscriber.refresh_from_db()
+    assert delivery.kind == Kind.BLOCK
+    assert delivery.subscriber.error_count == 0
+    assert not AddressError.objects.get().counted
+
+
+@pytest.mark.parametrize("state", HELD)
+def test_a_4xx_defers_the_row_to_its_next_attempt(state):
+    """C21, C34: greylisting is retried."""
+    now = timezone.now()
+    delivery = held_delivery(state)
+    assert record(delivery, outcome(delivery, Result.DEFERRED, 451, "4.7.1 Greylisted", "4.7.1"), now=now)
+    assert delivery.state == DeliveryState.DEFERRED
+    assert delivery.due_at == now + timedelta(minutes=5)
+    assert delivery.attempts == 1
+    assert delivery.text == "4.7.1 Greylisted"
+    assert not AddressError.objects.exists()
+
+
+@pytest.mark.parametrize("state", HELD)
+def test_a_4xx_with_its_retries_used_up_expires(state):
+    """B5: 一時的なエラー."""
+    now = timezone.now()
+    long_ago = now - timedelta(hours=24)
+    delivery = held_delivery(state, mail_date=long_ago)
+    delivery.campaign.lifetime_from = long_ago
+    assert record(delivery, outcome(delivery, Result.DEFERRED, 451, "4.3.0 Try later", "4.3.0"), now=now)
+    assert delivery.state == DeliveryState.EXPIRED
+    assert delivery.get_state_display() == "一時的なエラー"
+    assert AddressError.objects.get().counted
+
+
+def test_a_resume_begins_the_lifetime_anew():
+    now = timezone.now()
+    delivery = held_delivery(DeliveryState.CLAIMED, mail_date=now - timedelta(hours=30))
+    record(delivery, outcome(delivery, Result.DEFERRED, 451, "4.3.0 Try later"), now=now)
+    assert delivery.state == DeliveryState.DEFERRED
+
+
+@pytest.mark.parametrize("result", [Result.ROUTE_FAULT, Result.WITHDRAWN, Result.UNTOUCHED])
+def test_a_fault_of_ours_gives_the_row_back_and_burns_no_attempt(result):
+    now = timezone.now()
+    delivery = held_delivery(DeliveryState.CLAIMED)
+    assert record(delivery, outcome(delivery, result, 535, "Authentication failed", phase=Phase.AUTH), now=now)
+    assert delivery.state == DeliveryState.PENDING
+    assert delivery.attempts == 0
+    assert delivery.lease_token is None
+    assert delivery.due_at == now + (FAULT_PAUSE if result is Result.ROUTE_FAULT else timedelta(0))
+    assert not AddressError.objects.exists()
+
+
+@pytest.mark.parametrize("result", [Result.ROUTE_FAULT, Result.WITHDRAWN, Result.UNTOUCHED])
+def test_a_fenced_row_is_never_given_back(result):
+    delivery = held_delivery(DeliveryState.FENCED)
+    assert record(delivery, outcome(delivery, result))
+    assert delivery.state == DeliveryState.DOUBT
+
+
+def test_a_connection_lost_after_the_dot_leaves_the_row_in_doubt():
+    """F7: 結果不明, counted and listed."""
+    delivery = held_delivery(DeliveryState.FENCED)
+    assert record(delivery, outcome(delivery, Result.DOUBT, text="connection lost", phase=Phase.DOT))
+    assert delivery.state == DeliveryState.DOUBT
+    assert delivery.get_state_display() == "結果不明"
+    assert delivery.lease_token is not None
+
+
+def test_no_doubt_without_a_fence():
+    delivery = held_delivery(DeliveryState.CLAIMED)
+    assert not record(delivery, outcome(delivery, Result.DOUBT))
+    assert delivery.state == DeliveryState.CLAIMED
+
+
+def test_a_row_cancelled_in_mid_send_stays_cancelled():
+    delivery = held_delivery(DeliveryState.CLAIMED)
+    Delivery.objects.filter(pk=delivery.pk).update(state=DeliveryState.CANCELLED, lease_token=None, lease_until=None)
+    assert not record(delivery, outcome(delivery, Result.WITHDRAWN))
+    assert delivery.state == DeliveryState.CANCELLED
+
+
+def test_a_mail_that_cannot_be_built_fails_alone_and_is_our_fault():
+    delivery = held_delivery(DeliveryState.CLAIMED)
+    assert record_unbuildable(delivery, "件名に改行があります", token=delivery.lease_token, now=timezone.now())
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.kind) == (DeliveryState.FAILED, Kind.BLOCK)
+    delivery.subscriber.refresh_from_db()
+    assert delivery.subscriber.error_count == 0
+
+
+def test_the_ledger_writes_a_batch_and_remembers_the_first_route_fault():
+    good, bad = held_delivery(DeliveryState.FENCED), held_delivery(DeliveryState.CLAIMED)
+    token = good.lease_token
+    Delivery.objects.filter(pk=bad.pk).update(lease_token=token)
+    ledger = DeliveryLedger(Claim(token, timezone.now() + LEASE, [good, bad]))
+    fault = outcome(bad, Result.ROUTE_FAULT, 421, "closing")
+    ledger.record([outcome(good, Result.ACCEPTED, 250, "ok"), fault])
+    assert (ledger.accepted, ledger.route_fault) == (1, fault)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {DeliveryState.SENT, DeliveryState.PENDING}

@@ -1,0 +1,143 @@
+"""Leases, fences and lifetimes that ran out, and campaigns that are over."""
+
+import logging
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from campaigns import reaper
+from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, DoubtPolicy
+from lists.models import AddressError
+from mta.verdicts import Kind, Reason
+from tests.factories import make_campaign, make_delivery, make_subscriber
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+def sending_campaign(now, **fields):
+    return make_campaign(**{"state": CampaignState.SENDING, "lifetime_from": now} | fields)
+
+
+def test_a_claim_whose_lease_is_over_is_given_back(now):
+    delivery = make_delivery(state=DeliveryState.CLAIMED, lease_token=uuid4(), lease_until=now, attempts=1)
+    assert reaper.reap_claims(now=now) == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.lease_token) == (DeliveryState.PENDING, 0, None)
+
+
+def test_a_claim_whose_lease_lives_stays(now):
+    make_delivery(state=DeliveryState.CLAIMED, lease_token=uuid4(), lease_until=now + timedelta(seconds=1), attempts=1)
+    assert reaper.reap_claims(now=now) == 0
+
+
+def test_a_fence_is_not_given_back_but_comes_in_doubt_after_15_minutes(now):
+    fields = {"state": DeliveryState.FENCED, "lease_token": uuid4(), "lease_until": now}
+    old = make_delivery(fenced_at=now - timedelta(minutes=15), **fields)
+    young = make_delivery(fenced_at=now - timedelta(minutes=14), **fields)
+    assert reaper.reap_claims(now=now) == 0
+    assert reaper.reap_fences(now=now) == 1
+    old.refresh_from_db()
+    young.refresh_from_db()
+    assert (old.state, young.state) == (DeliveryState.DOUBT, DeliveryState.FENCED)
+    assert old.lease_token is not None
+
+
+def test_a_doubt_is_held_by_default(now):
+    """F7: never silently resent."""
+    make_delivery(sending_campaign(now), state=DeliveryState.DOUBT, fenced_at=now - timedelta(days=1))
+    assert reaper.resend_doubts(now=now) == 0
+
+
+def test_a_doubt_is_resent_once_where_the_policy_says_so(now):
+    campaign = sending_campaign(now, doubt_policy=DoubtPolicy.RESEND)
+    delivery = make_delivery(campaign, state=DeliveryState.DOUBT, fenced_at=now - timedelta(minutes=15))
+    assert reaper.resend_doubts(now=now) == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.resends) == (DeliveryState.PENDING, 1)
+    Delivery.objects.filter(pk=delivery.pk).update(state=DeliveryState.DOUBT)
+    assert reaper.resend_doubts(now=now) == 0
+
+
+@pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.DEFERRED])
+def test_a_row_whose_lifetime_is_over_expires_with_its_last_reply(now, state):
+    """B5, A14."""
+    long_ago = now - timedelta(hours=25)
+    campaign = sending_campaign(long_ago)
+    delivery = make_delivery(
+        campaign,
+        state=state,
+        mail_date=long_ago,
+        kind=Kind.SOFT,
+        reason=Reason.MAILBOX_FULL,
+        code="4.2.2",
+        text="mailbox full",
+        phase="rcpt",
+    )
+    assert reaper.expire_deliveries(now=now) == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.reason, delivery.text) == (
+        DeliveryState.EXPIRED,
+        Reason.MAILBOX_FULL,
+        "mailbox full",
+    )
+    assert AddressError.objects.get().counted
+
+
+def test_a_row_that_only_met_faults_of_ours_expires_without_blaming_the_address(now):
+    long_ago = now - timedelta(hours=25)
+    delivery = make_delivery(sending_campaign(long_ago), mail_date=long_ago)
+    assert reaper.expire_deliveries(now=now) == 1
+    delivery.refresh_from_db()
+    assert delivery.state == DeliveryState.EXPIRED
+    assert delivery.text
+    assert not AddressError.objects.exists()
+
+
+def test_nothing_expires_that_was_never_tried_or_was_resumed_lately(now):
+    long_ago = now - timedelta(hours=25)
+    make_delivery(sending_campaign(long_ago))
+    make_delivery(sending_campaign(now), mail_date=long_ago)
+    make_delivery(sending_campaign(long_ago, state=CampaignState.PAUSED), mail_date=long_ago)
+    assert reaper.expire_deliveries(now=now) == 0
+
+
+def test_a_campaign_is_done_when_every_row_is_terminal_and_the_sums_agree(now):
+    campaign = sending_campaign(now, recipient_count=2)
+    make_delivery(campaign, state=DeliveryState.SENT)
+    make_delivery(campaign, state=DeliveryState.DOUBT, fenced_at=now)
+    assert reaper.finish_campaigns(now=now) == [campaign]
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.finished_at) == (CampaignState.DONE, now)
+
+
+@pytest.mark.parametrize(
+    "state", [DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.FENCED, DeliveryState.DEFERRED]
+)
+def test_a_campaign_with_an_open_row_is_not_done(now, state):
+    campaign = sending_campaign(now, recipient_count=1)
+    make_delivery(campaign, state=state, lease_token=uuid4(), lease_until=now, fenced_at=now)
+    assert reaper.finish_campaigns(now=now) == []
+
+
+def test_a_campaign_whose_doubt_is_still_to_be_resent_is_not_done(now):
+    campaign = sending_campaign(now, recipient_count=1, doubt_policy=DoubtPolicy.RESEND)
+    delivery = make_delivery(campaign, state=DeliveryState.DOUBT, fenced_at=now)
+    assert reaper.finish_campaigns(now=now) == []
+    Delivery.objects.filter(pk=delivery.pk).update(resends=1)
+    assert reaper.finish_campaigns(now=now) == [campaign]
+
+
+def test_a_campaign_whose_sums_disagree_is_never_called_done(now, caplog):
+    campaign = sending_campaign(now, recipient_count=2)
+    make_delivery(campaign, make_subscriber(campaign.mailing_lists.get()), state=DeliveryState.SENT)
+    with caplog.at_level(logging.CRITICAL):
+        assert reaper.finish_campaigns(now=now) == []
+    assert "do not add up" in caplog.text
+    assert Campaign.objects.get().state == CampaignState.SENDING

@@ -1,0 +1,123 @@
+"""From a delivery to the bytes that are sent."""
+
+import email
+import email.policy
+from datetime import UTC, datetime
+
+import dkim
+import pytest
+from django.conf import settings
+
+from campaigns.models import Delivery
+from campaigns.rendering import Renderer, preview, unsubscribe_url
+from mta import return_path, tokens
+from senders.dkim_keys import generate_key
+from tests.factories import make_campaign, make_delivery, make_list, make_sender, make_subscriber
+
+pytestmark = pytest.mark.django_db
+DATE = datetime(2026, 11, 21, 1, 2, 3, tzinfo=UTC)
+
+
+def delivery_of(**fields):
+    campaign = make_campaign(**fields)
+    delivery = make_delivery(campaign, make_subscriber(campaign.mailing_lists.get(), name="花子"), mail_date=DATE)
+    return Delivery.objects.select_related("campaign__sender__domain").get(pk=delivery.pk)
+
+
+def render(delivery):
+    outgoing = Renderer().render(delivery)
+    return outgoing, email.message_from_bytes(outgoing.data, policy=email.policy.default)
+
+
+def body(message, kind):
+    return message.get_body((kind,)).get_content()
+
+
+def test_fills_the_parts_for_the_recipient():
+    delivery = delivery_of(subject="{{name|お客様}}様へ", html="<p>{{name|お客様}}</p>")
+    outgoing, message = render(delivery)
+    assert outgoing.rcpt_to == delivery.address
+    assert message["Subject"] == "花子様へ"
+    assert body(message, "plain").startswith("花子")
+    assert "<p>花子</p>" in body(message, "html")
+    assert message["From"].addresses[0].display_name == delivery.campaign.sender.name
+    assert message["Message-ID"].startswith("<d-")
+
+
+def test_both_parts_name_sender_address_contact_and_refusal_link():
+    """F4."""
+    delivery = delivery_of(html="<p>本文</p>")
+    _outgoing, message = render(delivery)
+    sender = delivery.campaign.sender
+    for kind in ("plain", "html"):
+        for item in (sender.legal_name, sender.postal_address, sender.contact, unsubscribe_url(delivery.pk)):
+            assert item in body(message, kind)
+
+
+def test_a_retry_is_byte_identical():
+    delivery = delivery_of(html="<p>{{name}}</p>")
+    generate_key(delivery.campaign.sender.domain)
+    first = Renderer().render(delivery)
+    delivery.attempts += 1
+    assert Renderer().render(delivery) == first
+
+
+def test_one_click_headers_point_to_the_recipients_own_link():
+    """F5, RFC 8058."""
+    delivery = delivery_of()
+    _outgoing, message = render(delivery)
+    assert message["List-Unsubscribe"] == f"<{unsubscribe_url(delivery.pk)}>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_return_path_and_message_id_lead_back_to_the_delivery():
+    """C4."""
+    delivery = delivery_of()
+    outgoing, message = render(delivery)
+    assert return_path.decode(outgoing.mail_from, secret=settings.SECRET_KEY) == delivery.pk
+    token = message["Message-ID"].removeprefix("<d-").partition("@")[0]
+    assert tokens.read("message-id", token, secret=settings.SECRET_KEY) == delivery.pk
+
+
+def test_signed_where_the_domain_has_a_key_and_dkimpy_agrees():
+    """B2: d= is the From domain."""
+    delivery = delivery_of(html="<p>本文</p>")
+    key = generate_key(delivery.campaign.sender.domain)
+    outgoing = Renderer().render(delivery)
+    record = f"v=DKIM1; k=rsa; p={key.public_key}".encode()
+    assert dkim.verify(outgoing.data, dnsfunc=lambda name, timeout=5: record)
+    assert b"d=" + delivery.campaign.sender.domain.name.encode() in outgoing.data
+
+
+def test_unsigned_where_the_domain_has_none():
+    outgoing, _message = render(delivery_of())
+    assert b"DKIM-Signature" not in outgoing.data
+
+
+def test_a_name_cannot_add_a_header():
+    campaign = make_campaign(subject="{{name}}様")
+    evil = make_subscriber(campaign.mailing_lists.get(), name="x\r\nBcc: victim@example.com")
+    delivery = make_delivery(campaign, evil, mail_date=DATE, name="safe")
+    delivery = Delivery.objects.select_related("campaign__sender__domain").get(pk=delivery.pk)
+    delivery.attributes = {"name": evil.name}
+    delivery.name = ""
+    _outgoing, message = render(delivery)
+    assert message["Bcc"] is None
+
+
+def test_preview_shows_what_a_subscriber_gets_and_its_link_changes_nothing():
+    campaign = make_campaign(html="<p>{{name|お客様}}</p>")
+    person = make_subscriber(campaign.mailing_lists.get(), name="次郎")
+    assert preview(campaign, person).text.startswith("次郎")
+    assert "<p>お客様</p>" in preview(campaign, None).html
+    assert "/u/sample/" in preview(campaign, person).text
+
+
+def test_a_test_mail_is_marked_and_returns_to_the_sender():
+    sender = make_sender()
+    campaign = make_campaign(make_list(sender.workspace), sender=sender)
+    outgoing = Renderer().render_test(campaign, None, to="me@example.com", number=1, now=DATE)
+    message = email.message_from_bytes(outgoing.data, policy=email.policy.default)
+    assert message["Subject"] == "[テスト] 秋のお知らせ"
+    assert outgoing.mail_from == sender.address
+    assert message["List-Unsubscribe"] is None

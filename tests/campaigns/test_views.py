@@ -1,0 +1,198 @@
+"""Pages on which campaigns are followed and steered."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Role
+from campaigns.models import Campaign, CampaignState, DeliveryState
+from tests.factories import make_campaign, make_delivery, make_list, make_subscriber, make_user, make_workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mailing_list():
+    mailing_list = make_list()
+    make_subscriber(mailing_list)
+    return mailing_list
+
+
+@pytest.fixture
+def editor(mailing_list, client_for):
+    return client_for(make_user(mailing_list.workspace, Role.EDITOR))
+
+
+@pytest.fixture
+def campaign(mailing_list):
+    return make_campaign(mailing_list)
+
+
+def text_of(response):
+    return response.content.decode()
+
+
+def post(client, name, campaign, **data):
+    return client.post(reverse(name, args=[campaign.pk]), data, follow=True)
+
+
+def test_empty_index_says_what_to_do_next(client_for):
+    client = client_for(make_user(make_workspace()))
+    assert "最初のメールを作る" in text_of(client.get(reverse("campaign_index")))
+    assert "まだありません" in text_of(client.get(reverse("history")))
+
+
+def test_index_lists_and_filters(editor, campaign):
+    assert campaign.subject in text_of(editor.get(reverse("campaign_index")))
+    assert campaign.subject not in text_of(editor.get(reverse("campaign_index"), {"state": "done"}))
+
+
+def test_index_asks_a_fixed_number_of_queries(editor, mailing_list, django_assert_max_num_queries):
+    for _ in range(12):
+        make_campaign(mailing_list)
+    with django_assert_max_num_queries(9):
+        editor.get(reverse("campaign_index"))
+
+
+def test_send_now_starts_one_mailing_however_often_it_is_clicked(editor, campaign):
+    assert "配信を開始しました" in text_of(post(editor, "campaign_send_now", campaign))
+    assert "すでに予約または配信" in text_of(post(editor, "campaign_send_now", campaign))
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.SCHEDULED
+    assert campaign.scheduled_at <= timezone.now()
+
+
+def test_schedules_for_japanese_time_and_takes_it_back(editor, campaign):
+    at = timezone.localtime() + timedelta(days=1)
+    page = text_of(post(editor, "campaign_schedule", campaign, at=at.strftime("%Y-%m-%dT%H:%M")))
+    assert "予約しました" in page
+    campaign.refresh_from_db()
+    assert timezone.localtime(campaign.scheduled_at).strftime("%H:%M") == at.strftime("%H:%M")
+    assert "下書きに戻しました" in text_of(post(editor, "campaign_unschedule", campaign))
+
+
+@pytest.mark.parametrize(
+    ("at", "sentence"), [("2020-01-01T10:00", "過去"), ("", "入力してください"), ("あした", "の形で入力")]
+)
+def test_refuses_a_bad_time_with_a_sentence(editor, campaign, at, sentence):
+    assert sentence in text_of(post(editor, "campaign_schedule", campaign, at=at))
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.DRAFT
+
+
+def test_an_empty_list_is_refused_where_it_is_sent(editor, campaign, mailing_list):
+    mailing_list.subscriptions.all().delete()
+    assert "配信できる宛先がありません" in text_of(post(editor, "campaign_send_now", campaign))
+
+
+def test_pause_resume_and_cancel(editor, campaign):
+    Campaign.objects.update(state=CampaignState.SENDING, started_at=timezone.now())
+    assert "一時停止しました" in text_of(post(editor, "campaign_pause", campaign))
+    assert "再開しました" in text_of(post(editor, "campaign_resume", campaign))
+    assert "中止しました" in text_of(post(editor, "campaign_cancel", campaign))
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.CANCELLED
+
+
+def sent_campaign(mailing_list):
+    campaign = make_campaign(
+        mailing_list, state=CampaignState.DONE, started_at=timezone.now(), finished_at=timezone.now()
+    )
+    make_delivery(campaign, state=DeliveryState.SENT, text="250 OK")
+    make_delivery(campaign, state=DeliveryState.BOUNCED, text="user unknown", reason="user_unknown", code="5.1.1")
+    make_delivery(campaign, state=DeliveryState.FAILED)
+    return campaign
+
+
+def test_history_shows_delivered_and_failed_and_links_the_failures(editor, mailing_list):
+    """A8, B8, B9."""
+    campaign = sent_campaign(mailing_list)
+    page = text_of(editor.get(reverse("history")))
+    assert reverse("failed_addresses", args=[campaign.pk]) in page
+    assert "受信サーバー受付" in page
+    assert "66.7%" in page
+    assert campaign.subject in text_of(editor.get(reverse("history"), {"list": mailing_list.pk}))
+    assert campaign.subject not in text_of(editor.get(reverse("history"), {"list": "x"}))
+
+
+def test_the_page_follows_a_running_campaign_and_stops_asking_at_the_end(editor, campaign):
+    url = reverse("campaign_progress", args=[campaign.pk])
+    Campaign.objects.update(state=CampaignState.SENDING, started_at=timezone.now())
+    assert "every 1s" in text_of(editor.get(url))
+    Campaign.objects.update(state=CampaignState.DONE)
+    assert "every 1s" not in text_of(editor.get(url))
+
+
+def test_detail_of_a_draft_opens_its_check_page(editor, campaign):
+    response = editor.get(reverse("campaign_detail", args=[campaign.pk]))
+    assert response.url == reverse("campaign_preview", args=[campaign.pk])
+
+
+def test_a_lane_at_rest_is_explained(editor, campaign):
+    delivery = make_delivery(campaign)
+    delivery.lane.held_until = timezone.now() + timedelta(minutes=1)
+    delivery.lane.held_because = "接続: Connection refused"
+    delivery.lane.save()
+    Campaign.objects.update(state=CampaignState.SENDING, started_at=timezone.now())
+    assert "Connection refused" in text_of(editor.get(reverse("campaign_detail", args=[campaign.pk])))
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "hidden"),
+    [
+        ({"state": "sent"}, "250 OK", "user unknown"),
+        ({"state": "failures"}, "user unknown", "250 OK"),
+        ({"q": "nobody"}, "該当する配信先はありません", "250 OK"),
+    ],
+)
+def test_deliveries_are_filtered_by_state_and_address(editor, mailing_list, query, shown, hidden):
+    campaign = sent_campaign(mailing_list)
+    page = text_of(editor.get(reverse("campaign_deliveries", args=[campaign.pk]), query))
+    assert shown in page
+    assert hidden not in page
+
+
+def test_deliveries_of_one_subscriber(editor, mailing_list):
+    """B13."""
+    campaign = make_campaign(mailing_list)
+    delivery = make_delivery(campaign, state=DeliveryState.SENT)
+    url = reverse("subscriber_deliveries", args=[delivery.subscriber_id])
+    assert campaign.subject in text_of(editor.get(url))
+
+
+STEERING = (
+    "campaign_send_now",
+    "campaign_schedule",
+    "campaign_unschedule",
+    "campaign_pause",
+    "campaign_resume",
+    "campaign_cancel",
+    "campaign_copy",
+    "campaign_delete",
+    "campaign_test",
+)
+
+
+@pytest.mark.parametrize("name", STEERING)
+def test_a_viewer_steers_nothing_and_get_does_nothing(client_for, editor, campaign, name):
+    viewer = client_for(make_user(campaign.workspace, Role.VIEWER))
+    url = reverse(name, args=[campaign.pk])
+    assert viewer.post(url).status_code == 403
+    assert editor.get(url).status_code == 405
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.DRAFT
+
+
+@pytest.mark.parametrize(
+    "name", [*STEERING, "campaign_detail", "campaign_edit", "campaign_preview", "campaign_deliveries"]
+)
+def test_a_stranger_finds_nothing(client_for, campaign, name):
+    stranger = client_for(make_user(make_workspace()))
+    url = reverse(name, args=[campaign.pk])
+    response = stranger.post(url) if name in STEERING else stranger.get(url)
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.DRAFT
+    if name != "campaign_delete":
+        assert response.status_code == 404
