@@ -1,0 +1,36 @@
+"""docs/glossary.md names every state and label of the models, in the words of the models."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.db.models import TextChoices
+
+import accounts.models
+import bounces.models
+import campaigns.models
+import lists.models
+import senders.models
+
+GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text(encoding="utf-8")
+MODELS = (accounts.models, lists.models, senders.models, campaigns.models, bounces.models)
+# What the models define themselves and what they take from other modules for their fields.
+STATES = {
+    thing.__name__: thing
+    for module in MODELS
+    for thing in vars(module).values()
+    if isinstance(thing, type) and issubclass(thing, TextChoices)
+}
+SECTION = re.compile(r"^### .*`(\w+)`\n\n((?:\|.*\n)+)", re.MULTILINE)
+ROW = re.compile(r"^\| (.+?) \| `([A-Z_]+)` \| .+ \|$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("choices", STATES.values(), ids=STATES.keys())
+def test_states_and_labels(choices: type[TextChoices]) -> None:
+    tables = dict(SECTION.findall(GLOSSARY))
+    rows = [(name, label) for label, name in ROW.findall(tables.get(choices.__name__, ""))]
+    assert rows == [(member.name, str(member.label)) for member in choices]
+
+
+def test_names_no_state_that_is_gone() -> None:
+    assert {name for name, _table in SECTION.findall(GLOSSARY)} <= set(STATES)
