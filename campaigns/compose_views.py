@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from csp.decorators import csp_exempt
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import member_required
@@ -175,8 +173,6 @@ def preview_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     return render(request, "campaigns/preview.html", context)
 
 
-@csp_exempt()
-@xframe_options_sameorigin
 @require_safe
 @member_required()
 def preview_frame(request: WorkspaceRequest, pk: int) -> HttpResponse:

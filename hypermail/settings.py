@@ -22,22 +22,22 @@ DATA_DIR = Path(env("DATA_DIR", default=str(BASE_DIR / "var")))
 environ.Env.read_env(DATA_DIR / "local.env")
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env("SECRET_KEY", default="")
+SECRET_KEY: str = env("SECRET_KEY", default="")
 # Fernet keys for secrets at rest (DKIM keys, passwords): the first encrypts, all decrypt.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # Where recipients and colleagues reach the web pages; links in mails begin with it.
-BASE_URL = env("BASE_URL", default="http://localhost:8000").rstrip("/")
+BASE_URL: str = env("BASE_URL", default="http://localhost:8000").rstrip("/")
 # The domain of the signed Return-Path; its MX or LMTP route leads to `manage.py run_lmtp`.
-RETURN_DOMAIN = env("RETURN_DOMAIN", default="bounce.localhost")
+RETURN_DOMAIN: str = env("RETURN_DOMAIN", default="bounce.localhost")
 # The relay that takes all mail: smtp://, smtp+starttls:// or smtps://[user:password@]host:port
-RELAY_URL = env("RELAY_URL", default="smtp://127.0.0.1:2525")
+RELAY_URL: str = env("RELAY_URL", default="smtp://127.0.0.1:2525")
 # The name given in EHLO; it should resolve to the sending address (RFC 5321 section 4.1.1.1).
-EHLO_NAME = env("EHLO_NAME", default="localhost")
+EHLO_NAME: str = env("EHLO_NAME", default="localhost")
 # The include that the SPF record of a sender domain must contain (A5); empty = not asked for.
-SPF_INCLUDE = env("SPF_INCLUDE", default="")
+SPF_INCLUDE: str = env("SPF_INCLUDE", default="")
 # DNS checks of sender domains before they may send. Off only where mail cannot leave the machine.
 REQUIRE_VERIFIED_SENDERS = env.bool("REQUIRE_VERIFIED_SENDERS", default=True)
 # What a sender domain must have before it may send (A1, B1); add dmarc to require that too.
@@ -46,8 +46,8 @@ REQUIRED_CHECKS = env.list("REQUIRED_CHECKS", default=["spf", "dkim"])
 DNS_SERVERS = env.list("DNS_SERVERS", default=[])
 # The built-in sandbox: set while its pages are to be shown.
 SANDBOX = env.bool("SANDBOX", default=False)
-LMTP_LISTEN = env("LMTP_LISTEN", default="127.0.0.1:2424")
-SANDBOX_LISTEN = env("SANDBOX_LISTEN", default="127.0.0.1:2525")
+LMTP_LISTEN: str = env("LMTP_LISTEN", default="127.0.0.1:2424")
+SANDBOX_LISTEN: str = env("SANDBOX_LISTEN", default="127.0.0.1:2525")
 
 # At most this many rows of one process are fenced and not yet recorded (design: SEND_WINDOW).
 SEND_WINDOW = env.int("SEND_WINDOW", default=64)

@@ -73,7 +73,7 @@ def preview_import(csv_import: CsvImport, layout: Format) -> Preview:
         raise UnreadableFile(_("アップロードされたファイルは保存期間を過ぎて削除されました。"), csv_import) from error
 
 
-def queue_import(csv_import: CsvImport, choice: Choice, user: User) -> bool:
+def queue_import(csv_import: CsvImport, choice: Choice, user: User | None) -> bool:
     """Let the import wait for its turn as chosen; False where it was queued before. Raises UnreadableFile."""
     preview = preview_import(csv_import, choice.format)
     if list(choice.columns.values()).count(ADDRESS) != 1:
