@@ -66,7 +66,13 @@ def classify(code: int | None, status: str, text: str, phase: Phase, host: str =
     `status` is the enhanced status code or empty; `host` is the server that said it, where known. A
     notice is given with the phase NOTICE. A permanent meaning with a temporary code becomes SOFT.
     """
-    return _classify(code, status, text[:_LONGEST_TEXT], phase, host)
+    text = text[:_LONGEST_TEXT]
+    if not status or _UNSPECIFIC.fullmatch(status):
+        status = enhanced_status(text) or status
+    lowered = _ADDRESS.sub("<>", text.lower())
+    if phase is Phase.NOTICE:
+        phase = next((told for pattern, told in _TOLD_PHASES if pattern.search(lowered)), phase)
+    return _decide(_Question(code, status, lowered, phase, "." + host.lower().strip(".[]")))
 
 
 def enhanced_status(text: str) -> str:
@@ -75,33 +81,23 @@ def enhanced_status(text: str) -> str:
     return match[1] if match else ""
 
 
-# A mailing to dead addresses brings the same few texts a thousand times.
-@lru_cache(maxsize=4096)
-def _classify(code: int | None, status: str, text: str, phase: Phase, host: str) -> Verdict:
-    if not status or _UNSPECIFIC.fullmatch(status):
-        status = enhanced_status(text) or status
-    lowered = _ADDRESS.sub("<>", text.lower())
-    if phase is Phase.NOTICE:
-        phase = next((told for pattern, told in _TOLD_PHASES if pattern.search(lowered)), phase)
-    question = _Question(code, status, lowered, phase, "." + host.lower().strip(".[]"))
-    rule = next(
-        rule for rule, text_pattern, status_pattern in _COMPILED if _fits(rule, text_pattern, status_pattern, question)
-    )
+# A mailing to dead addresses brings the same few texts a thousand times, once the address is taken out.
+@lru_cache(maxsize=2048)
+def _decide(question: _Question) -> Verdict:
+    rule = next(rule for rule, text, status in _COMPILED if _fits(rule, text=text, status=status, question=question))
     kind = KINDS[rule.reason]
-    if kind is Kind.HARD and _is_temporary(code, status):
+    if kind is Kind.HARD and _is_temporary(question.code, question.status):
         kind = Kind.SOFT
     return Verdict(kind, rule.reason, rule.name)
 
 
-def _fits(
-    rule: Rule, text_pattern: re.Pattern[str] | None, status_pattern: re.Pattern[str] | None, question: _Question
-) -> bool:
+def _fits(rule: Rule, *, text: re.Pattern[str] | None, status: re.Pattern[str] | None, question: _Question) -> bool:
     return (
         (not rule.codes or question.code in rule.codes)
         and (not rule.phases or question.phase in rule.phases)
         and (not rule.hosts or question.host.endswith(tuple("." + host for host in rule.hosts)))
-        and (status_pattern is None or status_pattern.fullmatch(question.status) is not None)
-        and (text_pattern is None or text_pattern.search(question.text) is not None)
+        and (status is None or status.fullmatch(question.status) is not None)
+        and (text is None or text.search(question.text) is not None)
     )
 
 
