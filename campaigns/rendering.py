@@ -49,15 +49,21 @@ def person_values(person: Subscriber | Delivery | None) -> dict[str, str]:
     return attributes | {"name": person.name, "address": person.address}
 
 
+def absolute_url(path: str) -> str:
+    """Return the address under which recipients reach a page."""
+    base: str = settings.BASE_URL
+    return base + path
+
+
 def unsubscribe_url(delivery_id: int) -> str:
     """Return the page on which the recipient of a delivery can refuse further mail."""
     token = tokens.make(UNSUBSCRIBE, delivery_id, secret=settings.SECRET_KEY)
-    return settings.BASE_URL + reverse("unsubscribe", args=[token])
+    return absolute_url(reverse("unsubscribe", args=[token]))
 
 
 def sample_unsubscribe_url() -> str:
     """Return the page that a preview or a test mail links to: it explains and changes nothing."""
-    return settings.BASE_URL + reverse("unsubscribe_sample")
+    return absolute_url(reverse("unsubscribe_sample"))
 
 
 def fill_content(campaign: Campaign, values: dict[str, str]) -> Content:
