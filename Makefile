@@ -15,10 +15,10 @@ run: $(VENV)/.run
 	$(BIN)/python manage.py up --demo --host $(ADDRESS) --port $(PORT)
 
 test: $(VENV)/.dev
-	BIN=$(BIN) ARGS="$(ARGS)" tests/run.sh
+	BIN=$(BIN) ARGS="$(ARGS)" tools/test.sh
 
 check: $(VENV)/.dev
-	BIN=$(BIN) tests/check.sh
+	BIN=$(BIN) tools/check.sh
 
 fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix --quiet . || true

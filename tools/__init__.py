@@ -1,0 +1,1 @@
+"""Programs for people who work on Hypermail; `make` runs them."""
