@@ -59,7 +59,7 @@ PARSER: BytesHeaderParser[Message] = BytesHeaderParser(policy=compat32)
 LIKE_DELIMITER = re.compile(rb"(?:^|\n)--([^\s]{8,200})[ \t]{0,100}\n[Cc]ontent-[A-Za-z]")
 NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?]{0,500})\?=(?:\s{1,9}(?==\?))?")
-HTML_DROPPED = re.compile(r"(?is)<(?:style|script|head)\b[^>]{0,500}>.{0,50000}?</(?:style|script|head)>")
+HTML_DROPPED = ("head", "style", "script")
 HTML_BREAK = re.compile(r"(?i)<(?:br|/p|/div|/tr|/li|/h[1-6]|/table)\b[^<>]{0,500}>")
 HTML_TAG = re.compile(r"<(?:[a-zA-Z!/?][^<>@]{0,2000})>")
 HTML_ENTITIES = (("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&amp;", "&"))
@@ -190,11 +190,29 @@ def decode_guessing(content: bytes) -> str:
 
 def strip_tags(text: str) -> str:
     """Turn HTML into lines of text. An address in angle brackets is no tag."""
-    text = HTML_BREAK.sub("\n", HTML_DROPPED.sub(" ", text))
-    text = HTML_TAG.sub("", text)
+    for name in HTML_DROPPED:
+        text = drop_element(text, name)
+    text = HTML_TAG.sub("", HTML_BREAK.sub("\n", text))
     for entity, character in HTML_ENTITIES:
         text = text.replace(entity, character)
     return text
+
+
+def drop_element(text: str, name: str) -> str:
+    """Leave out the elements of a name; one that does not end is left out to the end."""
+    kept = []
+    lowered = text.lower()
+    # Some letters grow when they are lowered; then the places would not be the same.
+    if len(lowered) != len(text):
+        return text
+    place = 0
+    while (start := lowered.find(f"<{name}", place)) >= 0:
+        kept.append(text[place:start])
+        end = lowered.find(f"</{name}", start)
+        if end < 0:
+            return "".join(kept)
+        place = end
+    return "".join([*kept, text[place:]])
 
 
 def normalise(content: bytes) -> bytes:
@@ -214,6 +232,14 @@ def read_part(content: bytes) -> Part:
     return Part(headers, body, head)
 
 
+def read_child(content: bytes) -> Part:
+    """Split a part of a multipart. Without a Content- header its first lines are text, whatever they look like."""
+    head = content.partition(b"\n\n")[0][:MAX_HEADER_BYTES].lower()
+    if head.startswith(b"content-") or b"\ncontent-" in head:
+        return read_part(content)
+    return read_part(b"\n" + content)
+
+
 def split_multipart(part: Part, budget: Budget) -> list[Part]:
     """Return the parts of a multipart body.
 
@@ -229,7 +255,7 @@ def split_multipart(part: Part, budget: Budget) -> list[Part]:
         if closing:
             break
         end = starts[number + 1][0] if number + 1 < len(starts) else len(part.body)
-        children.append(read_part(part.body[start : end + 1]))
+        children.append(read_child(part.body[start : end + 1]))
     return children
 
 

@@ -55,7 +55,7 @@ DELAY_PHRASE = any_of(
     r"message (?:is|was|has been) delayed|(?:delivery|this is)[^.]{0,40} delayed|temporary failure report",
     r"delivery attempts will continue|will (?:be retried|keep trying|retry|continue to (?:try|attempt))",
     r"(?:you )?do not need to re-?send|no action is required|only a (?:delay|warning)",
-    r"再送(?:を続け|を試み|いたします)|まだ配送(?:されて|できて)いません|配送(?:が|は)?遅延|配送を続け",
+    r"再送(?:を続け|を試み|いたします)|まだ配送(?:されて|できて)いません|(?:配送|配信|到着)(?:が|は)?遅(?:延|れて)|配送を続け",
 )
 # The server stopped trying, whatever else it says.
 GAVE_UP = any_of(

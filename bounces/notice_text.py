@@ -20,16 +20,16 @@ MAX_TEXT = 1000
 LABELLED = re.compile(r"^\s{0,8}(?:<([^<>\s]{3,320})>|([^<>\s:]{3,320}))\s{0,4}:(?:\s(.*)|$)")
 # An address alone on its line, in a list or with its reason in brackets.
 ALONE = re.compile(
-    r"^\s{0,20}(?:[-*・\d.)]{1,4}\s{1,4}|to:\s{0,4})?(?:[^<>@]{0,80}<)?([^<>\s()\[\]]{3,320}@[^<>\s()\[\]:,;]{2,255})>?"
+    r"^\s{0,20}(?:[-*・\d.)]{1,4}\s{1,4}|to:\s{0,4}|[「『])?(?:[^<>@]{0,80}<)?([^<>\s()\[\]]{1,320}@[^<>\s()\[\]:,;」』]{2,255})[>」』]?"
     r"(?:<mailto:[^<>\s]{1,320}>)?\s{0,8}([(\[].{0,500}|\.{3}.{0,500})?$",
     re.IGNORECASE,
 )
 # "550 5.1.1 <a@example.jp>... User unknown" of sendmail.
 REPLY_ABOUT = re.compile(
-    r"^\s{0,8}(?:<<< )?[45]\d\d[ -][\d. ]{0,12}<?([^<>\s]{3,320}@[^<>\s]{2,255}?)>?(?:\.\.\.|:|\s|$)"
+    r"^\s{0,8}(?:<<< )?[45]\d\d[ -][\d. ]{0,12}<?([^<>\s]{1,320}@[^<>\s]{2,255}?)>?(?:\.\.\.|:|\s|$)"
 )
 # "a@example.jp Invalid Address": the address first, then what is wrong with it.
-FIRST = re.compile(r"^\s{0,8}<?([^<>\s:]{3,320}@[^<>\s:,;]{2,255})>? [\[(]?[A-Za-z]{2}")
+FIRST = re.compile(r"^\s{0,8}<?([^<>\s:]{1,320}@[^<>\s:,;]{2,255})>? [\[(]?[A-Za-z]{2}")
 COMMAND = re.compile(r"(?i)^\s{0,8}>>> ?(.{1,300})")
 ANSWER = re.compile(r"^\s{0,8}<<< ?(.{1,1000})")
 SOURCE = re.compile(r"(?i)\b(?:host|remote host|server|from)[ :]+<?([a-z0-9-]+(?:\.[a-z0-9-]+)+)")

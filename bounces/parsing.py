@@ -6,14 +6,13 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from email import message_from_bytes
 from email.message import Message
 
 from flufl.bounce import all_failures
 
 from bounces.mime_reading import Budget, Part, decode_words, normalise, read_part, top_level_parts
 from bounces.notice_phrases import ORIGINAL_BEGINS
-from bounces.notice_text import read_text
+from bounces.notice_text import MAX_LINES, read_text
 from bounces.parsed import Action, NoticeKind, ParsedNotice, ParsedRecipient
 from bounces.sorting import is_auto_reply, is_bounce, is_delay, is_from_daemon, is_report
 from bounces.status_fields import find_address, find_addresses, read_fields, read_status
@@ -22,12 +21,15 @@ STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 ORIGINAL_TYPES = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers")
 TEXT_TYPES = ("text/plain", "text/html")
 MAX_FAILED_HEADER = 5000
-# flufl.bounce reads the whole tree by recursion, so it gets only mails that are small and flat.
-FLUFL_MAX_BYTES = 64 * 1024
-FLUFL_MAX_PARTS = 20
+# More of a notice than this says nothing new.
+NOTICE_TEXT = 20_000
+# flufl.bounce tries twenty readers on each line.
+FLUFL_MAX_TEXT = 20_000
+FLUFL_MAX_LINES = 300
 # What RFC 5965 section 7.3 registers as a complaint of the recipient about the mail.
 COMPLAINTS = ("abuse", "fraud", "virus", "opt-out", "opt-out-list", "other", "")
 FIELDS_IN_TEXT = re.compile(r"(?im)^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,8}:")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MESSAGE_ID = re.compile(r"(?im)^[ \t]{0,8}message-id[ \t]{0,8}:\s{0,8}(<[^<>\s]{3,500}>)")
 
 
@@ -51,22 +53,47 @@ class Mail:
 
 def parse(content: bytes, *, clock: Callable[[], float] = time.monotonic) -> ParsedNotice:
     """Read a mail as it came in. Raises UnreadableNotice when its shape takes too long to read."""
-    return parse_part(read_part(normalise(content)), Budget(clock))
+    return clean(parse_part(read_part(normalise(content)), Budget(clock)))
 
 
 def parse_part(head: Part, budget: Budget) -> ParsedNotice:
     """Read a mail whose headers are already split off. The first way of reading that fits decides."""
     mail = open_mail(head, budget)
-    for read in (read_feedback, read_statuses, read_report, read_header, read_auto_reply, read_written, read_wrapped):
+    for read in (read_feedback, read_statuses, read_report, read_header, read_auto_reply, read_written):
         if notice := read(mail, budget):
-            return (
-                notice
-                if read is read_wrapped
-                else replace(notice, message_id=find_message_id(mail), return_paths=find_return_paths(mail))
+            return refer(notice, mail)
+    if notice := read_wrapped(mail, budget):
+        return notice
+    return refer(read_with_flufl(mail) or ParsedNotice(NoticeKind.ORDINARY, "no-sign"), mail)
+
+
+def refer(notice: ParsedNotice, mail: Mail) -> ParsedNotice:
+    """Add what leads from a notice to the mail that it is about."""
+    return replace(notice, message_id=find_message_id(mail), return_paths=find_return_paths(mail))
+
+
+def clean(notice: ParsedNotice) -> ParsedNotice:
+    """Take out of what was read the characters that no database and no page should be given."""
+    return replace(
+        notice,
+        recipients=tuple(
+            replace(
+                recipient,
+                address=clean_line(recipient.address),
+                original=clean_line(recipient.original),
+                text=clean_line(recipient.text),
+                host=clean_line(recipient.host),
             )
-    if found := read_with_flufl(mail):
-        return replace(found, message_id=find_message_id(mail), return_paths=find_return_paths(mail))
-    return ParsedNotice(NoticeKind.ORDINARY, "no-sign")
+            for recipient in notice.recipients
+        ),
+        message_id=clean_line(notice.message_id),
+        return_paths=tuple(clean_line(address) for address in notice.return_paths),
+    )
+
+
+def clean_line(text: str) -> str:
+    """Replace lone surrogates and leave out control characters."""
+    return CONTROL.sub("", text.encode("utf-8", "replace").decode())
 
 
 def open_mail(head: Part, budget: Budget) -> Mail:
@@ -172,9 +199,9 @@ def as_written(mail: Mail, recipients: list[ParsedRecipient], rule: str) -> Pars
 
 def notice_part(text: str) -> str:
     """Return the text up to the returned mail."""
-    lines = text.split("\n")
+    lines = text[:NOTICE_TEXT].split("\n")[:MAX_LINES]
     end = next((number for number, line in enumerate(lines) if ORIGINAL_BEGINS.search(line[:1000])), len(lines))
-    return "\n".join(lines[:end])[:20_000]
+    return "\n".join(lines[:end])
 
 
 def first_words(text: str) -> str:
@@ -223,11 +250,9 @@ def read_wrapped(mail: Mail, budget: Budget) -> ParsedNotice | None:
 
 def read_with_flufl(mail: Mail) -> ParsedNotice | None:
     """Ask flufl.bounce last, for an address whose cause stays unknown."""
-    body = mail.head.body[:FLUFL_MAX_BYTES]
-    if not is_from_daemon(mail.head) or body.lower().count(b"content-type") > FLUFL_MAX_PARTS:
+    if not is_from_daemon(mail.head):
         return None
-    whole: Message = message_from_bytes(mail.head.head + b"\n\n" + body)
-    temporary, permanent = all_failures(whole)
+    temporary, permanent = all_failures(flatten(mail))
     found = [address.decode("utf-8", "replace") for address in sorted(permanent or temporary)]
     ours = mail.addresses_of_ours()
     action = Action.FAILED if permanent else Action.DELAYED
@@ -237,6 +262,15 @@ def read_with_flufl(mail: Mail) -> ParsedNotice | None:
         if find_address(text) and find_address(text).lower() not in ours
     ]
     return replace(sum_up(recipients, "flufl"), trusted=False) if recipients else None
+
+
+def flatten(mail: Mail) -> Message:
+    """Return a mail as one short text under two clean headers; flufl.bounce stumbles over hostile ones."""
+    flat = Message()
+    flat["From"] = find_address(mail.head.header("from")) or "mailer-daemon@localhost"
+    flat["Subject"] = re.sub(r"[^ -~]", "?", mail.subject[:200])
+    flat.set_payload("\n".join(mail.text[:FLUFL_MAX_TEXT].split("\n")[:FLUFL_MAX_LINES]))
+    return flat
 
 
 def returned_recipients(mail: Mail) -> list[str]:

@@ -54,14 +54,15 @@ def is_report(subject: str) -> bool:
 
 
 def is_bounce(mail: Part, subject: str, text: str) -> bool:
-    """Say whether a mail without machine-readable status is a bounce.
+    """Say whether a mail without machine-readable status is a bounce or a delay notice.
 
     A server's name or a bounce's subject is not enough, and neither are words that a person may have quoted:
     one of the former and one more sign are asked for.
     """
     daemon = is_from_daemon(mail)
-    headed = bool(BOUNCE_SUBJECT.search(subject)) and not REPLY_SUBJECT.search(subject)
-    told = bool(FAILURE_PHRASE.search(text) or CODE.search(text))
+    about_mail = BOUNCE_SUBJECT.search(subject) or DELAY_SUBJECT.search(subject)
+    headed = bool(about_mail) and not REPLY_SUBJECT.search(subject)
+    told = bool(FAILURE_PHRASE.search(text) or DELAY_PHRASE.search(text) or CODE.search(text))
     return (daemon and headed) or ((daemon or headed) and told)
 
 

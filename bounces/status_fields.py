@@ -13,10 +13,10 @@ MAX_LINE = 2000
 MAX_RECIPIENTS = 1000
 
 FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60})[ \t]{0,20}:(.*)")
-# Parentheses and brackets end an address in free text; a legacy carrier address may hold ".." (F1).
+# A legacy carrier address may hold ".." (F1). Only ASCII: Japanese text stands right beside an address.
 ADDRESS = re.compile(
-    r'(?:"([^"@\s]{1,64})"|([^\s<>()\[\]\\,;:"「」『』、。()@|\'*][^\s<>()\[\]\\,;:"「」『』、。()@|]{0,99}))@'
-    r"([A-Za-z0-9\u0080-\uffff_-][A-Za-z0-9\u0080-\uffff._-]{0,250})"
+    r'(?:"([!#-?A-~]{1,64})"|([A-Za-z0-9!#$%&*+/=?^_`{}~.-][A-Za-z0-9!#$%&\'*+/=?^_`{}~.-]{0,99}))@'
+    r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,250})"
 )
 CODE = re.compile(r"(?<![0-9A-Za-z.@-])([245][0-5][0-9])(?![0-9A-Za-z_@]|\.[0-9])")
 STATUS = re.compile(r"(?<![0-9A-Za-z.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?!\.?[0-9])")
