@@ -94,12 +94,16 @@ class Renderer:
             self.keys[sender.domain_id] = signing_key(sender.domain)
         return self.keys[sender.domain_id]
 
+    def content_of(self, delivery: Delivery) -> Content:
+        """Return the filled parts of a delivery, with its own unsubscribe link."""
+        sender, link = delivery.campaign.sender, {"unsubscribe_url": unsubscribe_url(delivery.pk)}
+        return fill_content(delivery.campaign, person_values(delivery) | sender_values(sender) | link)
+
     def render(self, delivery: Delivery) -> Outgoing:
         """Return the envelope and signed bytes of a claimed delivery; raises mta.mime.MimeError."""
         campaign, sender = delivery.campaign, required_sender(delivery.campaign)
         url = unsubscribe_url(delivery.pk)
-        values = person_values(delivery) | sender_values(sender) | {"unsubscribe_url": url}
-        content = fill_content(campaign, values)
+        content = self.content_of(delivery)
         token = tokens.make(MESSAGE_ID, delivery.pk, secret=settings.SECRET_KEY)
         mail = compose(
             sender,
