@@ -34,7 +34,7 @@ def light_of(domain: SenderDomain) -> Light:
         return Light("muted", _("確認不要"), _("サンドボックスでは、DNS の設定がなくても配信を試せます。"))
     required = [results.get(CheckKind(kind)) for kind in settings.REQUIRED_CHECKS]
     if CheckResult.MISSING in required or CheckResult.WRONG in required:
-        return Light("bad", _("まだ配信できません"), explain_missing(domain))
+        return Light("bad", _("設定が必要"), explain_missing(domain))
     return Light("warn", _("確認待ち"), explain_missing(domain))
 
 
@@ -47,6 +47,7 @@ def advise_verified(results: dict[CheckKind, CheckResult]) -> str:
     return _("必要な DNS の設定がそろっています。")
 
 
-def result_tone(result: str) -> str:
-    """Return the tone in which the result of one check is shown."""
-    return TONES[CheckResult(result)]
+def result_tone(result: str, *, required: bool) -> str:
+    """Return the tone in which the result of one check is shown; what is only advised is never alarming."""
+    tone = TONES[CheckResult(result)]
+    return "warn" if tone == "bad" and not required else tone

@@ -74,13 +74,9 @@ def list_records(domain: SenderDomain) -> list[RecordRow]:
     """Return one row for each kind of check, with the record to set and the newest result."""
     expected = {record.kind: record for record in expected_records(domain)}
     checks = {check.kind: check for check in domain.checks.all()}
-    return [
-        RecordRow(
-            kind=kind,
-            required=kind in settings.REQUIRED_CHECKS,
-            expected=expected.get(kind),
-            check=checks.get(kind),
-            tone=result_tone(checks[kind].result) if kind in checks else "muted",
-        )
-        for kind in CheckKind
-    ]
+    rows: list[RecordRow] = []
+    for kind in CheckKind:
+        check, required = checks.get(kind), kind in settings.REQUIRED_CHECKS
+        tone = result_tone(check.result, required=required) if check else "muted"
+        rows.append(RecordRow(kind, required, expected.get(kind), check, tone))
+    return rows

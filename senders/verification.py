@@ -147,13 +147,13 @@ def explain_missing(domain: SenderDomain) -> str:
     never = [kind.label for kind in required if kind not in results]
     if never:
         return _("%(items)s をまだ確認していません。DNS に設定してから「確認する」を押してください。") % {
-            "items": _("と").join(never)
+            "items": _(" と ").join(never)
         }
     bad = [(kind, results[kind]) for kind in required if results[kind] in BAD]
     if bad:
         items = _("、").join(f"{kind.label} が{result.label}" for kind, result in bad)
         return _("%(items)sです。DNS の設定を直してから、もう一度「確認する」を押してください。") % {"items": items}
-    unknown = _("と").join(kind.label for kind in required if results[kind] == CheckResult.UNKNOWN)
+    unknown = _(" と ").join(kind.label for kind in required if results[kind] == CheckResult.UNKNOWN)
     if unknown:
         return _(
             "DNS に問い合わせできず、%(items)s を確認できませんでした。時間をおいてもう一度「確認する」を押してください。"

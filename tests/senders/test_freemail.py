@@ -2,6 +2,7 @@
 
 import pytest
 
+from mta.providers import PROVIDERS
 from senders.domain_names import clean_domain
 from senders.errors import AddressRefused
 from senders.freemail import is_freemail, read_domains
@@ -64,3 +65,7 @@ def test_data_is_in_the_form_it_is_compared_in(filename: str) -> None:
 
 def test_no_provider_is_a_public_suffix() -> None:
     assert not read_domains("freemail_domains.txt") & read_domains("public_suffixes.txt")
+
+
+def test_every_provider_with_a_lane_of_its_own_is_covered() -> None:
+    assert [name for names in PROVIDERS.values() for name in names if not is_freemail(name)] == []

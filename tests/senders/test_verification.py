@@ -10,7 +10,7 @@ from accounts.models import AuditEntry
 from senders.dkim_keys import active_key, public_record
 from senders.dns import DnsResolver
 from senders.errors import SenderError
-from senders.lights import light_of
+from senders.lights import light_of, result_tone
 from senders.models import CheckKind, CheckResult, DnsCheck, Sender, SenderDomain
 from senders.records import dkim_name
 from senders.registry import SenderDetails, archive_sender, create_sender
@@ -82,7 +82,7 @@ def test_a1_before_the_first_check_nothing_is_sent(sender: Sender) -> None:
     """A1"""
     with pytest.raises(SenderError) as refused:
         require_verified(sender)
-    assert "SPFとDKIM をまだ確認していません" in refused.value.sentence
+    assert "SPF と DKIM をまだ確認していません" in refused.value.sentence
     assert "shop.example" in refused.value.sentence
     assert refused.value.about == sender.domain
     assert light_of(sender.domain).tone == "warn"
@@ -211,3 +211,9 @@ def test_a_check_that_says_ok_on_an_unverified_domain_asks_to_check_again(sender
     for kind in CheckKind:
         DnsCheck.objects.create(domain=sender.domain, kind=kind, result=CheckResult.OK, checked_at=NOW)
     assert explain_missing(sender.domain) == "もう一度「確認する」を押してください。"
+
+
+def test_what_is_only_advised_is_never_alarming() -> None:
+    assert result_tone(CheckResult.MISSING, required=True) == "bad"
+    assert result_tone(CheckResult.MISSING, required=False) == "warn"
+    assert result_tone(CheckResult.OK, required=False) == "ok"

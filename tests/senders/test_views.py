@@ -76,7 +76,7 @@ class TestTheWayThrough:
         page = editor.get(response.headers["Location"]).content.decode()
         assert "v=spf1 mx ~all" in page
         assert "DKIM レコードがありません" in page
-        assert "まだ配信できません" in page
+        assert "設定が必要" in page
 
     def test_a_proved_domain_turns_green(self, editor: Client, workspace: Workspace, zones: ZoneServer) -> None:
         zones.load("example.zone")
