@@ -93,6 +93,7 @@ RECIPIENT_LEAD = any_of(
     r"(?:message|mail|email) (?:addressed )?to\b(?: email address)?[: ]{0,3}$|sent to[: ]{0,3}$",
     r"\brecipient(?: address)?(?:es|s)?\b[^.]{0,30}[:=]\s{0,4}$|\brcpt(?: to)?\s?:\s{0,3}$|addressed to\s?:\s{0,3}$",
     r"allowed size\s?:\s{0,3}$|(?:unknown|invalid|no such) (?:user|recipient|address|mailbox)\s?[:(]?\s{0,3}$",
+    r"\bafter \d+ attempts?\s?:\s{0,3}$|\bfailed \d+ attempts?\s?:\s{0,3}$",
     r"delivery failed\s?:\s{0,3}$|permanent errors?\s?:\s{0,3}$|\bfailed (?:recipients?|address(?:es)?)\s?:\s{0,3}$",
     r"(?:gateway|route) for $|\bexpanded from: $|user [^ ]{1,60} ?\($|group $",
     r"(?:宛先|宛て先|あて先|送信先|配信先|受信者|メールアドレス)(?:アドレス|メールアドレス)?(?:は|が|:|:|「|『|\s){0,4}$",

@@ -15,12 +15,14 @@ MAX_LINES = 2000
 MAX_LINE = 1000
 MAX_RECIPIENTS = 500
 MAX_TEXT = 1000
+# So short a text says nothing by itself; a lone recipient then gets what the notice says as a whole.
+FEW_WORDS = 15
 
 # "<a@example.jp>: reason" of qmail and Postfix, "a@example.jp: reason" of OpenSMTPD.
 LABELLED = re.compile(r"^\s{0,8}(?:<([^<>\s]{3,320})>|([^<>\s:]{3,320}))\s{0,4}:(?:\s(.*)|$)")
 # An address alone on its line, in a list or with its reason in brackets.
 ALONE = re.compile(
-    r"^\s{0,20}(?:[-*・\d.)]{1,4}\s{1,4}|to:\s{0,4}|[「『])?(?:[^<>@]{0,80}<)?([^<>\s()\[\]]{1,320}@[^<>\s()\[\]:,;」』]{2,255})[>」』]?"
+    r"^\s{0,20}(?:[-*・\d.)]{1,4}\s{1,4}|to:\s{0,4}|[「『])?(?:[^<>@、。,.:]{0,80}<)?([^<>\s()\[\]]{1,320}@[^<>\s()\[\]:,;」』]{2,255})[>」』]?"
     r"(?:<mailto:[^<>\s]{1,320}>)?\s{0,8}([(\[].{0,500}|\.{3}.{0,500})?$",
     re.IGNORECASE,
 )
@@ -96,7 +98,8 @@ def name_recipient(line: str) -> tuple[str, str]:
     if found := REPLY_ABOUT.match(line) or FIRST.match(line):
         return find_address(found.group(1)), line
     if found := ALONE.match(line):
-        return find_address(found.group(1)), (found.group(2) or "").strip(" ()[].")
+        said = line if " " in line[: found.start(1)].strip() else found.group(2) or ""
+        return find_address(found.group(1)), said.strip(" ()[].")
     for found in ADDRESS.finditer(line):
         before = line[: found.start()].rstrip("<'\"「『")
         if RECIPIENT_LEAD.search(f"{before.rstrip()} "):
@@ -125,8 +128,9 @@ def read_text(text: str, ours: set[str], budget: Budget) -> list[ParsedRecipient
 
 def read_entry(entry: Entry, common: list[str], alone: bool) -> ParsedRecipient:
     """Turn the lines about a recipient into what they say; a lone recipient owns the whole notice."""
-    lines = entry.lines if entry.lines and not alone else entry.lines + common
-    text = the_reply(entry.lines) or (the_reply(common) if alone or not entry.lines else "") or " ".join(lines)
+    own = " ".join(entry.lines)
+    lines = entry.lines if len(own) > FEW_WORDS or (own and not alone) else entry.lines + common
+    text = the_reply(entry.lines) or (the_reply(common) if alone or not own else "") or " ".join(lines)
     code = find_code(text)
     source = SOURCE.search(" ".join(lines)[:2000])
     return ParsedRecipient(

@@ -18,8 +18,10 @@ ADDRESS = re.compile(
     r'(?:"([!#-?A-~]{1,64})"|([A-Za-z0-9!#$%&*+/=?^_`{}~.-][A-Za-z0-9!#$%&\'*+/=?^_`{}~.-]{0,99}))@'
     r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,250})"
 )
-CODE = re.compile(r"(?<![0-9A-Za-z.@-])([245][0-5][0-9])(?![0-9A-Za-z_@]|\.[0-9])")
-STATUS = re.compile(r"(?<![0-9A-Za-z.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?!\.?[0-9])")
+# Negative replies; a failed recipient's text often quotes positive ones too.
+CODE = re.compile(r"(?<![0-9A-Za-z.@-])([45][0-5][0-9])(?![0-9A-Za-z_@]|\.[0-9])")
+STATUS = re.compile(r"(?<![0-9A-Za-z.])([45]\.[0-9]{1,3}\.[0-9]{1,3})(?!\.?[0-9])")
+ANY_STATUS = re.compile(r"(?<![0-9A-Za-z.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?!\.?[0-9])")
 ACTIONS = {
     "failed": Action.FAILED,
     "failure": Action.FAILED,
@@ -73,7 +75,7 @@ def join_address(found: re.Match[str]) -> str:
 
 
 def find_code(text: str) -> int | None:
-    """Return the first SMTP reply code in a text."""
+    """Return the first negative SMTP reply code in a text."""
     found = CODE.search(text[:MAX_LINE])
     return int(found.group(1)) if found else None
 
@@ -136,7 +138,7 @@ def read_recipient(group: dict[str, str]) -> ParsedRecipient:
     final, original, actual = (find_address(group.get(name, "")) for name in NAMES_RECIPIENT)
     kind, separator, said = group.get("diagnostic-code", "").partition(";")
     text = said.strip() if separator and len(kind) < 20 else group.get("diagnostic-code", "")
-    told = STATUS.search(group.get("status", ""))
+    told = ANY_STATUS.search(group.get("status", ""))
     status = told.group(1) if told else ""
     action = ACTIONS.get(group.get("action", "").partition(" ")[0].partition(";")[0].strip().lower())
     return ParsedRecipient(
