@@ -22,8 +22,6 @@ _MOST_REPLIES: Final = 16
 _LONGEST_TEXT: Final = 1000
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+")
-# What is left for a step when the caller's time is already over.
-_GRACE: Final = 5.0
 _CLOSING: Final = 2.0
 
 
@@ -37,6 +35,8 @@ class Timeouts:
     command: float = 120.0
     body: float = 180.0
     dot: float = 600.0
+    # What each step before the dot still gets when the caller's time is over.
+    grace: float = 5.0
 
     def seconds(self, phase: Phase) -> float:
         """Return how long a reply in this phase may take."""
@@ -346,7 +346,7 @@ class Connection(asyncio.Protocol):
     def _seconds_left(self, seconds: float) -> float:
         if self.not_after is None:
             return seconds
-        return min(seconds, max(self.not_after - self._loop.time(), _GRACE))
+        return min(seconds, max(self.not_after - self._loop.time(), self.timeouts.grace))
 
     def _start_clock(self, seconds: float) -> None:
         # One timer serves many waits: it looks at the newest end when it goes off, instead of being
