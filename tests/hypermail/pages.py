@@ -1,0 +1,139 @@
+"""Every page of the URL tree, with a workspace in which each of them has something to show."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls.converters import IntConverter
+from django.utils import timezone
+
+from accounts.audit import record
+from accounts.models import Membership, Role, User, Workspace
+from bounces.models import Bounce, Door, NoticeState, RawNotice
+from lists.models import CsvImport
+from senders.models import SenderDomain
+from tests.factories import make_campaign, make_delivery, make_list, make_sender, make_subscriber, make_workspace
+
+# Every object of the full workspace has this number, so that it is the right one for every URL.
+PK = 7001
+# Stands in every name of the full workspace; nobody else may ever read it.
+MARK = "ひみつのひよこ"
+# Open to strangers: logging in, a lost password, what recipients follow, what machines ask for.
+PUBLIC = {
+    "account_inactive",
+    "account_login",
+    "account_logout",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+    "healthz",
+    "readyz",
+    "theme",
+    "unsubscribe",
+    "unsubscribe_sample",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One URL name with the path that leads to the objects of the full workspace."""
+
+    name: str
+    path: str
+    has_pk: bool
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def find_pages() -> list[Page]:
+    """Return every named URL."""
+    return [make_page(pattern) for pattern in walk(get_resolver().url_patterns)]
+
+
+def walk(patterns: list[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from walk(pattern.url_patterns)
+        else:
+            yield pattern
+
+
+def make_page(pattern: URLPattern) -> Page:
+    assert pattern.name, f"{pattern} has no name"
+    converters = pattern.pattern.converters
+    values: dict[str, Any] = {
+        name: PK if isinstance(converter, IntConverter) else "x" for name, converter in converters.items()
+    }
+    if not converters and hasattr(pattern.pattern, "regex"):
+        values = dict.fromkeys(pattern.pattern.regex.groupindex, "x")
+    return Page(pattern.name, reverse(pattern.name, kwargs=values), "pk" in values)
+
+
+def make_full_workspace() -> Workspace:
+    """Make a workspace with one of everything, each numbered PK."""
+    workspace = make_workspace(name=f"{MARK}商店")
+    user = User.objects.create_user("owner@example.jp", "password", name=MARK)
+    Membership.objects.create(pk=PK, workspace=workspace, user=user, role=Role.ADMIN)
+    mailing_list = make_list(workspace, pk=PK, name=f"{MARK}リスト")
+    subscriber = make_subscriber(mailing_list, "hiyoko@example.jp", pk=PK, name=MARK)
+    make_subscriber(mailing_list, "tomari@example.jp", status="stopped", stop_reason="errors", name=MARK)
+    SenderDomain.objects.create(pk=PK, workspace=workspace, name="hiyoko.example", verified_at=timezone.now())
+    sender = make_sender(workspace, "news@hiyoko.example", pk=PK, name=MARK)
+    started = timezone.now() - timedelta(hours=1)
+    campaign = make_campaign(
+        mailing_list, pk=PK, sender=sender, subject=f"{MARK}の便り", state="sending", started_at=started
+    )
+    campaign.recipient_count = 1
+    campaign.save(update_fields=["recipient_count"])
+    delivery = make_delivery(
+        campaign, subscriber, pk=PK, state="bounced", kind="hard", reason="user_unknown", code="5.1.1", text=MARK
+    )
+    make_import(workspace, mailing_list.pk)
+    make_notice(workspace, delivery.pk)
+    record(workspace, user, "member.role", MARK, before="viewer", after="admin")
+    return workspace
+
+
+def make_import(workspace: Workspace, list_pk: int) -> None:
+    content = "メールアドレス,お名前\nhiyoko@example.jp,ひよこ\n".encode()
+    row = CsvImport(
+        pk=PK,
+        workspace=workspace,
+        mailing_list_id=list_pk,
+        filename=f"{MARK}.csv",
+        encoding="utf-8",
+        columns={"0": "address", "1": "name"},
+        state="uploaded",
+    )
+    row.file.save("pages.csv", ContentFile(content), save=False)
+    row.save(force_insert=True)
+
+
+def make_notice(workspace: Workspace, delivery_pk: int) -> None:
+    notice = RawNotice.objects.create(
+        pk=PK,
+        workspace=workspace,
+        digest="0" * 64,
+        door=Door.LMTP,
+        envelope_to="b-1-x@bounce.example.com",
+        content=zlib.compress(f"Subject: {MARK}\r\n\r\n{MARK}".encode()),
+        state=NoticeState.PROCESSED,
+    )
+    Bounce.objects.create(
+        notice=notice, delivery_id=delivery_pk, recipient="hiyoko@example.jp", kind="hard", reason="user_unknown"
+    )
+
+
+def read(response: HttpResponseBase) -> str:
+    """Return the whole body of an answer, streamed or not."""
+    if isinstance(response, StreamingHttpResponse):
+        return response.getvalue().decode(errors="replace")
+    assert isinstance(response, HttpResponse)
+    return response.content.decode(errors="replace")
