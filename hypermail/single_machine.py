@@ -36,7 +36,7 @@ def choose_port(host: str, wanted: int) -> int:
     )
 
 
-def make_environment(given: Mapping[str, str], port: int, *, demo: bool) -> dict[str, str]:
+def make_environment(given: Mapping[str, str], port: int, *, demo: bool, sandbox: bool) -> dict[str, str]:
     """Return the environment of all parts: what was given, and addresses where nothing was given.
 
     A demonstration always sends to its own sandbox, whatever was given, so its mail cannot leave the machine.
@@ -46,15 +46,18 @@ def make_environment(given: Mapping[str, str], port: int, *, demo: bool) -> dict
     for name, wanted in (("LMTP_LISTEN", LMTP_PORT), ("SANDBOX_LISTEN", SANDBOX_PORT)):
         if not environment.get(name):
             environment[name] = f"{LOOPBACK}:{choose_port(LOOPBACK, wanted)}"
+    if sandbox:
+        environment.setdefault("RELAY_URL", sandbox_url(environment))
     if demo:
-        environment |= {
-            "SANDBOX": "1",
-            "REQUIRE_VERIFIED_SENDERS": "0",
-            "RELAY_URL": f"smtp://{environment['SANDBOX_LISTEN']}",
-        }
+        environment |= {"SANDBOX": "1", "REQUIRE_VERIFIED_SENDERS": "0", "RELAY_URL": sandbox_url(environment)}
     # Log lines are to be seen when they are written, not when a buffer is full.
     environment["PYTHONUNBUFFERED"] = "1"
     return environment
+
+
+def sandbox_url(environment: Mapping[str, str]) -> str:
+    """Return the route to the sandbox."""
+    return f"smtp://{environment['SANDBOX_LISTEN']}"
 
 
 def plan_children(
@@ -75,18 +78,21 @@ def plan_children(
     def worker(name: str, *options: str) -> Child:
         # Nodes of one machine need no gossip; each of these costs broker traffic every second.
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
-        command = ("-m", "celery", "-A", "hypermail", "worker", "-n", f"{name}@%h", *options, *quiet)
+        command = (*celery, "worker", "-n", f"{name}@%h", *options, *quiet)
         return child(name, *command, stop_order=1, stop_seconds=WORKER_SECONDS)
+
+    # A first try may well be made as root; the paragraph about it would hide what else is said.
+    celery = ("-W", "ignore:You're running the worker with superuser", "-m", "celery", "-q", "-A", "hypermail")
 
     # Each second asks anew, so nothing of the schedule is worth keeping in a file.
     schedule = ("--scheduler", "celery.beat:Scheduler", "--pidfile=", "--loglevel", "WARNING")
     threads = ("--worker-class", "gthread", "--workers", str(web_workers), "--threads", "4")
     children = [
         child("web", "-m", "gunicorn", "hypermail.wsgi:application", "--bind", bind, *threads,
-              "--graceful-timeout", "5", "--no-control-socket", stop_order=2),
+              "--log-level", "warning", "--graceful-timeout", "5", "--no-control-socket", stop_order=2),
         worker("tick", "--queues", "tick", "--pool", "solo"),
         worker("worker", "--queues", "work,send", "--pool", "prefork", "--concurrency", "3"),
-        child("beat", "-m", "celery", "-A", "hypermail", "beat", *schedule, stop_order=0),
+        child("beat", *celery, "beat", *schedule, stop_order=0),
         child("lmtp", "manage.py", "run_lmtp", stop_order=2),
     ]  # fmt: skip
     if sandbox:
@@ -112,7 +118,7 @@ def make_ready_check(host: str, port: int) -> Callable[[], bool]:
     return is_ready
 
 
-def make_banner(environment: Mapping[str, str], account: Mapping[str, str], *, sandbox: bool) -> str:
+def make_banner(environment: Mapping[str, str], account: Mapping[str, str]) -> str:
     """Return what to tell a person once everything runs; `account` has email and password if it is new."""
     url = environment["BASE_URL"]
     lines = ["", "=" * 64, _("Hypermailを起動しました。"), "", f"  {_('ブラウザーで開く')}:  {url}/"]
@@ -140,7 +146,7 @@ def make_banner(environment: Mapping[str, str], account: Mapping[str, str], *, s
             start=1,
         )
     ]
-    if sandbox:
+    if environment.get("RELAY_URL") == sandbox_url(environment):
         lines += ["", _("メールは外部に送られず、サンドボックスに届きます:") + f" {url}/sandbox/"]
     lines += ["", _("止めるにはCtrl-Cを押してください。"), "=" * 64, ""]
     return "\n".join(lines) + "\n"

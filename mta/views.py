@@ -1,20 +1,19 @@
 """The sandbox's pages: what arrived there, for members, and only where the sandbox is switched on."""
 
-from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import ParamSpec
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.access import member_required
+from accounts.access import View, member_required
 from accounts.requests import WorkspaceRequest
 from mta.sandbox.forms import SearchForm
 from mta.sandbox.reading import read_mail
@@ -58,13 +57,11 @@ class Messages:
         return self.store.list_newest(self.search, part.start, part.stop - part.start)
 
 
-def sandbox_only(
-    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+def sandbox_only(view: View[P]) -> View[P]:
     """Answer 404 unless the sandbox is switched on."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def guarded(request: WorkspaceRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not settings.SANDBOX:
             raise Http404(_("サンドボックスは有効になっていません。"))
         return view(request, *args, **kwargs)
@@ -72,9 +69,9 @@ def sandbox_only(
     return guarded
 
 
-@sandbox_only
-@require_safe
 @member_required()
+@require_safe
+@sandbox_only
 def sandbox_index(request: WorkspaceRequest) -> HttpResponse:
     """List what arrived, newest first."""
     form = SearchForm(request.GET)
@@ -86,9 +83,9 @@ def sandbox_index(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "mta/sandbox_index.html", {"form": form, "page": page, "mails": messages, "search": search})
 
 
-@sandbox_only
-@require_safe
 @member_required()
+@require_safe
+@sandbox_only
 def sandbox_message(request: WorkspaceRequest, number: int) -> HttpResponse:
     """Show one mail; `tab` chooses between its HTML, text, headers and source."""
     stored, content = find_message(number)
@@ -112,9 +109,9 @@ def sandbox_message(request: WorkspaceRequest, number: int) -> HttpResponse:
     )
 
 
-@sandbox_only
-@require_safe
 @member_required()
+@require_safe
+@sandbox_only
 @csp_replace(MAIL_POLICY)  # type: ignore[arg-type]
 def sandbox_html(request: WorkspaceRequest, number: int) -> HttpResponse:
     """Return the HTML part of a mail for the frame of its page, locked up by its own policy."""

@@ -14,6 +14,7 @@ import pytest
 
 from hypermail.child import Child
 from hypermail.supervisor import FIRST_DELAY, LONGEST_DELAY, restart_delay
+from tests.hypermail.processes import assert_all_gone, parent_of
 
 SCRIPT = Path(__file__).with_name("run_supervisor.py")
 SLEEP = "import time; time.sleep(600)"
@@ -69,21 +70,6 @@ def supervise(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         run.process.wait()
 
 
-def is_alive(pid: int) -> bool:
-    """Say whether a process exists and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def assert_all_gone(pids: list[int], seconds: float = 5) -> None:
-    end = time.monotonic() + seconds
-    while left := [pid for pid in pids if is_alive(pid)]:
-        assert time.monotonic() < end, f"still alive: {left}"
-        time.sleep(0.02)
-
-
 def test_the_delay_doubles_up_to_a_limit() -> None:
     assert restart_delay(1) == FIRST_DELAY
     assert restart_delay(2) == 2 * FIRST_DELAY
@@ -124,10 +110,6 @@ def test_no_orphan_when_a_program_dies_and_its_workers_do_not(supervise: Callabl
     leader = next(pid for pid in pids if parent_of(pid) not in pids)
     os.kill(leader, signal.SIGKILL)
     assert_all_gone(pids)
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_restarts_with_growing_delays(supervise: Callable[..., Run]) -> None:

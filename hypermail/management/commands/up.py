@@ -59,8 +59,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 _("ポート%(wanted)dは使用中のため、%(port)dを使います。") % {"wanted": port, "port": free_port}
             )
-        environment = make_environment(os.environ, free_port, demo=demo)
         sandbox = demo or settings.SANDBOX
+        environment = make_environment(os.environ, free_port, demo=demo, sandbox=sandbox)
         brokers: list[Child] = []
         try:
             if not environment.get("REDIS_URL"):
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             [*brokers, *children],
             sys.stdout,
             is_ready=make_ready_check(host, free_port),
-            announce=lambda: make_banner(environment, account, sandbox=sandbox),
+            announce=lambda: make_banner(environment, account),
         ).run()
 
 
