@@ -111,6 +111,8 @@ def serve_zones() -> Iterator[ZoneServer]:
     for server in (udp, tcp):
         server.resolver = zones
         server.logger = logger
+        # Then closing the server waits until each answer is given and its socket closed.
+        server.daemon_threads = False
         threads.append(threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}))
         threads[-1].start()
     try:

@@ -1,7 +1,7 @@
 """What people type as a domain or a sender's address: mended, or refused with a sentence that says how."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from senders.domain_names import (
@@ -70,6 +70,7 @@ def test_length_limit_is_exact() -> None:
         clean_domain("bb" + longest)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_every_text_is_refused_or_becomes_a_domain(text: str) -> None:
     try:
