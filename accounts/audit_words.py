@@ -12,6 +12,7 @@ ACTIONS = {
     "list.create": _("リストの作成"),
     "list.update": _("リストの変更"),
     "list.delete": _("リストの削除"),
+    "list.import": _("CSVの取り込み"),
     "subscriber.stopped": _("購読者の配信停止"),
     "subscriber.resumed": _("購読者の配信再開"),
     "sender.create": _("送信元の追加"),
@@ -38,6 +39,10 @@ DETAILS = {
     "reason": _("理由"),
     "why": _("理由"),
     "was": _("以前の停止理由"),
+    "file": _("ファイル"),
+    "mode": _("取り込み方法"),
+    "import": _("取り込み番号"),
+    "subscribers": _("登録者数"),
 }
 
 VALUES = {
@@ -48,6 +53,9 @@ VALUES = {
     "unsubscribed": _("購読解除"),
     "complaint": _("苦情"),
     "manual": _("手動停止"),
+    "merge": _("追加・更新"),
+    "add": _("追加のみ"),
+    "replace": _("差し替え"),
     "True": _("はい"),
     "False": _("いいえ"),
 }

@@ -11,6 +11,8 @@ from lists.models import CsvImport, ImportState, MailingList
 
 ADDRESS = "address"
 NAME = "name"
+# While guessing: a column that is not imported.
+LEFT_OUT = "-"
 
 # Headers as `_fold_header` leaves them.
 ADDRESS_WORDS = frozenset(
@@ -85,6 +87,9 @@ NAME_WORDS = frozenset(
 FAMILY_NAME_WORDS = frozenset(["姓", "苗字", "名字", "lastname", "familyname", "surname", "ラストネーム"])
 GIVEN_NAME_WORDS = frozenset(["名", "firstname", "givenname", "ファーストネーム"])
 
+# What our own export adds to a list and nobody wants back as an attribute.
+EXPORT_ONLY = frozenset(["状態", "停止理由", "登録日時"])
+
 # An attribute's name stands in {{…|…}}; names that the mailing itself fills are not given away.
 MAX_ATTRIBUTE_NAME = 50
 RESERVED = frozenset(
@@ -108,10 +113,6 @@ def guess_columns(mailing_list: MailingList, preview: Preview) -> dict[str, str]
     return {number: target for number, target in columns.items() if target != LEFT_OUT}
 
 
-# What a remembered column is that was not imported last time.
-LEFT_OUT = "-"
-
-
 def _remember_columns(mailing_list: MailingList) -> dict[str, str]:
     last = (
         CsvImport.objects.filter(mailing_list=mailing_list, has_header=True, state=ImportState.DONE)
@@ -127,7 +128,9 @@ def _guess_column(header: str) -> str:
     folded = _fold_header(header)
     if folded in ADDRESS_WORDS:
         return ADDRESS
-    return NAME if folded in NAME_WORDS else ""
+    if folded in NAME_WORDS:
+        return NAME
+    return LEFT_OUT if folded in EXPORT_ONLY else ""
 
 
 def _fold_header(header: str) -> str:

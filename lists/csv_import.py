@@ -36,7 +36,9 @@ class Choice:
     mode: ImportMode
 
 
-def create_import(mailing_list: MailingList, file: File[Any], user: User | None) -> CsvImport:
+def create_import(
+    mailing_list: MailingList, file: File[Any], user: User | None, mode: ImportMode = ImportMode.MERGE
+) -> CsvImport:
     """Store an uploaded file with its guessed encoding, separator and columns; raises UnreadableFile."""
     if (file.size or 0) > settings.UPLOAD_MAX_BYTES:
         raise UnreadableFile(describe_size_limit())
@@ -54,6 +56,7 @@ def create_import(mailing_list: MailingList, file: File[Any], user: User | None)
         has_header=found.format.has_header,
         headers=found.preview.headers if found.format.has_header else [],
         columns=guess_columns(mailing_list, found.preview),
+        mode=mode,
         rows_total=found.rows,
     )
 

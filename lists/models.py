@@ -75,9 +75,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         """Stop those who are active and return how many; what the recipient wants replaces other reasons."""
         if reason in RECIPIENTS_WILL:
             self.stopped().exclude(stop_reason__in=RECIPIENTS_WILL).update(stop_reason=reason, updated_at=now)
-        return self.active().update(
-            status=SubscriberStatus.STOPPED, stop_reason=reason, stopped_at=now, updated_at=now
-        )
+        return self.active().update(status=SubscriberStatus.STOPPED, stop_reason=reason, stopped_at=now, updated_at=now)
 
 
 class Subscriber(models.Model):

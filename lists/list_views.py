@@ -1,0 +1,108 @@
+"""Pages of lists: index, one list with its subscribers, create, edit, delete, export."""
+
+from django.contrib import messages
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import member_required
+from accounts.models import Role
+from accounts.requests import WorkspaceRequest
+from lists.csv_export import export_list
+from lists.csv_writing import CHARSETS, stream_csv
+from lists.forms import MailingListForm
+from lists.mailing_lists import ListCounts, count_lists, delete_list, save_list
+from lists.models import MailingList, Subscriber, SubscriberStatus
+from lists.searching import page_of, search_subscribers
+
+NEWEST_IMPORTS = 5
+
+
+@require_safe
+@member_required()
+def index(request: WorkspaceRequest) -> HttpResponse:
+    """Every list with its counts."""
+    mailing_lists = list(MailingList.objects.filter(workspace=request.workspace).order_by("name"))
+    counts = count_lists(mailing_lists)
+    rows = [(mailing_list, counts.get(mailing_list.pk, ListCounts())) for mailing_list in mailing_lists]
+    return render(request, "lists/index.html", {"rows": rows})
+
+
+@require_safe
+@member_required()
+def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """One list: counts, newest imports, its subscribers."""
+    mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
+    query, status = request.GET.get("q", ""), request.GET.get("status", "")
+    subscribers = Subscriber.objects.filter(subscriptions__mailing_list=mailing_list)
+    context = {
+        "mailing_list": mailing_list,
+        "counts": count_lists([mailing_list]).get(mailing_list.pk, ListCounts()),
+        "page": page_of(search_subscribers(subscribers, query, status), request.GET.get("page")),
+        "imports": mailing_list.csv_imports.select_related("created_by").order_by("-pk")[:NEWEST_IMPORTS],
+        "query": query,
+        "status": status,
+        "statuses": SubscriberStatus.choices,
+    }
+    return render(request, "lists/detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@member_required(Role.EDITOR)
+def create(request: WorkspaceRequest) -> HttpResponse:
+    """Make a list, then go on to its first file."""
+    form = MailingListForm(request.POST or None, instance=MailingList(workspace=request.workspace))
+    if request.method == "POST" and form.is_valid():
+        save_list(form.instance, actor=request.user, now=timezone.now())
+        messages.success(request, _("リストを作成しました。続けてCSVファイルを取り込めます。"))
+        return redirect("import_upload", form.instance.pk)
+    return render(request, "lists/form.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+@member_required(Role.EDITOR)
+def edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Change a list's name and limit."""
+    mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
+    form = MailingListForm(request.POST or None, instance=mailing_list)
+    if request.method == "POST" and form.is_valid():
+        stopped = save_list(form.instance, actor=request.user, now=timezone.now())
+        messages.success(request, _("リストを保存しました。"))
+        if stopped:
+            sentence = ngettext(
+                "エラー停止の回数に達していた%d件を配信停止にしました。",
+                "エラー停止の回数に達していた%d件を配信停止にしました。",
+                stopped,
+            )
+            messages.warning(request, sentence % stopped)
+        return redirect("list_detail", pk)
+    # The form wrote the new name into the instance; the page's heading shows the stored one.
+    stored = MailingList.objects.only("name").get(pk=pk)
+    return render(request, "lists/form.html", {"form": form, "mailing_list": stored})
+
+
+@require_http_methods(["GET", "POST"])
+@member_required(Role.EDITOR)
+def delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Ask, then delete the list."""
+    mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
+    if request.method == "POST":
+        delete_list(mailing_list, actor=request.user)
+        messages.success(request, _("リスト「%s」を削除しました。") % mailing_list.name)
+        return redirect("list_index")
+    counts = count_lists([mailing_list]).get(mailing_list.pk, ListCounts())
+    return render(request, "lists/delete.html", {"mailing_list": mailing_list, "counts": counts})
+
+
+@require_safe
+@member_required(Role.EDITOR)
+def export(request: WorkspaceRequest, pk: int) -> StreamingHttpResponse:
+    """Download the list as CSV; ?encoding=cp932 for Shift_JIS."""
+    mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
+    encoding = request.GET.get("encoding", "")
+    return stream_csv(
+        export_list(mailing_list), f"{mailing_list.name}.csv", encoding if encoding in CHARSETS else "utf-8-sig"
+    )

@@ -1,0 +1,83 @@
+"""Pages of subscribers: search, one subscriber with everything known, stop and resume."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import member_required
+from accounts.models import Role
+from accounts.requests import WorkspaceRequest
+from lists.errors import limit_for
+from lists.forms import ResumeForm
+from lists.models import RECIPIENTS_WILL, MailingList, StopReason, Subscriber, SubscriberStatus
+from lists.searching import page_of, search_subscribers
+from lists.subscribers import resume, stop
+
+ROWS_SHOWN = 50
+
+
+@require_safe
+@member_required()
+def index(request: WorkspaceRequest) -> HttpResponse:
+    """All subscribers of the workspace, searched."""
+    query, status = request.GET.get("q", ""), request.GET.get("status", "")
+    subscribers = Subscriber.objects.for_workspace(request.workspace)
+    context = {
+        "page": page_of(search_subscribers(subscribers, query, status), request.GET.get("page")),
+        "query": query,
+        "status": status,
+        "statuses": SubscriberStatus.choices,
+    }
+    return render(request, "lists/subscriber_index.html", context)
+
+
+@require_safe
+@member_required()
+def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """One subscriber: lists, consents and the evidence of errors."""
+    subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
+    return render_detail(request, subscriber, ResumeForm())
+
+
+def render_detail(request: WorkspaceRequest, subscriber: Subscriber, form: ResumeForm) -> HttpResponse:
+    """Return the subscriber's page with the form for resuming."""
+    context = {
+        "subscriber": subscriber,
+        "form": form,
+        "limit": limit_for(subscriber),
+        "is_own_will": subscriber.stop_reason in RECIPIENTS_WILL,
+        "mailing_lists": MailingList.objects.filter(subscriptions__subscriber=subscriber).order_by("name"),
+        "consents": subscriber.consents.select_related("mailing_list").order_by("-at", "-pk")[:ROWS_SHOWN],
+        "errors": subscriber.errors.order_by("-at", "-pk")[:ROWS_SHOWN],
+    }
+    return render(request, "lists/subscriber_detail.html", context)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def stop_subscriber(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Stop a subscriber by hand."""
+    subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
+    if stop(subscriber, StopReason.MANUAL, actor=request.user, now=timezone.now()):
+        messages.success(request, _("%sを配信停止にしました。") % subscriber.address)
+    else:
+        messages.info(request, _("%sはすでに配信停止です。") % subscriber.address)
+    return redirect("subscriber_detail", pk)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def resume_subscriber(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Resume a stopped subscriber for a reason."""
+    subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
+    form = ResumeForm(request.POST)
+    if not form.is_valid():
+        return render_detail(request, subscriber, form)
+    if resume(subscriber, form.cleaned_data["why"], actor=request.user, now=timezone.now()):
+        messages.success(request, _("%sへの配信を再開しました。エラー回数は0に戻りました。") % subscriber.address)
+    else:
+        messages.info(request, _("%sは配信停止ではありません。") % subscriber.address)
+    return redirect("subscriber_detail", pk)

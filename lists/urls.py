@@ -1,0 +1,23 @@
+"""URLs of lists, imports and subscribers."""
+
+from django.urls import path
+
+from lists import import_views, list_views, subscriber_views
+
+urlpatterns = [
+    path("lists/", list_views.index, name="list_index"),
+    path("lists/new/", list_views.create, name="list_create"),
+    path("lists/<int:pk>/", list_views.detail, name="list_detail"),
+    path("lists/<int:pk>/edit/", list_views.edit, name="list_edit"),
+    path("lists/<int:pk>/delete/", list_views.delete, name="list_delete"),
+    path("lists/<int:pk>/export/", list_views.export, name="list_export"),
+    path("lists/<int:pk>/import/", import_views.upload_csv, name="import_upload"),
+    path("imports/<int:pk>/", import_views.detail, name="import_detail"),
+    path("imports/<int:pk>/columns/", import_views.choose_columns, name="import_columns"),
+    path("imports/<int:pk>/progress/", import_views.progress, name="import_progress"),
+    path("imports/<int:pk>/rejected.csv", import_views.rejected_csv, name="import_rejected_csv"),
+    path("subscribers/", subscriber_views.index, name="subscriber_index"),
+    path("subscribers/<int:pk>/", subscriber_views.detail, name="subscriber_detail"),
+    path("subscribers/<int:pk>/stop/", subscriber_views.stop_subscriber, name="subscriber_stop"),
+    path("subscribers/<int:pk>/resume/", subscriber_views.resume_subscriber, name="subscriber_resume"),
+]
