@@ -15,7 +15,7 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns.forms import CampaignForm, ScheduleForm, TestMailForm
 from campaigns.legal import missing_items
-from campaigns.merge_tags import known_tags
+from campaigns.merge_tags import offer_tags
 from campaigns.models import Campaign, CampaignState, TestMail
 from campaigns.rendering import preview
 from campaigns.scheduling import CampaignError, require_sendable
@@ -74,7 +74,7 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
                 "この下書きは別の画面で変更されました。入力した内容はこの画面に残っています。必要な部分を控えてから、開き直してください。"
             ),
         )
-    context = {"form": form, "campaign": campaign, "tags": known_tags(request.workspace)}
+    context = {"form": form, "campaign": campaign, "tags": offer_tags(request.workspace)}
     return render(request, "campaigns/edit.html", context)
 
 

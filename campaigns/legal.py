@@ -35,14 +35,16 @@ def text_labels() -> dict[str, str]:
 def add_html_footer(part: str) -> str:
     """Return the HTML part with a footer, before </body> where there is one, for whatever item it lacks.
 
-    Mail clients know no style sheets of ours, so the footer is plain paragraphs with the styles inside.
+    Mail clients know no style sheets of ours, so the footer carries its own.
     """
     lines = [html_line(tag) for tag in missing_items(part)]
     if not lines:
         return part
     footer = (
-        '<hr style="border:0;border-top:1px solid #cccccc;margin:24px 0 12px">'
-        '<p style="font-size:12px;line-height:1.7;color:#555555">' + "<br>".join(lines) + "</p>"
+        '<div style="max-width:600px;margin:0 auto;padding:16px 24px;border-top:1px solid #cccccc;'
+        'background:#ffffff;font-family:sans-serif;font-size:12px;line-height:1.7;color:#555555">'
+        + "<br>".join(lines)
+        + "</div>"
     )
     at = part.lower().rfind("</body>")
     return part + footer if at < 0 else part[:at] + footer + part[at:]

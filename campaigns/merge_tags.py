@@ -5,19 +5,38 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 
+from django.utils.translation import gettext_lazy as _
+
 from accounts.models import Workspace
 from lists.attributes import attribute_names
 
 # {{ tag }} or {{ tag|fallback }}; neither part holds braces or a line break.
 TAG = re.compile(r"\{\{[ \t\u3000]*([^\s{}|](?:[^{}|\r\n]*[^\s{}|])?)[ \t\u3000]*(?:\|([^{}\r\n]*))?\}\}")
-# What every recipient has, and what the mailing itself gives.
-SUBSCRIBER_TAGS = ("name", "address")
-MAILING_TAGS = ("unsubscribe_url", "sender_name", "legal_name", "postal_address", "contact")
+# What every recipient has and what the mailing itself gives, with the name that people see.
+FIXED_TAGS = {
+    "name": _("お名前"),
+    "address": _("メールアドレス"),
+    "sender_name": _("差出人名"),
+    "legal_name": _("送信者の名称"),
+    "postal_address": _("住所"),
+    "contact": _("お問い合わせ先"),
+    "unsubscribe_url": _("配信停止のURL"),
+}
+# What stands for a missing value where a tag is picked from the list.
+FALLBACKS = {"name": _("お客様")}
 
 
 def known_tags(workspace: Workspace) -> list[str]:
     """Return the tags that may be used in the workspace's mailings."""
-    return [*SUBSCRIBER_TAGS, *MAILING_TAGS, *attribute_names(workspace)]
+    return [*FIXED_TAGS, *attribute_names(workspace)]
+
+
+def offer_tags(workspace: Workspace) -> list[tuple[str, str]]:
+    """Return what the editor offers: the text to insert, and its name for people."""
+    names = {**FIXED_TAGS, **{name: name for name in attribute_names(workspace)}}
+    return [
+        ("{{" + "|".join(filter(None, (tag, str(FALLBACKS.get(tag, ""))))) + "}}", str(names[tag])) for tag in names
+    ]
 
 
 def find_tags(text: str) -> list[str]:

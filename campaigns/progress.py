@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import Count
+
 from campaigns.deliveries import count_states
-from campaigns.models import FAILURES, Campaign, CampaignState, DeliveryState
+from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
+from mta.verdicts import Kind, Reason
 
 WAITING = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.FENCED)
 
@@ -70,3 +73,23 @@ def measure(campaign: Campaign) -> Progress:
     over = campaign.state in (CampaignState.DONE, CampaignState.CANCELLED)
     busy = states[DeliveryState.CLAIMED] + states[DeliveryState.FENCED]
     return Progress(states=states, total=sum(states.values()), settling=over and busy > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How many deliveries failed for one reason (B10, B11)."""
+
+    kind: str
+    reason: str
+    value: str
+    number: int
+
+
+def count_reasons(campaign: Campaign) -> list[ReasonCount]:
+    """Return the reasons of a campaign's failures, the commonest first."""
+    rows = Delivery.objects.filter(campaign=campaign).failures().order_by()
+    counted = rows.values_list("kind", "reason").annotate(number=Count("pk")).order_by("-number", "reason")
+    return [
+        ReasonCount(str(Kind(kind or Kind.UNKNOWN).label), str(Reason(reason or Reason.UNKNOWN).label), reason, number)
+        for kind, reason, number in counted
+    ]

@@ -18,7 +18,7 @@ from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
 from campaigns.forms import ScheduleForm
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
-from campaigns.progress import Progress, measure
+from campaigns.progress import Progress, count_reasons, measure
 from campaigns.scheduling import CampaignError
 from lists.models import Subscriber
 
@@ -82,7 +82,14 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
     progress: Progress = measure(campaign)
     live = campaign.is_running() or campaign.state == CampaignState.SCHEDULED or progress.settling
     lanes = campaign.workspace.lanes.filter(deliveries__campaign=campaign).distinct() if campaign.is_running() else []
-    return {"campaign": campaign, "progress": progress, "live": live, "lanes": lanes}
+    return {
+        "campaign": campaign,
+        "progress": progress,
+        "live": live,
+        "lanes": lanes,
+        "steerable": campaign.is_running() or campaign.state == CampaignState.SCHEDULED,
+        "reasons": count_reasons(campaign) if progress.failed else [],
+    }
 
 
 @require_safe

@@ -52,7 +52,7 @@ def fill(workspace: Workspace, *, now: datetime) -> None:
         campaign = write_campaign(workspace, mailing, sender, lists)
         if mailing.after is None:
             continue
-        at = (now + mailing.after).replace(minute=0, second=0, microsecond=0)
+        at = timezone.localtime(now + mailing.after).replace(hour=10, minute=0, second=0, microsecond=0)
         campaign.state, campaign.scheduled_at = CampaignState.SCHEDULED, at
         campaign.save(update_fields=["state", "scheduled_at"])
         if at < now:
