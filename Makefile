@@ -31,8 +31,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
 bench: $(VENV)/.dev
-	@if ls bench/*.py >/dev/null 2>&1; then for script in bench/*.py; do $(BIN)/python $$script || exit 1; done; \
-	else echo "ベンチマークはまだありません(bench/*.py)。"; fi
+	$(BIN)/python bench/send.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov

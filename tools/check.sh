@@ -32,6 +32,7 @@ step "import-linter" "$BIN/lint-imports"
 step "djade" templates
 step "templates" "$BIN/python" -m tools.check_templates
 step "locks" "$BIN/python" -m tools.check_locks
+step "behaviours" "$BIN/python" -m tools.behaviours --check
 step "migrations" production "$BIN/python" manage.py makemigrations --check --dry-run
 step "system checks" production "$BIN/python" manage.py check --deploy --fail-level WARNING
 
