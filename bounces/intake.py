@@ -34,6 +34,6 @@ def clean_recipient(address: str) -> str:
 
 def is_for_us(address: str) -> bool:
     """Say whether an envelope recipient is on the domain of the signed Return-Path."""
-    domain = clean_recipient(address).rpartition("@")[2]
+    local, _at, domain = clean_recipient(address).rpartition("@")
     own: str = settings.RETURN_DOMAIN
-    return domain.rstrip(".").lower() == own.lower()
+    return bool(local) and domain.rstrip(".").lower() == own.lower()

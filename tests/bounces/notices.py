@@ -25,7 +25,9 @@ def message_id(delivery: Delivery) -> str:
     return f"<d-{tokens.make(MESSAGE_ID, delivery.pk, secret=settings.SECRET_KEY)}@shop.example>"
 
 
-def make_notice(name: str = "postfix-user-unknown", *, to: str = "lost@bounce.example.com", **replaced: str) -> RawNotice:
+def make_notice(
+    name: str = "postfix-user-unknown", *, to: str = "lost@bounce.example.com", **replaced: str
+) -> RawNotice:
     """Store a mail of tests/emails for an envelope recipient; `replaced` are texts to put in for others."""
     content = read_email(name)
     for old, new in replaced.items():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bounces.mime_reading import MAX_PARTS, UnreadableNotice, decode_base64, decode_text, decode_words
+from bounces.mime_reading import MAX_PARTS, UnreadableNotice, decode_base64, decode_text, decode_words, drop_element
 from bounces.parsed import Action, NoticeKind, ParsedNotice
 from bounces.parsing import parse
 from mta.verdicts import Phase
@@ -115,7 +115,9 @@ def test_finds_the_signed_path_of_a_complaint() -> None:
 
 
 def test_falls_back_to_what_the_notice_answers_to() -> None:
-    mail = b"From: mailer-daemon@x.example\nSubject: failed\nIn-Reply-To: <d-1-x@y>\n\ntaro@example.jp: 550 no such user"
+    mail = (
+        b"From: mailer-daemon@x.example\nSubject: failed\nIn-Reply-To: <d-1-x@y>\n\ntaro@example.jp: 550 no such user"
+    )
     assert parse(mail).message_id == "<d-1-x@y>"
 
 
@@ -138,7 +140,9 @@ def test_original_recipient_alone_is_enough() -> None:
 
 
 def test_second_final_recipient_needs_no_blank_line() -> None:
-    notice = bounce_with("Final-Recipient: rfc822;a@x.example\nStatus: 5.1.1\nFinal-Recipient: rfc822;b@x.example\nStatus: 5.2.2")
+    notice = bounce_with(
+        "Final-Recipient: rfc822;a@x.example\nStatus: 5.1.1\nFinal-Recipient: rfc822;b@x.example\nStatus: 5.2.2"
+    )
     assert [found.address for found in notice.recipients] == ["a@x.example", "b@x.example"]
 
 
@@ -196,7 +200,9 @@ def test_reads_the_step_of_the_dialogue(told: str, phase: Phase) -> None:
 
 
 def written(text: str, headers: str = "") -> ParsedNotice:
-    head = f"Return-Path: <>\nFrom: mailer-daemon@x.example\nTo: me@shop.example\nSubject: Delivery failure\n{headers}\n"
+    head = (
+        f"Return-Path: <>\nFrom: mailer-daemon@x.example\nTo: me@shop.example\nSubject: Delivery failure\n{headers}\n"
+    )
     return parse(f"{head}{text}".encode())
 
 
@@ -275,7 +281,9 @@ def test_named_host_is_kept() -> None:
 def test_failed_header_that_the_text_does_not_repeat() -> None:
     notice = written("b@x.example: 550 5.1.1 no such user", "X-Failed-Recipients: a@x.example\n")
     assert summary(notice) == [("a@x.example", "5.1.1", 550, Phase.NOTICE)]
-    assert [found.address for found in written("Sorry.", "X-Failed-Recipients: a@x.example, b@x.example\n").recipients] == [
+    assert [
+        found.address for found in written("Sorry.", "X-Failed-Recipients: a@x.example, b@x.example\n").recipients
+    ] == [
         "a@x.example",
         "b@x.example",
     ]
@@ -371,16 +379,22 @@ def test_headers_that_are_none_belong_to_the_text() -> None:
     [
         ("日本".encode("cp932"), "shift_jis", "日本"),
         ("日本".encode("iso2022_jp"), "", "日本"),
-        ("日本".encode("iso2022_jp"), "us-ascii", "\x1b$BF|K\\\x1b(B"),
         ("日本".encode(), "no-such-charset", "日本"),
-        (b"\x1b$B\xff\xff", "iso-2022-jp", "\x1b$B\ufffd\ufffd"),
         (b"caf\xe9", "us-ascii", "café"),
         ("日本".encode("cp932"), "utf-8", "日本"),
     ],
 )
 def test_decodes_what_is_declared_or_looks_so(content: bytes, charset: str, text: str) -> None:
-    if charset != "us-ascii" or b"\x1b" not in content:
-        assert decode_text(content, charset).replace("\x1b$B", "") == text.replace("\x1b$B", "")
+    assert decode_text(content, charset) == text
+
+
+def test_broken_iso_2022_jp_keeps_what_it_can() -> None:
+    assert decode_text("日本".encode("iso2022_jp") + b"\x1b$B\xff", "iso-2022-jp").startswith("日本")
+
+
+def test_html_whose_letters_grow_is_kept() -> None:
+    assert drop_element("İ<style>x</style>", "style") == "İ<style>x</style>"
+    assert drop_element("a<style>x", "style") == "a"
 
 
 @pytest.mark.parametrize(
@@ -401,7 +415,7 @@ def test_base64_survives_its_rest() -> None:
     assert decode_base64(b"YWJjZ") == b"abc"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_read(content: bytes) -> None:
     """Hostile mail never crashes."""
@@ -410,11 +424,11 @@ def test_any_bytes_are_read(content: bytes) -> None:
 
 PIECES = st.sampled_from(
     [line + b"\n" for path in sorted(EMAILS.glob("*.eml")) for line in path.read_bytes().splitlines()]
-    + [b"\x00\xff@\n", b"Content-Type: multipart/report; boundary=\"\xe3\"\n", b"=?utf-8?b?////?=\n", b"@" * 3000 + b"\n"]
+    + [b"\x00\xff@\n", b'Content-Type: multipart/report; boundary="\xe3"\n', b"=?utf-8?b?////?=\n", b"@" * 3000 + b"\n"]
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(PIECES, max_size=80))
 def test_any_mixture_of_lines_is_read(lines: list[bytes]) -> None:
     """Hostile mail never crashes, and what is read can be stored."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -100,12 +101,16 @@ def test_forged_tokens_change_nothing() -> None:
     delivery = make_sent()
     local, domain = signed_path(delivery).split("@")
     for number in range(300):
-        forged = f"{local[:-3]}{'abcdefghij'[number % 10]}{'klmnopqrst'[number // 10 % 10]}{'uvw'[number // 100]}@{domain}"
+        forged = (
+            f"{local[:-3]}{'abcdefghij'[number % 10]}{'klmnopqrst'[number // 10 % 10]}{'uvw'[number // 100]}@{domain}"
+        )
         if forged != f"{local}@{domain}":
             read(make_notice(to=forged))
     read(make_notice(to=f"b-{delivery.pk}-@{domain}"))
     read(make_notice(to=f"b-999-{local.split('-')[2]}@{domain}"))
-    read(make_notice(**{"<d-12-bbbbbbbbbbbbbbbbbbbbbbbbbb@shop.example>": f"<d-{delivery.pk}-{'a' * 26}@shop.example>"}))
+    read(
+        make_notice(**{"<d-12-bbbbbbbbbbbbbbbbbbbbbbbbbb@shop.example>": f"<d-{delivery.pk}-{'a' * 26}@shop.example>"})
+    )
     assert Delivery.objects.get().state == DeliveryState.SENT
     assert not Bounce.objects.filter(applied=True).exists()
 
@@ -204,8 +209,8 @@ def test_cause_that_only_flufl_found_is_unknown() -> None:
 
 def test_notice_that_overtook_its_delivery_waits() -> None:
     now = timezone.now()
-    delivery = make_sent(state=DeliveryState.FENCED, lease_token="00000000-0000-0000-0000-000000000001",
-                         lease_until=now, fenced_at=now)  # fmt: skip
+    held = {"lease_token": uuid4(), "lease_until": now, "fenced_at": now}
+    delivery = make_sent(state=DeliveryState.FENCED, **held)
     notice = read(make_notice(to=signed_path(delivery)), now)
     assert (notice.state, notice.tries, notice.bounces.count()) == (NoticeState.NEW, 0, 0)
     assert read(notice, now).state == NoticeState.NEW
@@ -243,7 +248,9 @@ def test_unknown_id_is_no_error() -> None:
 def test_signed_path_inside_the_returned_mail_is_used() -> None:
     delivery = make_sent()
     path = signed_path(delivery)
-    parsed = parse(read_email("arf-abuse").replace(b"b-12-aaaaaaaaaaaaaaaaaaaaaaaaaa@bounce.example.com", path.encode()))
+    parsed = parse(
+        read_email("arf-abuse").replace(b"b-12-aaaaaaaaaaaaaaaaaaaaaaaaaa@bounce.example.com", path.encode())
+    )
     match = find_delivery("reports@bounce.example.com", parsed)
     assert (match.delivery, match.by) == (delivery, MatchedBy.RETURN_PATH)
 
