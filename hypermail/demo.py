@@ -60,9 +60,9 @@ def fill(workspace: Workspace, *, now: datetime) -> None:
 
 
 def import_list(workspace: Workspace, name: str, file: str, *, now: datetime) -> MailingList:
-    """Make a list from a file in demo/."""
+    """Make a list from a file in demo/seed/."""
     mailing_list = MailingList.objects.create(workspace=workspace, name=name)
-    with (settings.BASE_DIR / "demo" / file).open("rb") as opened:
+    with (settings.BASE_DIR / "demo" / "seed" / file).open("rb") as opened:
         upload = create_import(mailing_list, File(opened, name=file), None)
     layout = Format(upload.encoding, upload.separator, upload.has_header)
     queue_import(upload, Choice(layout, upload.columns, ImportMode.MERGE), None)

@@ -14,8 +14,8 @@ SENDER = SenderDetails(
     postal_address="〒100-0001 東京都千代田区千代田1-1",
     contact="https://mihon-shoten.example/contact",
 )
-# List name, file in demo/.
-LISTS = (("メルマガ会員", "kaiin_utf8.csv"), ("セミナー参加者", "meibo_cp932.csv"))
+# List name, file in demo/seed/.
+LISTS = (("メルマガ会員", "kaiin.csv"), ("セミナー参加者", "seminar.csv"))
 
 
 @dataclass(frozen=True, slots=True)

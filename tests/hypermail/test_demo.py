@@ -1,0 +1,37 @@
+"""The demonstration shows every screen with content, made by the functions that do it in earnest."""
+
+import pytest
+
+from accounts.models import Workspace
+from bounces.models import RawNotice
+from campaigns.models import Campaign, CampaignState, Delivery
+from campaigns.progress import measure
+from hypermail import demo
+from lists.models import AddressError, MailingList, StopReason, Subscriber
+from senders.dkim_keys import signing_key
+from senders.models import Sender
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_workspace_has_lists_mailings_failures_and_stops():
+    workspace = demo.seed()
+    assert MailingList.objects.filter(workspace=workspace).count() == 2
+    assert signing_key(Sender.objects.get(workspace=workspace).domain) is not None
+    states = list(Campaign.objects.order_by("pk").values_list("state", flat=True))
+    assert states == [CampaignState.DONE] * 3 + [CampaignState.SCHEDULED, CampaignState.DRAFT]
+    for campaign in Campaign.objects.filter(state=CampaignState.DONE):
+        assert measure(campaign).failed > 0
+        assert measure(campaign).sent > 50
+    assert RawNotice.objects.filter(state="new").count() == 0
+    stopped = Subscriber.objects.filter(stop_reason=StopReason.ERRORS)
+    # Some at once as 宛先不明, some at the third error, each with its evidence.
+    assert set(stopped.values_list("error_count", flat=True)) == {1, 3}
+    assert AddressError.objects.filter(subscriber__in=stopped).count() >= stopped.count()
+
+
+def test_a_second_start_adds_nothing():
+    demo.seed()
+    counts = (Workspace.objects.count(), Delivery.objects.count())
+    demo.seed()
+    assert (Workspace.objects.count(), Delivery.objects.count()) == counts
