@@ -35,8 +35,10 @@ PREVIEW_SHOWN = 5
 def upload_csv(request: WorkspaceRequest, pk: int) -> HttpResponseBase:
     """Take a file for a list and go on to its columns."""
     mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
-    form = UploadForm(request.POST or None, request.FILES or None, initial={"mode": request.GET.get("mode", "")})
-    if request.method == "POST" and form.is_valid():
+    form = UploadForm(initial={"mode": request.GET.get("mode", "")})
+    if request.method == "POST":
+        form = UploadForm(request.POST, request.FILES)
+    if form.is_valid():
         try:
             csv_import = create_import(mailing_list, form.cleaned_data["file"], request.user, form.cleaned_data["mode"])
         except UnreadableFile as error:
@@ -61,9 +63,9 @@ def choose_columns(request: WorkspaceRequest, pk: int) -> HttpResponse:
         return render(request, "lists/import_columns.html", context)
     stored = Format(csv_import.encoding, csv_import.separator, csv_import.has_header)
     columns = csv_import.columns if layout == stored else guess_columns(csv_import.mailing_list, preview)
-    initial = {"mode": csv_import.mode}
-    form = ColumnsForm(request.POST or None, preview=preview, columns=columns, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    data = request.POST if request.method == "POST" else None
+    form = ColumnsForm(data, preview=preview, columns=columns, initial={"mode": csv_import.mode})
+    if form.is_valid():
         try:
             queue_import(csv_import, form.choice(layout), request.user)
         except ListsError as error:

@@ -54,8 +54,9 @@ def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @member_required(Role.EDITOR)
 def create(request: WorkspaceRequest) -> HttpResponse:
     """Make a list, then go on to its first file."""
-    form = MailingListForm(request.POST or None, instance=MailingList(workspace=request.workspace))
-    if request.method == "POST" and form.is_valid():
+    data = request.POST if request.method == "POST" else None
+    form = MailingListForm(data, instance=MailingList(workspace=request.workspace))
+    if form.is_valid():
         save_list(form.instance, actor=request.user, now=timezone.now())
         messages.success(request, _("リストを作成しました。続けてCSVファイルを取り込めます。"))
         return redirect("import_upload", form.instance.pk)
@@ -67,8 +68,8 @@ def create(request: WorkspaceRequest) -> HttpResponse:
 def edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Change a list's name and limit."""
     mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
-    form = MailingListForm(request.POST or None, instance=mailing_list)
-    if request.method == "POST" and form.is_valid():
+    form = MailingListForm(request.POST if request.method == "POST" else None, instance=mailing_list)
+    if form.is_valid():
         stopped = save_list(form.instance, actor=request.user, now=timezone.now())
         messages.success(request, _("リストを保存しました。"))
         if stopped:

@@ -48,7 +48,7 @@ def test_rows_are_streamed_in_pieces() -> None:
             pulled.append(number)
             yield [number, "x"]
 
-    pieces = encode_csv(rows())  # type: ignore[arg-type]
+    pieces = encode_csv(rows())
     next(pieces), next(pieces)
     assert len(pulled) <= 500
     assert sum(piece.count(b"\r\n") for piece in pieces) == 99_500

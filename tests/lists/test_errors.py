@@ -21,7 +21,7 @@ def make_event(key: str = "delivery:1", weight: Weight = Weight.COUNT, **fields:
         "text": "552 5.2.2 mailbox full",
         "about": "秋のお知らせ",
     }
-    return ErrorEvent(key=key, weight=weight, **defaults | fields)  # type: ignore[arg-type]
+    return ErrorEvent(key=key, weight=weight, **defaults | fields)
 
 
 def reload(subscriber: Subscriber) -> Subscriber:
