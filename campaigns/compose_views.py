@@ -120,7 +120,8 @@ def copy_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @member_required(Role.EDITOR)
 def delete_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Delete a draft."""
-    drafts = Campaign.objects.for_workspace(request.workspace).filter(pk=pk, state=CampaignState.DRAFT)
+    campaign = find_campaign(request.workspace, pk)
+    drafts = Campaign.objects.for_workspace(request.workspace).filter(pk=campaign.pk, state=CampaignState.DRAFT)
     deleted, _rows = drafts.delete()
     if deleted:
         messages.success(request, _("下書きを削除しました。"))
