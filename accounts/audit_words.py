@@ -19,6 +19,8 @@ ACTIONS = {
     "sender.update": _("送信元の変更"),
     "sender.archive": _("送信元の保管"),
     "sender.restore": _("送信元の復元"),
+    "sender_domain.verify": _("送信ドメインの確認完了"),
+    "sender_domain.unverify": _("送信ドメインの確認取り消し"),
     "campaign.schedule": _("配信の予約"),
     "campaign.unschedule": _("配信の予約の取り消し"),
     "campaign.pause": _("配信の一時停止"),
@@ -43,6 +45,9 @@ DETAILS = {
     "mode": _("取り込み方法"),
     "import": _("取り込み番号"),
     "subscribers": _("登録者数"),
+    "spf": "SPF",
+    "dkim": "DKIM",
+    "dmarc": "DMARC",
 }
 
 VALUES = {
@@ -56,6 +61,10 @@ VALUES = {
     "merge": _("追加・更新"),
     "add": _("追加のみ"),
     "replace": _("差し替え"),
+    "ok": _("設定済み"),
+    "missing": _("未設定"),
+    "wrong": _("要修正"),
+    "unknown": _("確認できません"),
     "True": _("はい"),
     "False": _("いいえ"),
 }

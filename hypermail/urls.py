@@ -1,8 +1,5 @@
 """The URL tree."""
 
-from contextlib import suppress
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
 
 from hypermail import health, views
@@ -15,9 +12,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("", include("accounts.urls")),
+    path("", include("lists.urls")),
+    path("", include("senders.urls")),
+    path("", include("campaigns.urls")),
+    path("", include("bounces.urls")),
+    path("", include("mta.urls")),
 ]
-# While the apps are being built.
-for app in ("lists", "senders", "campaigns", "bounces", "mta"):
-    if find_spec(f"{app}.urls"):
-        with suppress(ImportError):
-            urlpatterns.append(path("", include(f"{app}.urls")))

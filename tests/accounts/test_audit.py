@@ -38,7 +38,7 @@ def find_actions() -> set[str]:
         for node in ast.walk(module)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    return {text for text in texts if re.fullmatch(r"[a-z]+\.[a-z_]+", text)}
+    return {text for text in texts if re.fullmatch(r"[a-z_]+\.[a-z_]+", text) and not text.endswith(".csv")}
 
 
 def find_details() -> set[str]:

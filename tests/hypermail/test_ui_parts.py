@@ -191,6 +191,13 @@ def test_page_for_bugs_needs_nothing_but_itself() -> None:
     assert 'lang="ja"' in html
 
 
+@pytest.mark.django_db
+def test_request_for_another_host_gets_a_page(client: Client) -> None:
+    answer = client.get("/accounts/login/", headers={"host": "evil.example"})
+    assert answer.status_code == 400
+    assert "もう一度お試しください" in answer.content.decode()
+
+
 @pytest.mark.parametrize("name", ["400.html", "429.html"])
 @pytest.mark.django_db
 def test_other_errors_say_what_to_do(name: str) -> None:
