@@ -102,7 +102,7 @@ class Courier:
                 continue
             if reply.code == _CLOSING or (phase is Phase.MAIL and reply.code != _TOO_LARGE):
                 raise refused(phase, reply)
-            self._settle(self._refusal(reply, phase), refused(phase, reply))
+            self._settle(envelope.message, self._refusal(reply, phase), refused(phase, reply))
             if phase is Phase.MAIL:
                 raise _HangUpError
             if phase is Phase.RCPT and _is_pipelining(connection):
@@ -125,33 +125,33 @@ class Courier:
         for start in range(0, len(body), _PIECE):
             connection.write(body[start : start + _PIECE])
             await connection.drain(Phase.DATA)
-        await self._heed_early_reply(connection)
+        await self._heed_early_reply(connection, message)
         if not await self._dispatch.commits.fence(message.id):
-            self._settle(Result.WITHDRAWN, Fault(Phase.DATA, "withdrawn before the final dot"))
+            self._settle(message, Result.WITHDRAWN, Fault(Phase.DATA, "withdrawn before the final dot"))
             raise _HangUpError
-        await self._heed_early_reply(connection)
+        await self._heed_early_reply(connection, message)
         self._follower = self._draw(connection) if _is_pipelining(connection) else None
         self._dot_sent = True
         connection.write(b"\r\n.\r\n" + _joined(self._follower))
-        await self._read_result(connection)
+        await self._read_result(connection, message)
 
-    async def _heed_early_reply(self, connection: Connection) -> None:
+    async def _heed_early_reply(self, connection: Connection, message: Outgoing) -> None:
         """Stop before the dot where the server spoke or left during the body."""
         if connection.has_reply():
             reply = await connection.reply(Phase.DATA)
             if reply.code == _CLOSING:
                 raise refused(Phase.DATA, reply)
-            self._settle(self._refusal(reply, Phase.DATA), refused(Phase.DATA, reply))
+            self._settle(message, self._refusal(reply, Phase.DATA), refused(Phase.DATA, reply))
             raise _HangUpError
         connection.require_open(Phase.DATA)
 
-    async def _read_result(self, connection: Connection) -> None:
+    async def _read_result(self, connection: Connection, message: Outgoing) -> None:
         reply = await connection.reply(Phase.DOT)
         said = refused(Phase.DOT, reply)
         if 200 <= reply.code < 300:
-            self._settle(Result.ACCEPTED, said)
+            self._settle(message, Result.ACCEPTED, said)
             return
-        self._settle(self._refusal(reply, Phase.DOT), said)
+        self._settle(message, self._refusal(reply, Phase.DOT), said)
         if reply.code == _CLOSING:
             raise _HangUpError
 
@@ -164,11 +164,10 @@ class Courier:
             return Result.DEFERRED
         raise Fault(phase, f"unexpected reply: {reply.code} {reply.text}")
 
-    def _settle(self, result: Result, said: Fault) -> None:
-        if self._current is not None:
-            self._dispatch.report(self._current, result, said)
-            self._current = None
-            self._settled += 1
+    def _settle(self, message: Outgoing, result: Result, said: Fault) -> None:
+        self._dispatch.report(message, result, said)
+        self._current = None
+        self._settled += 1
 
     def _fail(self, fault: Fault) -> None:
         """Say what became of the mail on its way when the connection failed."""

@@ -55,6 +55,9 @@ class GroupCommit:
                 self._fences = deque(fence for fence in self._fences if not fence[1].done())
                 room = self._window - len(self._open.difference(outcome.id for outcome in outcomes))
                 wanted = [self._fences.popleft() for _turn in range(min(room, len(self._fences)))]
+                if not wanted and not outcomes:
+                    # The window is full: only an outcome makes room.
+                    break
                 ids = [message_id for message_id, _granted in wanted]
                 granted = await loop.run_in_executor(self._thread, self._commit, outcomes, ids)
                 self._open.difference_update(outcome.id for outcome in outcomes)
@@ -62,9 +65,6 @@ class GroupCommit:
                 for message_id, future in wanted:
                     if not future.done():
                         future.set_result(message_id in granted)
-                if not wanted and not self._outcomes:
-                    # The window is full: only an outcome makes room.
-                    break
             if self._closed and not self._outcomes:
                 return
 

@@ -6,12 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from mta.addresses import AddressError
 from mta.engine import Outcome, Outgoing, Result, Timeouts, send
 from mta.routes import Route, Security
 from mta.verdicts import Phase
@@ -224,7 +226,9 @@ def test_fault_before_the_dot_is_the_routes(
     with FaultServer([Fault(phase, action)], features) as server:
         ledger = send_to(server, make_mails(5), connections=2)
     assert Counter(ledger.results()) == {Result.ROUTE_FAULT: 5}
-    assert {outcome.phase for outcome in ledger.outcomes.values()} == {phase}
+    # A reset may come so soon that the connection itself seems to fail.
+    phases = {phase, Phase.CONNECT} if phase is Phase.GREETING else {phase}
+    assert {outcome.phase for outcome in ledger.outcomes.values()} <= phases
     assert server.accepted == []
     assert ledger.fenced == set()
 
@@ -261,6 +265,25 @@ def test_nobody_listens() -> None:
     send(make_mails(100), make_route(port), ledger, connections=4, window=8, timeouts=QUICK)
     assert Counter(ledger.results()) == {Result.ROUTE_FAULT: 100}
     assert {(outcome.phase, outcome.code) for outcome in ledger.outcomes.values()} == {(Phase.CONNECT, None)}
+
+
+def test_host_that_does_not_answer() -> None:
+    """A full backlog drops what knocks, as a firewall does."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        address = server.getsockname()
+        knocking = [socket.create_connection(address)]
+        for _number in range(3):
+            knocking.append(socket.socket())
+            knocking[-1].setblocking(False)
+            knocking[-1].connect_ex(address)
+        ledger = MemoryLedger()
+        impatient = Timeouts(connect=0.2)
+        send(make_mails(3), make_route(address[1]), ledger, connections=1, window=8, timeouts=impatient)
+        for knock in knocking:
+            knock.close()
+    assert Counter(ledger.results()) == {Result.ROUTE_FAULT: 3}
+    assert ledger.outcomes[1].phase == Phase.CONNECT
+    assert "no connection within" in ledger.outcomes[1].text
 
 
 def test_one_refused_connection_leaves_the_work_to_the_others() -> None:
@@ -438,6 +461,37 @@ def test_mails_are_made_outside_of_the_event_loop() -> None:
     assert Counter(ledger.results()) == {Result.ACCEPTED: 30}
     assert seen == {threading.get_ident()}
     assert ledger.threads.isdisjoint(seen)
+
+
+def test_bug_is_raised_and_what_is_known_is_kept() -> None:
+    mails = make_mails(20)
+    mails[10] = replace(mails[10], mail_from="no address")
+    with FaultServer() as server:
+        ledger = MemoryLedger()
+        with pytest.raises(AddressError):
+            send(mails, make_route(server.port), ledger, connections=1, window=8, timeouts=QUICK)
+        assert len(server.accepted) >= 9
+    accepted = {key for key, outcome in ledger.outcomes.items() if outcome.result is Result.ACCEPTED}
+    assert accepted >= set(range(1, 10))
+    # The mail whose dot was sent when the bug struck stays fenced: in doubt, never lost.
+    assert len(ledger.fenced - accepted) <= 1
+
+
+def test_ledger_without_anything_to_close() -> None:
+    class BareLedger:
+        def __init__(self) -> None:
+            self.kept: list[Outcome] = []
+
+        def fence(self, ids: Sequence[int]) -> set[int]:
+            return set(ids)
+
+        def record(self, outcomes: Sequence[Outcome]) -> None:
+            self.kept.extend(outcomes)
+
+    ledger = BareLedger()
+    with FaultServer() as server:
+        send(make_mails(3), make_route(server.port), ledger, connections=1, window=1)
+    assert [outcome.result for outcome in ledger.kept] == [Result.ACCEPTED] * 3
 
 
 def test_nothing_to_send_opens_no_connection() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mta.mime import Mail, MimeError, build, encode_body
+from mta.mime import Mail, MimeError, build, encode_body, require_headers
 
 TOKYO = timezone(timedelta(hours=9))
 MAIL = Mail(
@@ -189,6 +189,19 @@ def test_subject_and_names_are_read_back(subject: str, from_name: str, to_name: 
     assert parsedate_to_datetime(raw_header(data, "Date")) == MAIL.date
 
 
+@given(words=st.lists(st.text(st.sampled_from("abc,.'=?"), min_size=1, max_size=40), min_size=1, max_size=30))
+@example(words=["x" * 66, "y" * 66])
+def test_subject_in_plain_words_is_folded_between_them(words: list[str]) -> None:
+    subject = " ".join(words)
+    data = build(replace(MAIL, subject=subject))
+    assert_good_lines(data)
+    header = raw_header(data, "Subject")
+    assert decoded(header) == subject
+    if "=?" not in subject:
+        assert header.replace("\r\n", "") == subject
+    assert max(map(len, f"Subject: {header}".split("\r\n"))) <= 76
+
+
 @given(text=bodies, html=bodies)
 @example(text="", html="")
 @example(text=".", html="..\r\n.\r\n")
@@ -229,6 +242,15 @@ def test_lines_that_others_would_change_are_kept_safe() -> None:
 
 
 # What is refused
+
+
+@pytest.mark.parametrize(
+    "head", ["Subject: a\r\nBcc: b\r\n", "Subject: a\nb\r\n", "Subject: a\rb\r\n", "", "subject: a\r\n"]
+)
+def test_finished_headers_are_read_again(head: str) -> None:
+    """Should a value ever get past the checks before, the mail is not sent."""
+    with pytest.raises(MimeError):
+        require_headers(head, ["Subject"])
 
 
 @pytest.mark.parametrize(
