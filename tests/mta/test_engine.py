@@ -21,7 +21,9 @@ from tests.mta.certificates import make_certificate, server_context
 from tests.mta.fault_server import Close, Drop, Fault, FaultServer, Hang, Say
 from tests.mta.memory_ledger import MemoryLedger
 
-QUICK = Timeouts(connect=2, greeting=0.3, command=0.3, body=0.5, dot=0.3, grace=0.1)
+# Long enough for a busy machine, and short where a server is to be given up.
+PATIENT = Timeouts(connect=10, greeting=10, command=10, body=10, dot=10)
+IMPATIENT = Timeouts(connect=0.4, greeting=0.2, command=0.2, body=0.2, dot=0.4, grace=0.1)
 BODY = b"Subject: hello\r\n\r\nhello\r\n"
 PIPELINING = ("PIPELINING", "SIZE 10485760")
 STEPWISE = ("SIZE 10485760",)
@@ -46,6 +48,7 @@ def send_to(
     window: int = 64,
     deadline: float | None = None,
     route: Route | None = None,
+    timeouts: Timeouts = PATIENT,
 ) -> MemoryLedger:
     """Send and return the ledger, in which every mail has its one outcome."""
     ledger = ledger or MemoryLedger()
@@ -56,7 +59,7 @@ def send_to(
         connections=connections,
         window=window,
         deadline=deadline,
-        timeouts=QUICK,
+        timeouts=timeouts,
     )
     assert sorted(ledger.outcomes) == sorted(mail.id for mail in mails)
     assert ledger.closed == 1
@@ -223,8 +226,9 @@ def test_server_that_wants_a_body_without_recipient_gets_no_dot() -> None:
 def test_fault_before_the_dot_is_the_routes(
     phase: Phase, action: Drop | Close | Hang | Say, features: tuple[str, ...]
 ) -> None:
+    timeouts = IMPATIENT if isinstance(action, Hang) else PATIENT
     with FaultServer([Fault(phase, action)], features) as server:
-        ledger = send_to(server, make_mails(5), connections=2)
+        ledger = send_to(server, make_mails(5), connections=2, timeouts=timeouts)
     assert Counter(ledger.results()) == {Result.ROUTE_FAULT: 5}
     # A reset may come so soon that the connection itself seems to fail.
     phases = {phase, Phase.CONNECT} if phase is Phase.GREETING else {phase}
@@ -262,7 +266,7 @@ def test_nobody_listens() -> None:
     with FaultServer() as server:
         port = server.port
     ledger = MemoryLedger()
-    send(make_mails(100), make_route(port), ledger, connections=4, window=8, timeouts=QUICK)
+    send(make_mails(100), make_route(port), ledger, connections=4, window=8, timeouts=PATIENT)
     assert Counter(ledger.results()) == {Result.ROUTE_FAULT: 100}
     assert {(outcome.phase, outcome.code) for outcome in ledger.outcomes.values()} == {(Phase.CONNECT, None)}
 
@@ -315,8 +319,9 @@ def test_server_that_ends_a_used_connection_is_asked_again(
 @pytest.mark.parametrize("action", [Drop(), Close(), Hang(), Say(b"hm\r\n"), Say(b"354 again?\r\n")])
 def test_disconnect_after_the_dot(action: Drop | Close | Hang | Say) -> None:
     """F7: accepted or not, nobody knows; it is in doubt, and the next mails go on."""
+    timeouts = IMPATIENT if isinstance(action, Hang) else PATIENT
     with FaultServer([Fault(Phase.DOT, action, rcpt="r2@")]) as server:
-        ledger = send_to(server, make_mails(4))
+        ledger = send_to(server, make_mails(4), timeouts=timeouts)
     assert ledger.results() == [Result.ACCEPTED, Result.DOUBT, Result.ACCEPTED, Result.ACCEPTED]
     assert ledger.outcomes[2].phase == Phase.DOT
     assert Counter(mail.rcpt_to for mail in server.accepted)["r2@example.jp"] == 1
@@ -342,7 +347,7 @@ def test_disconnect_in_the_body(action: Drop | Close) -> None:
 def test_server_that_stops_reading_the_body() -> None:
     big = BODY + b"%b\r\n" % (b"x" * 900) * 20_000
     with FaultServer([Fault(Phase.DATA, Hang(), after_bytes=1000)], features=("PIPELINING",)) as server:
-        ledger = send_to(server, make_mails(1, big))
+        ledger = send_to(server, make_mails(1, big), timeouts=IMPATIENT)
     assert ledger.results() == [Result.ROUTE_FAULT]
     assert ledger.fenced == set()
 
@@ -419,7 +424,7 @@ def test_broken_ledger_stops_everything(name: str) -> None:
     with FaultServer() as server:
         ledger = MemoryLedger(**{name: Countdown(3)})
         with pytest.raises(LedgerDownError):
-            send(make_mails(200), make_route(server.port), ledger, connections=4, window=8, timeouts=QUICK)
+            send(make_mails(200), make_route(server.port), ledger, connections=4, window=8, timeouts=PATIENT)
         accepted = len(server.accepted)
         time.sleep(0.1)
         assert len(server.accepted) == accepted
@@ -437,7 +442,7 @@ def test_exception_of_the_caller_is_raised_after_the_mails_on_their_way() -> Non
     with FaultServer() as server:
         ledger = MemoryLedger()
         with pytest.raises(LookupError):
-            send(broken(), make_route(server.port), ledger, connections=2, window=8, timeouts=QUICK)
+            send(broken(), make_route(server.port), ledger, connections=2, window=8, timeouts=PATIENT)
     assert len(ledger.outcomes) == 50
     accepted = [key for key, outcome in ledger.outcomes.items() if outcome.result is Result.ACCEPTED]
     assert len(accepted) == len(server.accepted)
@@ -457,7 +462,7 @@ def test_mails_are_made_outside_of_the_event_loop() -> None:
 
     with FaultServer() as server:
         ledger = MemoryLedger()
-        send(rendered(), make_route(server.port), ledger, connections=2, window=8, timeouts=QUICK)
+        send(rendered(), make_route(server.port), ledger, connections=2, window=8, timeouts=PATIENT)
     assert Counter(ledger.results()) == {Result.ACCEPTED: 30}
     assert seen == {threading.get_ident()}
     assert ledger.threads.isdisjoint(seen)
@@ -469,7 +474,7 @@ def test_bug_is_raised_and_what_is_known_is_kept() -> None:
     with FaultServer() as server:
         ledger = MemoryLedger()
         with pytest.raises(AddressError):
-            send(mails, make_route(server.port), ledger, connections=1, window=8, timeouts=QUICK)
+            send(mails, make_route(server.port), ledger, connections=1, window=8, timeouts=PATIENT)
         assert len(server.accepted) >= 9
     accepted = {key for key, outcome in ledger.outcomes.items() if outcome.result is Result.ACCEPTED}
     assert accepted >= set(range(1, 10))
