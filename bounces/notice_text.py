@@ -11,7 +11,7 @@ from bounces.notice_phrases import ORIGINAL_BEGINS, OTHER_ADDRESS, OUR_ADDRESS, 
 from bounces.parsed import ParsedRecipient
 from bounces.status_fields import ADDRESS, CODE, STATUS, find_address, find_code, find_phase, finest_status
 
-MAX_LINES = 2000
+MAX_LINES = 1000
 MAX_LINE = 1000
 MAX_RECIPIENTS = 500
 MAX_TEXT = 1000

@@ -42,12 +42,11 @@ def process(notice_id: int, *, now: datetime) -> None:
 
 def take_notice(notice_id: int, *, now: datetime) -> RawNotice | None:
     """Take a notice that nobody reads; set it aside when reading it failed three times."""
-    taken = RawNotice.objects.unread(now=now).filter(pk=notice_id)
-    if taken.filter(tries__gte=MAX_TRIES).update(state=NoticeState.BROKEN, lease_until=None):
-        return None
-    if not taken.update(tries=F("tries") + 1, lease_until=now + LEASE):
-        return None
-    return RawNotice.objects.get(pk=notice_id)
+    free = RawNotice.objects.unread(now=now).filter(pk=notice_id)
+    if free.filter(tries__lt=MAX_TRIES).update(tries=F("tries") + 1, lease_until=now + LEASE):
+        return RawNotice.objects.get(pk=notice_id)
+    free.update(state=NoticeState.BROKEN, lease_until=None)
+    return None
 
 
 def unpack(content: bytes | memoryview) -> bytes:

@@ -260,6 +260,11 @@ def test_other_addresses_are_no_recipients(line: str) -> None:
     assert (notice.kind, notice.recipients) == (ORDINARY, ())
 
 
+def test_reads_quoted_printable() -> None:
+    notice = written("=3Ca@x.example=3E: 550 5.1.1 no=\n such user", "Content-Transfer-Encoding: quoted-printable\n")
+    assert [(found.address, found.text) for found in notice.recipients] == [("a@x.example", "550 5.1.1 no such user")]
+
+
 def test_several_recipients_keep_their_own_words() -> None:
     notice = written("<a@x.example>:\nmailbox full\n\n<b@x.example>:\n550 5.1.1 no such user\n")
     assert [(found.address, found.text) for found in notice.recipients] == [
@@ -461,7 +466,8 @@ def test_any_mixture_of_lines_is_read(lines: list[bytes]) -> None:
 def test_no_shape_takes_a_second(filler: bytes, kind: str) -> None:
     """No notice takes over 1 s, whatever its shape."""
     head = f"Return-Path: <>\nFrom: mailer-daemon@x.example\nSubject: Delivery failure\nContent-Type: {kind}\n\n"
-    began = time.perf_counter()
+    # The processor's time: other work on the machine is not the reader's.
+    began = time.process_time()
     parse(head.encode() + b"Delivery failed\n" + filler)
     parse(b"Subject: " + filler + b"\n\n")
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 1
