@@ -12,6 +12,7 @@ from bounces.forms import NoticeFilterForm
 from bounces.models import NoticeState
 from bounces.pages import count_notices, describe_reading, show_raw, visible_notices
 from bounces.reports import make_chips
+from bounces.rule_words import rule_source
 
 PAGE_SIZE = 50
 
@@ -41,10 +42,11 @@ def notice_index(request: WorkspaceRequest) -> HttpResponse:
 def notice_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Show one mail as text, what was read in it and which rule decided."""
     notice = get_object_or_404(visible_notices(request.membership), pk=pk)
+    bounces = notice.bounces.select_related("delivery__campaign").order_by("pk")
     context = {
         "notice": notice,
         "reading": describe_reading(notice),
-        "bounces": notice.bounces.select_related("delivery__campaign").order_by("pk"),
+        "bounces": [(bounce, rule_source(bounce.rule)) for bounce in bounces],
         "raw": show_raw(notice),
     }
     return render(request, "bounces/notice_detail.html", context)

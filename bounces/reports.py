@@ -15,11 +15,13 @@ from import_export.fields import Field
 from import_export.resources import ModelResource
 
 from bounces.models import Bounce
-from campaigns.models import Campaign, Delivery, DeliveryQuerySet
+from campaigns.models import Campaign, Delivery, DeliveryQuerySet, DeliveryState
 from mta.verdicts import Kind, Phase, Reason
 
 # Bounces come after a week at the latest (B7).
 FINAL_AFTER = timedelta(days=7)
+# States that only a returned mail leads to.
+BY_NOTICE = (DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +96,9 @@ def is_final(campaign: Campaign, *, now: datetime) -> bool:
 
 
 def told_where(delivery: Delivery) -> str:
-    """Say where a failure was told: in a returned mail, or in the SMTP dialogue and at which step."""
-    if delivery.phase == Phase.NOTICE:
-        return _("エラーメール")
-    return f"SMTP ({delivery.get_phase_display()})" if delivery.phase else "SMTP"
+    """Say whether a failure was told by a returned mail or in our own SMTP dialogue, and at which step."""
+    door = _("エラーメール") if delivery.state in BY_NOTICE else "SMTP"
+    return door if delivery.phase in ("", Phase.NOTICE) else f"{door} ({delivery.get_phase_display()})"
 
 
 def notices_of(deliveries: Sequence[Delivery]) -> dict[int, int]:

@@ -1,8 +1,11 @@
-"""Says in Japanese which way of reading decided about a notice."""
+"""Says which way of reading and which rule decided about a notice."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mta.reply_rules import RULES
+
+SOURCES = {rule.name: rule.source for rule in RULES}
 READINGS = {
     "arf": gettext_lazy("受信者が「迷惑メール」と報告した通知(ARF)として読みました。"),
     "arf-report": gettext_lazy("認証失敗などのレポートとして読みました。"),
@@ -23,3 +26,8 @@ def explain_reading(reading: str) -> str:
     if not reading:
         return _("まだ読み取っていません。")
     return str(READINGS.get(reading, reading))
+
+
+def rule_source(rule: str) -> str:
+    """Return where the meaning of a rule is told (an RFC, a provider's page), "" where the notice itself decided."""
+    return SOURCES.get(rule, "")

@@ -20,6 +20,7 @@ from bounces.parsed import NoticeKind
 from bounces.processing import process
 from bounces.removal import CHUNK, Choice, Removal, remove_failures
 from bounces.reports import is_final
+from bounces.rule_words import rule_source
 from campaigns.models import Campaign, DeliveryState
 from lists.models import StopReason, Subscriber, Subscription
 from mta.verdicts import Kind, Phase, Reason
@@ -263,9 +264,16 @@ def test_notices_are_listed_and_explained(editor: Client, campaign: Campaign) ->
     assert "taro@example.jp" in page
     assert "処理済み" in page
     detail = editor.get(reverse("notice_detail", args=[notice.pk])).content.decode()
-    for text in ("配送状況(DSN)", "署名付きReturn-Path", "結果に反映しました", "MAILER-DAEMON@mx.example.net"):
+    for text in (
+        "配送状況(DSN)",
+        "署名付きReturn-Path",
+        "結果に反映しました",
+        rule_source(notice.bounces.get().rule),
+        "MAILER-DAEMON@mx.example.net",
+    ):
         assert text in detail
     failed = editor.get(reverse("failed_addresses", args=[campaign.pk])).content.decode()
+    assert "エラーメール (RCPT TO)" in failed
     assert reverse("notice_detail", args=[notice.pk]) in failed
 
 
