@@ -2,13 +2,13 @@
 
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mta.addresses import AddressError, quote_address
 from mta.dispatch import Dispatch
 from mta.outcomes import Outgoing, Result
-from mta.smtp import Connection, Fault, Reply, Timeouts, refused
+from mta.smtp import Answer, Connection, Fault, Reply, Timeouts, answer_of
 from mta.verdicts import Phase
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -73,8 +73,8 @@ class Courier:
             except _HangUpError:
                 continue
             except Fault as fault:
-                self._dispatch.blame(fault)
-                self._fail(fault)
+                self._dispatch.blame(fault.answer)
+                self._fail(fault.answer)
                 if not self._settled:
                     return
             finally:
@@ -101,8 +101,8 @@ class Courier:
             if _is_good(reply, phase):
                 continue
             if reply.code == _CLOSING or (phase is Phase.MAIL and reply.code != _TOO_LARGE):
-                raise refused(phase, reply)
-            self._settle(envelope.message, self._refusal(reply, phase), refused(phase, reply))
+                raise Fault(answer_of(reply, phase))
+            self._settle(envelope.message, self._refusal(reply, phase), answer_of(reply, phase))
             if phase is Phase.MAIL:
                 raise _HangUpError
             if phase is Phase.RCPT and _is_pipelining(connection):
@@ -115,7 +115,7 @@ class Courier:
         """Read the answer to a DATA that was sent before its only recipient was refused."""
         reply = await connection.reply(Phase.DATA)
         if reply.code == _CLOSING:
-            raise refused(Phase.DATA, reply)
+            raise Fault(answer_of(reply, Phase.DATA))
         if reply.code < 400:
             # It waits for a body all the same (RFC 2920 section 3.1). No dot without a fence: hang up.
             raise _HangUpError
@@ -127,7 +127,7 @@ class Courier:
             await connection.drain(Phase.DATA)
         await self._heed_early_reply(connection, message)
         if not await self._dispatch.commits.fence(message.id):
-            self._settle(message, Result.WITHDRAWN, Fault(Phase.DATA, "withdrawn before the final dot"))
+            self._settle(message, Result.WITHDRAWN, Answer(Phase.DATA, "withdrawn before the final dot"))
             raise _HangUpError
         await self._heed_early_reply(connection, message)
         self._follower = self._draw(connection) if _is_pipelining(connection) else None
@@ -140,18 +140,18 @@ class Courier:
         if connection.has_reply():
             reply = await connection.reply(Phase.DATA)
             if reply.code == _CLOSING:
-                raise refused(Phase.DATA, reply)
-            self._settle(message, self._refusal(reply, Phase.DATA), refused(Phase.DATA, reply))
+                raise Fault(answer_of(reply, Phase.DATA))
+            self._settle(message, self._refusal(reply, Phase.DATA), answer_of(reply, Phase.DATA))
             raise _HangUpError
         connection.require_open(Phase.DATA)
 
     async def _read_result(self, connection: Connection, message: Outgoing) -> None:
         reply = await connection.reply(Phase.DOT)
-        said = refused(Phase.DOT, reply)
+        answer = answer_of(reply, Phase.DOT)
         if 200 <= reply.code < 300:
-            self._settle(message, Result.ACCEPTED, said)
+            self._settle(message, Result.ACCEPTED, answer)
             return
-        self._settle(message, self._refusal(reply, Phase.DOT), said)
+        self._settle(message, self._refusal(reply, Phase.DOT), answer)
         if reply.code == _CLOSING:
             raise _HangUpError
 
@@ -162,26 +162,26 @@ class Courier:
             return Result.REFUSED
         if reply.code >= 400:
             return Result.DEFERRED
-        raise Fault(phase, f"unexpected reply: {reply.code} {reply.text}")
+        raise Fault(Answer(phase, f"unexpected reply: {reply.code} {reply.text}"))
 
-    def _settle(self, message: Outgoing, result: Result, said: Fault) -> None:
-        self._dispatch.report(message, result, said)
+    def _settle(self, message: Outgoing, result: Result, answer: Answer) -> None:
+        self._dispatch.report(message, result, answer)
         self._current = None
         self._settled += 1
 
-    def _fail(self, fault: Fault) -> None:
+    def _fail(self, answer: Answer) -> None:
         """Say what became of the mail on its way when the connection failed."""
         message, self._current = self._current, None
         if message is None:
             return
         if self._dot_sent:
-            self._dispatch.report(message, Result.DOUBT, Fault(Phase.DOT, fault.text, fault.code, fault.status))
-        elif fault.phase is Phase.MAIL and self._settled:
+            self._dispatch.report(message, Result.DOUBT, replace(answer, phase=Phase.DOT))
+        elif answer.phase is Phase.MAIL and self._settled:
             # The server ended a connection that had been used; a fresh one is asked before the mail is blamed.
             self._dispatch.give_back(message)
         else:
             late = self._dispatch.is_late()
-            self._dispatch.report(message, Result.UNTOUCHED if late else Result.ROUTE_FAULT, fault)
+            self._dispatch.report(message, Result.UNTOUCHED if late else Result.ROUTE_FAULT, answer)
 
     # The next mail
 
@@ -207,14 +207,14 @@ class Courier:
             self._dispatch.report(message, *impossible)
         return None
 
-    def _find_obstacle(self, connection: Connection, message: Outgoing) -> tuple[Result, Fault] | None:
+    def _find_obstacle(self, connection: Connection, message: Outgoing) -> tuple[Result, Answer] | None:
         try:
             quote_address(message.rcpt_to)
         except AddressError as error:
-            return Result.REFUSED, Fault(Phase.RCPT, error.sentence, None, "5.1.3")
+            return Result.REFUSED, Answer(Phase.RCPT, error.sentence, None, "5.1.3")
         limit = connection.features.get("SIZE", "")
         if limit.isascii() and limit.isdigit() and 0 < int(limit[:15]) < len(message.data):
-            return Result.REFUSED, Fault(
+            return Result.REFUSED, Answer(
                 Phase.MAIL, f"message of {len(message.data)} bytes exceeds the limit of {limit[:15]}", 552, "5.3.4"
             )
         return None

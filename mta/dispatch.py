@@ -6,7 +6,7 @@ from collections import deque
 from mta.group_commit import GroupCommit
 from mta.outcomes import Outcome, Outgoing, Result
 from mta.routes import Route
-from mta.smtp import Fault
+from mta.smtp import Answer
 from mta.verdicts import Phase
 
 
@@ -32,7 +32,7 @@ class Dispatch:
         self._complete = False
         self._stopped = False
         self._crash: BaseException | None = None
-        self._last_fault = Fault(Phase.CONNECT, "no connection")
+        self._last_fault = Answer(Phase.CONNECT, "no connection")
 
     def add_courier(self, task: asyncio.Task[None]) -> None:
         """Take in the task of one connection."""
@@ -94,13 +94,15 @@ class Dispatch:
         self._waiting.appendleft(message)
         self._news.set()
 
-    def report(self, message: Outgoing, result: Result, said: Fault) -> None:
-        """Hand in the outcome of a mail; `said` tells what was said in which phase."""
-        self.commits.report(Outcome(message.id, result, said.code, said.status, said.text, said.phase, self.route.host))
+    def report(self, message: Outgoing, result: Result, answer: Answer) -> None:
+        """Hand in the outcome of a mail and what was said of it."""
+        self.commits.report(
+            Outcome(message.id, result, answer.code, answer.status, answer.text, answer.phase, self.route.host)
+        )
 
-    def blame(self, fault: Fault) -> None:
+    def blame(self, answer: Answer) -> None:
         """Remember why a connection ended; mails that no connection is left for are told this."""
-        self._last_fault = fault
+        self._last_fault = answer
 
     def is_late(self) -> bool:
         """Say whether the time is over."""
@@ -116,7 +118,7 @@ class Dispatch:
 
     def _settle(self, message: Outgoing) -> None:
         if self._stopped or self.is_late():
-            self.report(message, Result.UNTOUCHED, Fault(Phase.CONNECT, "not tried: the time was over"))
+            self.report(message, Result.UNTOUCHED, Answer(Phase.CONNECT, "not tried: the time was over"))
         else:
             self.report(message, Result.ROUTE_FAULT, self._last_fault)
 

@@ -11,7 +11,7 @@ from mta.verdicts import Kind, Phase, Reason, Verdict
 # What is longer than this says nothing new, and only costs time.
 _LONGEST_TEXT: Final = 2000
 
-# Which kind a reason is (the table of reasons in docs/states.md).
+# Which kind a reason is, as the error report groups them (B11).
 KINDS: Final[dict[Reason, Kind]] = {
     Reason.USER_UNKNOWN: Kind.HARD,
     Reason.HOST_UNKNOWN: Kind.HARD,

@@ -61,15 +61,22 @@ class Reply:
         return enhanced_status(self.text)
 
 
-class Fault(Exception):
-    """The connection is of no use any more. `code` is None where no server said anything."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was said in which phase; `code` is None where no server said it."""
 
-    def __init__(self, phase: Phase, text: str, code: int | None = None, status: str = "") -> None:
-        super().__init__(f"{phase}: {text}")
-        self.phase = phase
-        self.text = text
-        self.code = code
-        self.status = status
+    phase: Phase
+    text: str
+    code: int | None = None
+    status: str = ""
+
+
+class Fault(Exception):
+    """The connection is of no use any more; `answer` tells why."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"{answer.phase}: {answer.text}")
+        self.answer = answer
 
 
 def clean_text(text: str) -> str:
@@ -77,9 +84,9 @@ def clean_text(text: str) -> str:
     return _UNPRINTABLE.sub(" ", text).strip()[:_LONGEST_TEXT]
 
 
-def refused(phase: Phase, reply: Reply) -> Fault:
-    """Make the fault that a reply is."""
-    return Fault(phase, reply.text, reply.code, reply.status)
+def answer_of(reply: Reply, phase: Phase) -> Answer:
+    """Join a reply and the phase it came in."""
+    return Answer(phase, reply.text, reply.code, reply.status)
 
 
 def tls_context(route: Route) -> ssl.SSLContext:
@@ -146,9 +153,9 @@ class Connection(asyncio.Protocol):
                     ssl_handshake_timeout=seconds if tls else None,
                 )
         except TimeoutError as error:
-            raise Fault(Phase.CONNECT, f"no connection within {seconds:.0f} seconds") from error
+            raise Fault(Answer(Phase.CONNECT, f"no connection within {seconds:.0f} seconds")) from error
         except OSError as error:
-            raise Fault(Phase.CONNECT, clean_text(str(error))) from error
+            raise Fault(Answer(Phase.CONNECT, clean_text(str(error)))) from error
 
     async def _greet(self) -> None:
         self.write(b"EHLO %b\r\n" % self.route.ehlo_name.encode("ascii"))
@@ -164,12 +171,12 @@ class Connection(asyncio.Protocol):
 
     async def _start_tls(self) -> None:
         if "STARTTLS" not in self.features:
-            raise Fault(Phase.STARTTLS, "the server does not offer STARTTLS")
+            raise Fault(Answer(Phase.STARTTLS, "the server does not offer STARTTLS"))
         self.write(b"STARTTLS\r\n")
         await self._expect(Phase.STARTTLS, 220)
         if self._buffer or self._replies or self._lines:
             # Said before the encryption, read after it: somebody on the way put it there (RFC 3207 section 4.2).
-            raise Fault(Phase.STARTTLS, "the server spoke before TLS was ready")
+            raise Fault(Answer(Phase.STARTTLS, "the server spoke before TLS was ready"))
         transport = cast(asyncio.Transport, self._transport)
         seconds = self._seconds_left(self.timeouts.command)
         try:
@@ -182,7 +189,7 @@ class Connection(asyncio.Protocol):
             )
         except OSError as error:
             self._lose("TLS failed")
-            raise Fault(Phase.STARTTLS, clean_text(f"TLS: {error}")) from error
+            raise Fault(Answer(Phase.STARTTLS, clean_text(f"TLS: {error}"))) from error
 
     async def _log_in(self) -> None:
         user, password = self.route.username.encode(), self.route.password.encode()
@@ -195,13 +202,13 @@ class Connection(asyncio.Protocol):
                 await self._expect(Phase.AUTH, 334)
             self.write(base64.b64encode(password) + b"\r\n")
         else:
-            raise Fault(Phase.AUTH, "the server offers neither AUTH PLAIN nor AUTH LOGIN")
+            raise Fault(Answer(Phase.AUTH, "the server offers neither AUTH PLAIN nor AUTH LOGIN"))
         await self._expect(Phase.AUTH, 235)
 
     async def _expect(self, phase: Phase, code: int) -> Reply:
         reply = await self.reply(phase)
         if reply.code != code:
-            raise refused(phase, reply)
+            raise Fault(answer_of(reply, phase))
         return reply
 
     # Speaking
@@ -214,7 +221,7 @@ class Connection(asyncio.Protocol):
     async def drain(self, phase: Phase) -> None:
         """Wait until the network took what was written."""
         if self._lost:
-            raise Fault(phase, self._lost)
+            raise Fault(Answer(phase, self._lost))
         if self._drained is None:
             return
         seconds = self._seconds_left(self.timeouts.body)
@@ -224,7 +231,7 @@ class Connection(asyncio.Protocol):
         except TimeoutError:
             self._lose(f"the server took no data for {seconds:.0f} seconds")
         if self._lost:
-            raise Fault(phase, self._lost)
+            raise Fault(Answer(phase, self._lost))
 
     def has_reply(self) -> bool:
         """Say whether a reply waits to be read."""
@@ -233,13 +240,13 @@ class Connection(asyncio.Protocol):
     def require_open(self, phase: Phase) -> None:
         """Raise Fault where the connection is known to be lost."""
         if self._lost:
-            raise Fault(phase, self._lost)
+            raise Fault(Answer(phase, self._lost))
 
     async def reply(self, phase: Phase) -> Reply:
         """Return the next reply."""
         while not self._replies:
             if self._lost:
-                raise Fault(phase, self._lost)
+                raise Fault(Answer(phase, self._lost))
             seconds = self.timeouts.seconds(phase)
             if phase is not Phase.DOT:
                 seconds = self._seconds_left(seconds)

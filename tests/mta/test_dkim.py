@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -48,6 +48,14 @@ MESSAGE = build(MAIL)
 
 def to_pem(key: PrivateKeyTypes) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def make_small_key() -> bytes:
+    """Return a key of 648 bits, which no library makes any more: from two primes that everybody knows."""
+    p, q, e = 2**521 - 1, 2**127 - 1, 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    numbers = RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), RSAPublicNumbers(e, p * q))
+    return to_pem(numbers.private_key(unsafe_skip_rsa_key_validation=True))
 
 
 def signed_names(message: bytes) -> list[str]:
@@ -190,6 +198,7 @@ def test_loads_what_was_stored(key: SigningKey) -> None:
             "s1",
             ED25519_KEY.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")),
         ),
+        ("shop.example", "s1", make_small_key()),
         ("shop.example", "", to_pem(ED25519_KEY.private_key)),
         ("shop.example", "s1; x=y", to_pem(ED25519_KEY.private_key)),
         ("", "s1", to_pem(ED25519_KEY.private_key)),

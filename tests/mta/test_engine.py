@@ -217,6 +217,14 @@ def test_server_that_wants_a_body_without_recipient_gets_no_dot() -> None:
     assert [mail.rcpt_to for mail in server.accepted] == ["r1@example.jp", "r3@example.jp"]
 
 
+def test_server_that_closes_after_a_refused_recipient() -> None:
+    """The recipient has its outcome; the end of the connection takes nothing from it."""
+    faults = [Fault(Phase.RCPT, Say(b"550 5.1.1 no\r\n"), rcpt="r2@")]
+    with FaultServer(faults, data_without_rcpt=b"421 4.7.0 closing\r\n") as server:
+        ledger = send_to(server, make_mails(3))
+    assert ledger.results() == [Result.ACCEPTED, Result.REFUSED, Result.ACCEPTED]
+
+
 # Faults of the route: nothing is burnt
 
 
