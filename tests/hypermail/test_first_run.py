@@ -1,17 +1,19 @@
 """Keys, the first account, and the plan of a single machine."""
 
 import json
+import os
 import socket
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from accounts.models import Membership, Role, User, Workspace
 from hypermail.first_run import make_first_account, make_keys
+from hypermail.management.commands.up import lock
 from hypermail.single_machine import NoFreePortError, choose_port, make_banner, make_environment, plan_children
 from tests.factories import make_user
 
@@ -24,6 +26,15 @@ def test_makes_keys_once_and_for_us_alone(tmp_path: Path) -> None:
     Fernet(made["ENCRYPTION_KEYS"])
     assert len(made["SECRET_KEY"]) > 50
     assert make_keys(tmp_path, made) is None
+
+
+def test_one_up_holds_a_data_directory(tmp_path: Path) -> None:
+    with lock(tmp_path / "up.lock"):
+        assert (tmp_path / "up.lock").read_text() == str(os.getpid())
+        with pytest.raises(CommandError, match=str(os.getpid())), lock(tmp_path / "up.lock"):
+            pass
+    with lock(tmp_path / "up.lock"):
+        pass
 
 
 def test_makes_only_the_key_that_is_missing(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What watching machines are told."""
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import Settings
@@ -27,6 +27,16 @@ def test_readyz_without_a_broker(settings: Settings) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{find_free_port()}/0"
     response = Client().get("/readyz")
     assert (response.status_code, response.content) == (503, b"broker: unreachable\n")
+
+
+@pytest.mark.django_db
+def test_readyz_without_a_database() -> None:
+    def refuse(*args: object) -> None:
+        raise OperationalError("secret details")
+
+    with connection.execute_wrapper(refuse):
+        response = Client().get("/readyz")
+    assert (response.status_code, response.content) == (503, b"database: unreachable\n")
 
 
 @pytest.mark.django_db
