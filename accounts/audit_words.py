@@ -26,6 +26,8 @@ ACTIONS = {
     "campaign.pause": _("配信の一時停止"),
     "campaign.resume": _("配信の再開"),
     "campaign.cancel": _("配信の中止"),
+    "failures.stop": _("失敗した宛先の配信停止"),
+    "failures.unlist": _("失敗した宛先をリストから外す"),
 }
 
 DETAILS = {
@@ -45,6 +47,9 @@ DETAILS = {
     "mode": _("取り込み方法"),
     "import": _("取り込み番号"),
     "subscribers": _("登録者数"),
+    "reasons": _("エラーの理由"),
+    "chosen": _("選んだ件数"),
+    "changed": _("変更した件数"),
     "spf": "SPF",
     "dkim": "DKIM",
     "dmarc": "DMARC",
@@ -65,6 +70,8 @@ VALUES = {
     "missing": _("未設定"),
     "wrong": _("要修正"),
     "unknown": _("確認できません"),
+    "user_unknown": _("宛先不明"),
+    "refused": _("受信拒否"),
     "True": _("はい"),
     "False": _("いいえ"),
 }

@@ -24,7 +24,9 @@ def detail_text(detail: dict[str, Any]) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a value in words; a time as local time."""
+    """Return a value in words; a time as local time, several values with a dot between them."""
+    if isinstance(value, list):
+        return "・".join(value_text(one) for one in value)
     text = str(value)
     if text in VALUES:
         return str(VALUES[text])
