@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from hypothesis import settings as hypothesis_settings
 
 from accounts.models import User
 from lists.csv_import import Choice, apply_import, create_import, queue_import
@@ -15,6 +16,10 @@ from tests.factories import make_user
 from tests.lists.clock import NOW
 
 Importer = Callable[..., CsvImport]
+
+# The machine that runs the tests may be busy; an example that takes long is no fault.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
