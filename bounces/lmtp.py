@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import Envelope, Session
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from bounces.intake import is_for_us, store_raw
 from bounces.mime_reading import MAX_BYTES
@@ -29,7 +29,7 @@ class Receiver(LMTP):
 
     line_length_limit = MAX_LINE_BYTES
 
-    def __init__(self, handler: NoticeHandler, connections: set[asyncio.BaseTransport]) -> None:
+    def __init__(self, handler: NoticeHandler, transports: set[asyncio.BaseTransport]) -> None:
         super().__init__(
             handler,
             data_size_limit=MAX_BYTES,
@@ -38,19 +38,19 @@ class Receiver(LMTP):
             hostname="hypermail",
             ident="LMTP",
         )
-        self.connections = connections
+        self.transports = transports
         self.own: asyncio.BaseTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the connection."""
         self.own = transport
-        self.connections.add(transport)
+        self.transports.add(transport)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the connection."""
         if self.own is not None:
-            self.connections.discard(self.own)
+            self.transports.discard(self.own)
         super().connection_lost(error)
 
 
@@ -108,18 +108,18 @@ async def serve(host: str, port: int, *, stop: asyncio.Event, ready: asyncio.Fut
 
     `ready` is given the port that was bound. Raises OSError when the address cannot be bound.
     """
-    connections: set[asyncio.BaseTransport] = set()
+    transports: set[asyncio.BaseTransport] = set()
     with ThreadPoolExecutor(1, thread_name_prefix="lmtp-store") as pool:
         handler = NoticeHandler(pool)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Receiver(handler, connections), host, port)
+        server = await loop.create_server(lambda: Receiver(handler, transports), host, port)
         if ready is not None:
             ready.set_result(server.sockets[0].getsockname()[1])
         await stop.wait()
         server.close()
         # What is at hand is stored first: the pool has one thread and works in order.
-        await loop.run_in_executor(pool, close_old_connections)
+        await loop.run_in_executor(pool, connections.close_all)
         await asyncio.sleep(GRACE_SECONDS)
-        for transport in list(connections):
+        for transport in list(transports):
             transport.close()
         await asyncio.sleep(GRACE_SECONDS)
