@@ -1,0 +1,1 @@
+"""Journeys: a real browser against real processes."""
