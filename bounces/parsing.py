@@ -28,6 +28,7 @@ FLUFL_MAX_TEXT = 20_000
 FLUFL_MAX_LINES = 300
 # What RFC 5965 section 7.3 registers as a complaint of the recipient about the mail.
 COMPLAINTS = ("abuse", "fraud", "virus", "opt-out", "opt-out-list", "other", "")
+OUTLOOK_COMPLAINT = re.compile(r"(?i)\s*complaint about message from ")
 FIELDS_IN_TEXT = re.compile(r"(?im)^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,8}:")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MESSAGE_ID = re.compile(r"(?im)^[ \t]{0,8}message-id[ \t]{0,8}:\s{0,8}(<[^<>\s]{3,500}>)")
@@ -59,7 +60,15 @@ def parse(content: bytes, *, clock: Callable[[], float] = time.monotonic) -> Par
 def parse_part(head: Part, budget: Budget) -> ParsedNotice:
     """Read a mail whose headers are already split off. The first way of reading that fits decides."""
     mail = open_mail(head, budget)
-    for read in (read_feedback, read_statuses, read_report, read_header, read_auto_reply, read_written):
+    for read in (
+        read_feedback,
+        read_statuses,
+        read_outlook_complaint,
+        read_report,
+        read_header,
+        read_auto_reply,
+        read_written,
+    ):
         if notice := read(mail, budget):
             return refer(notice, mail)
     if notice := read_wrapped(mail, budget):
@@ -132,6 +141,17 @@ def read_feedback(mail: Mail, budget: Budget) -> ParsedNotice | None:
     ]
     addresses = dict.fromkeys(named or returned_recipients(mail))
     return ParsedNotice(NoticeKind.COMPLAINT, "arf", tuple(ParsedRecipient(address) for address in addresses))
+
+
+def read_outlook_complaint(mail: Mail, budget: Budget) -> ParsedNotice | None:
+    """Read a complaint of Outlook.com's Junk Mail Reporting Program, which is older than ARF.
+
+    The reported mail is attached; the reporter stands in its X-HmXmrOriginalRecipient header.
+    """
+    if mail.original is None or not OUTLOOK_COMPLAINT.match(mail.subject):
+        return None
+    addresses = find_addresses(mail.original.header("x-hmxmroriginalrecipient")) or returned_recipients(mail)
+    return ParsedNotice(NoticeKind.COMPLAINT, "jmrp", tuple(ParsedRecipient(address) for address in addresses))
 
 
 def read_statuses(mail: Mail, budget: Budget) -> ParsedNotice | None:

@@ -50,6 +50,7 @@ EXPECTED = [
     ("flufl-only", BOUNCE, "flufl", [(TARO, "", None, Phase.NOTICE)]),
     ("arf-abuse", COMPLAINT, "arf", [(TARO, "", None, Phase.NOTICE)]),
     ("arf-without-recipient", COMPLAINT, "arf", []),
+    ("outlook-complaint", COMPLAINT, "jmrp", [("taro@outlook.jp", "", None, Phase.NOTICE)]),
     ("arf-auth-failure", REPORT, "arf-report", []),
     ("dmarc-report", REPORT, "report-subject", []),
     ("auto-reply-japanese", AUTO, "auto-reply", []),
