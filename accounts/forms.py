@@ -2,22 +2,43 @@
 
 from typing import Any
 
-from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.account import forms as allauth_forms
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Role
 
 
-class LoginForm(AllauthLoginForm):  # type: ignore[misc]
-    """django-allauth's login form in our words: the label says it, so there is no placeholder."""
+class WithoutPlaceholders:
+    """Takes the placeholders off django-allauth's forms: the labels say the same and stay while one types."""
+
+    fields: dict[str, forms.Field]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+
+
+class LoginForm(WithoutPlaceholders, allauth_forms.LoginForm):  # type: ignore[misc]
+    """django-allauth's login form in our words."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = _("メールアドレス")
         self.fields["remember"].label = _("ログインしたままにする")
-        for name in ("login", "password"):
-            self.fields[name].widget.attrs.pop("placeholder", None)
+
+
+class ChangePasswordForm(WithoutPlaceholders, allauth_forms.ChangePasswordForm):  # type: ignore[misc]
+    """A member's own new password."""
+
+
+class ResetPasswordForm(WithoutPlaceholders, allauth_forms.ResetPasswordForm):  # type: ignore[misc]
+    """The address whose password was lost."""
+
+
+class ResetPasswordKeyForm(WithoutPlaceholders, allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
+    """The new password behind a mailed link."""
 
 
 class InviteForm(forms.Form):

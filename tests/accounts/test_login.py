@@ -79,6 +79,13 @@ def test_nobody_can_sign_up(client: Client) -> None:
     assert "サインアップ" not in client.get(LOGIN).content.decode()
 
 
+def test_no_placeholder_stands_where_the_label_is_enough(client: Client) -> None:
+    pages = [client.get(path).content.decode() for path in (LOGIN, reverse("account_reset_password"))]
+    client.force_login(make_user(make_workspace()))
+    pages.append(client.get(reverse("account_change_password")).content.decode())
+    assert not any("placeholder" in page for page in pages)
+
+
 def test_logout_asks_first_and_acts_by_post(client: Client) -> None:
     client.force_login(make_user(make_workspace()))
     assert "ログアウトしますか" in client.get("/accounts/logout/").content.decode()

@@ -14,6 +14,7 @@ PAIRS = (
     *((text, surface, TEXT) for text in ("text", "text-muted", "accent", "accent-strong") for surface in SURFACES),
     *((tone, surface, TEXT) for tone in TONES for surface in ("page", "card", "sunken", f"{tone}-soft")),
     *(("text", f"{tone}-soft", TEXT) for tone in TONES),
+    *(("text-muted", f"{tone}-soft", TEXT) for tone in TONES),
     *(("accent", f"{tone}-soft", TEXT) for tone in TONES),
     ("accent", "accent-soft", TEXT),
     ("accent-strong", "accent-soft", TEXT),
