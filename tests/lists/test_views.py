@@ -468,3 +468,15 @@ def test_progress_shows_where_an_import_stands(editor: Client, finished: CsvImpo
     rows.update(rows_done=5000)
     assert "リストに反映しています" in text_of(editor.get(url))
     assert "HX-Redirect" not in editor.get(url)
+
+
+@pytest.mark.parametrize("name", ["list_edit", "list_delete", "import_upload", "import_detail", "list_export"])
+def test_an_editor_opens_each_page(editor: Client, finished: CsvImport, name: str) -> None:
+    response = editor.get(url_of(name, finished))
+    assert response.status_code == 200
+    assert finished.mailing_list.name in text_of(response) or name == "list_export"
+
+
+def test_the_columns_of_an_import_that_is_over_lead_to_its_result(editor: Client, finished: CsvImport) -> None:
+    response: Any = editor.get(url_of("import_columns", finished))
+    assert response["Location"] == reverse("import_detail", args=[finished.pk])
