@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Count
 
+from campaigns.authors import freeze_author
 from campaigns.lanes import find_lane
 from campaigns.models import (
     CLAIMABLE,
@@ -32,7 +33,7 @@ def freeze_recipients(campaign_id: int, *, now: datetime, chunk: int = CHUNK) ->
     """
     while True:
         with transaction.atomic():
-            campaign = Campaign.objects.select_for_update().select_related("workspace").get(pk=campaign_id)
+            campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
             if campaign.state != CampaignState.STARTING:
                 return campaign.state == CampaignState.SENDING
             if lists_changed(campaign):
@@ -87,11 +88,12 @@ def freeze_chunk(campaign: Campaign, *, now: datetime, chunk: int) -> int:
 
 
 def begin_sending(campaign: Campaign, *, now: datetime) -> None:
-    """starting → sending: every recipient has a row, and their number is fixed."""
+    """starting → sending: every recipient has a row; their number and what the mails say of the sender are fixed."""
     campaign.state = CampaignState.SENDING
     campaign.recipient_count = Delivery.objects.filter(campaign=campaign).count()
     campaign.lifetime_from = now
-    campaign.save(update_fields=["state", "recipient_count", "lifetime_from"])
+    freeze_author(campaign)
+    campaign.save(update_fields=["state", "recipient_count", "lifetime_from", "author"])
 
 
 def count_states(campaign: Campaign) -> dict[str, int]:

@@ -64,6 +64,8 @@ class Campaign(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     # The start or the newest resume: lifetimes do not run while a campaign is paused.
     lifetime_from = models.DateTimeField(null=True, blank=True)
+    # What the mails say of the sender; frozen when the sending begins (campaigns/authors.py).
+    author: models.JSONField[dict[str, str], dict[str, str]] = models.JSONField(default=dict)
     # Freezing the recipients: the last subscriber id that has its row, and the generation of each list then.
     start_cursor = models.BigIntegerField(default=0)
     list_generations: models.JSONField[dict[str, int], dict[str, int]] = models.JSONField(default=dict)

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.urls import reverse
 
+from campaigns.authors import Author, author_of, read_sender
 from campaigns.legal import add_html_footer, add_text_footer
 from campaigns.merge_tags import fill, fill_html, fill_line
 from campaigns.models import Campaign, Delivery
@@ -27,18 +28,6 @@ class Content:
     subject: str
     text: str
     html: str
-
-
-def sender_values(sender: Sender | None) -> dict[str, str]:
-    """Return the values of the tags that the sender gives."""
-    if sender is None:
-        return {}
-    return {
-        "sender_name": sender.name,
-        "legal_name": sender.legal_name,
-        "postal_address": sender.postal_address,
-        "contact": sender.contact,
-    }
 
 
 def person_values(person: Subscriber | Delivery | None) -> dict[str, str]:
@@ -78,7 +67,7 @@ def fill_content(campaign: Campaign, values: dict[str, str]) -> Content:
 def preview(campaign: Campaign, person: Subscriber | None) -> Content:
     """Return the content as a subscriber would get it; without one, with the fallbacks."""
     return fill_content(
-        campaign, person_values(person) | sender_values(campaign.sender) | {"unsubscribe_url": sample_unsubscribe_url()}
+        campaign, person_values(person) | author_of(campaign).values() | {"unsubscribe_url": sample_unsubscribe_url()}
     )
 
 
@@ -96,8 +85,8 @@ class Renderer:
 
     def content_of(self, delivery: Delivery) -> Content:
         """Return the filled parts of a delivery, with its own unsubscribe link."""
-        sender, link = delivery.campaign.sender, {"unsubscribe_url": unsubscribe_url(delivery.pk)}
-        return fill_content(delivery.campaign, person_values(delivery) | sender_values(sender) | link)
+        link = {"unsubscribe_url": unsubscribe_url(delivery.pk)}
+        return fill_content(delivery.campaign, person_values(delivery) | author_of(delivery.campaign).values() | link)
 
     def render(self, delivery: Delivery) -> Outgoing:
         """Return the envelope and signed bytes of a claimed delivery; raises mta.mime.MimeError."""
@@ -106,7 +95,7 @@ class Renderer:
         content = self.content_of(delivery)
         token = tokens.make(MESSAGE_ID, delivery.pk, secret=settings.SECRET_KEY)
         mail = compose(
-            sender,
+            author_of(campaign),
             content,
             to=(delivery.name, delivery.address),
             token=token,
@@ -130,7 +119,7 @@ class Renderer:
         token = tokens.make("test-mail", number, secret=settings.SECRET_KEY)
         content = preview(campaign, person)
         marked = Content(subject=f"[テスト] {content.subject}", text=content.text, html=content.html)
-        mail = compose(sender, marked, to=("", to), token=token, date=now)
+        mail = compose(read_sender(sender), marked, to=("", to), token=token, date=now)
         return Outgoing(
             id=number,
             mail_from=sender.address,
@@ -145,7 +134,7 @@ class Renderer:
 
 
 def compose(
-    sender: Sender,
+    author: Author,
     content: Content,
     *,
     to: tuple[str, str],
@@ -157,15 +146,15 @@ def compose(
 ) -> Mail:
     """Put envelope data and content together. Message-ID and boundary come from `token`, so they never change."""
     return Mail(
-        from_name=sender.name,
-        from_address=sender.address,
+        from_name=author.name,
+        from_address=author.address,
         to_name=to[0],
         to_address=to[1],
         subject=content.subject,
         text=content.text,
         html=content.html,
-        reply_to=sender.reply_to,
-        message_id=f"<d-{token}@{sender.domain.name}>",
+        reply_to=author.reply_to,
+        message_id=f"<d-{token}@{author.domain}>",
         date=date,
         boundary=f"=_{token}",
         list_unsubscribe=list_unsubscribe,

@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from campaigns.claims import Claim, claim_due
 from campaigns.lanes import clear_faults, drop_hint, keep_hint, rest_lane
 from campaigns.models import Lane, TestMail, TestMailState
-from campaigns.outcomes import DeliveryLedger, record_unbuildable
+from campaigns.outcomes import DeliveryLedger, give_back, record_unbuildable
 from campaigns.rendering import Renderer
 from mta import engine
 from mta.mime import MimeError
 from mta.outcomes import Outcome, Outgoing, Result
 from mta.routes import Route, parse_route
+from senders.errors import SenderError
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +59,21 @@ def send_lane(lane_id: int, *, batch: int = BATCH) -> int:
 def send_claim(claim: Claim, lane: Lane, route: Route, renderer: Renderer) -> bool:
     """Send the rows of one claim; False where the route is at fault and the lane now rests."""
     ledger = DeliveryLedger(claim)
-    engine.send(
-        render_claim(claim, renderer),
-        route,
-        ledger,
-        connections=settings.SEND_CONNECTIONS,
-        window=settings.SEND_WINDOW,
-        deadline=(claim.until - LEASE_MARGIN - timezone.now()).total_seconds(),
-    )
+    try:
+        engine.send(
+            render_claim(claim, renderer),
+            route,
+            ledger,
+            connections=settings.SEND_CONNECTIONS,
+            window=settings.SEND_WINDOW,
+            deadline=(claim.until - LEASE_MARGIN - timezone.now()).total_seconds(),
+        )
+    except SenderError as error:
+        # The signing key cannot be read: ours to mend. Nobody fails, and no unsigned mail leaves instead.
+        logger.error("lane %s rests: %s", lane.pk, error.sentence)
+        return_unsent(claim)
+        rest_lane(lane, error.sentence, now=timezone.now())
+        return False
     if ledger.accepted:
         clear_faults(lane)
     elif ledger.route_fault is not None:
@@ -74,6 +82,12 @@ def send_claim(claim: Claim, lane: Lane, route: Route, renderer: Renderer) -> bo
         rest_lane(lane, f"{fault.phase.label}: {fault.text}", now=timezone.now())
         return False
     return True
+
+
+def return_unsent(claim: Claim) -> None:
+    """Give back what of a claim is still claimed; no attempt is burnt."""
+    for delivery in claim.deliveries:
+        give_back(delivery, token=claim.token, due_at=timezone.now())
 
 
 def render_claim(claim: Claim, renderer: Renderer) -> Iterator[Outgoing]:
@@ -116,7 +130,7 @@ def send_test_mail(test_mail_id: int, *, now: datetime) -> None:
             test_mail.campaign, test_mail.subscriber, to=test_mail.address, number=test_mail.pk, now=now
         )
         engine.send([outgoing], relay_route(), ledger, connections=1, window=1)
-    except MimeError as error:
+    except (MimeError, SenderError) as error:
         test_mail.state, test_mail.text = TestMailState.FAILED, str(error)
     test_mail.save(update_fields=["state", "text"])
 

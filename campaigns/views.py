@@ -87,6 +87,7 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
         "progress": progress,
         "live": live,
         "lanes": lanes,
+        "is_due": campaign.scheduled_at is not None and campaign.scheduled_at <= timezone.now(),
         "steerable": campaign.is_running() or campaign.state == CampaignState.SCHEDULED,
         "reasons": count_reasons(campaign) if progress.failed else [],
     }

@@ -8,10 +8,12 @@ import dkim
 import pytest
 from django.conf import settings
 
-from campaigns.models import Delivery
+from campaigns.deliveries import freeze_recipients
+from campaigns.models import CampaignState, Delivery
 from campaigns.rendering import Renderer, preview, unsubscribe_url
 from mta import return_path, tokens
 from senders.dkim_keys import generate_key
+from senders.models import Sender
 from tests.factories import make_campaign, make_delivery, make_list, make_sender, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +62,22 @@ def test_a_retry_is_byte_identical():
     first = Renderer().render(delivery)
     delivery.attempts += 1
     assert Renderer().render(delivery) == first
+
+
+def test_a_sender_that_is_edited_in_mid_send_changes_no_mail():
+    mailing_list = make_list()
+    make_subscriber(mailing_list)
+    campaign = make_campaign(mailing_list, state=CampaignState.STARTING)
+    freeze_recipients(campaign.pk, now=DATE)
+
+    def rendered():
+        row = Delivery.objects.select_related("campaign__sender__domain").get()
+        row.mail_date = DATE
+        return Renderer().render(row)
+
+    first = rendered()
+    Sender.objects.update(name="別の名前", legal_name="別の会社", postal_address="別の住所")
+    assert rendered() == first
 
 
 def test_one_click_headers_point_to_the_recipients_own_link():

@@ -17,6 +17,8 @@ from hypermail.celery import app as celery_app
 from lists.models import StopReason
 from lists.subscribers import stop
 from mta.verdicts import Reason
+from senders.dkim_keys import generate_key
+from senders.models import DkimKey
 from tests.factories import make_campaign, make_delivery, make_lane, make_list, make_subscriber, make_user
 
 # The ledger writes from a thread with a connection of its own.
@@ -163,6 +165,17 @@ def test_a_row_that_cannot_be_built_fails_alone(relay):
     assert broken.state == DeliveryState.FAILED
     assert broken.rule == "ours"
     assert len(relay.messages) == 2
+
+
+def test_a_signing_key_that_cannot_be_read_fails_nobody_and_sends_nothing_unsigned(relay):
+    campaign = sending_campaign(2)
+    key = generate_key(campaign.sender.domain)
+    DkimKey.objects.filter(pk=key.pk).update(private_key=b"broken")
+    sending.send_lane(lane_of(campaign).pk)
+    assert states() == [DeliveryState.PENDING] * 2
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {0}
+    assert lane_of(campaign).held_because
+    assert relay.messages == []
 
 
 def drain():
