@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models.deletion import Collector
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
@@ -40,6 +42,20 @@ class DoubtPolicy(models.TextChoices):
     RESEND = "resend", _("1回だけ再送する(未達を避ける)")
 
 
+# A list that one of these still reads must not go away under it.
+PLANNED = (CampaignState.SCHEDULED, CampaignState.STARTING, CampaignState.SENDING, CampaignState.PAUSED)
+
+
+def protect_planned(
+    collector: Collector, field: models.Field[Any, Any], audiences: Collection[Audience], using: str
+) -> None:
+    """On deletion of a list: refuse by ProtectedError while a planned mailing uses it, else drop it from the others."""
+    used = [audience for audience in audiences if audience.campaign.state in PLANNED]
+    if used:
+        raise models.ProtectedError("a planned campaign uses this list", set(used))
+    models.CASCADE(collector, field, audiences, using)  # type: ignore[arg-type]
+
+
 class CampaignQuerySet(models.QuerySet["Campaign"]):
     def for_workspace(self, workspace: Workspace) -> CampaignQuerySet:
         """Keep the campaigns of one workspace."""
@@ -54,7 +70,7 @@ class Campaign(models.Model):
     text = models.TextField(_("テキスト本文"))
     html = models.TextField(_("HTML本文"), blank=True)
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, related_name="campaigns")
-    mailing_lists = models.ManyToManyField(MailingList, related_name="campaigns")
+    mailing_lists = models.ManyToManyField(MailingList, through="Audience", related_name="campaigns")
     state = models.CharField(max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT)
     doubt_policy = models.CharField(max_length=10, choices=DoubtPolicy.choices, default=DoubtPolicy.HOLD)
     # How long a delivery is tried before it expires (一時的なエラー, B5).
@@ -107,6 +123,19 @@ class Campaign(models.Model):
     def is_running(self) -> bool:
         """Say whether rows may still change by sending."""
         return self.state in (CampaignState.STARTING, CampaignState.SENDING, CampaignState.PAUSED)
+
+
+class Audience(models.Model):
+    """A list that a campaign is sent to."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="audiences")
+    mailing_list = models.ForeignKey(MailingList, on_delete=protect_planned, related_name="audiences")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "mailing_list"], name="audience_once")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} → {self.mailing_list_id}"
 
 
 class Lane(models.Model):

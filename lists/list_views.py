@@ -1,6 +1,7 @@
 """Pages of lists: index, one list with its subscribers, create, edit, delete, export."""
 
 from django.contrib import messages
+from django.db.models import ProtectedError
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -91,7 +92,16 @@ def delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Ask, then delete the list."""
     mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
     if request.method == "POST":
-        delete_list(mailing_list, actor=request.user)
+        try:
+            delete_list(mailing_list, actor=request.user)
+        except ProtectedError:
+            messages.error(
+                request,
+                _(
+                    "予約中または配信中のメールで使われているため、このリストは削除できません。予約を取り消すか、配信が終わってから削除してください。"
+                ),
+            )
+            return redirect("list_detail", pk=pk)
         messages.success(request, _("リスト「%s」を削除しました。") % mailing_list.name)
         return redirect("list_index")
     counts = count_lists([mailing_list]).get(mailing_list.pk, ListCounts())

@@ -7,7 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role
-from campaigns.models import Campaign, CampaignState, DeliveryState
+from campaigns.models import PLANNED, Campaign, CampaignState, DeliveryState
+from lists.models import MailingList
 from tests.factories import make_campaign, make_delivery, make_list, make_subscriber, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -160,6 +161,22 @@ def test_deliveries_of_one_subscriber(editor, mailing_list):
     delivery = make_delivery(campaign, state=DeliveryState.SENT)
     url = reverse("subscriber_deliveries", args=[delivery.subscriber_id])
     assert campaign.subject in text_of(editor.get(url))
+
+
+@pytest.mark.parametrize("state", PLANNED)
+def test_a_list_that_a_planned_mailing_uses_is_not_deleted(editor, mailing_list, state):
+    make_campaign(mailing_list, state=state, scheduled_at=timezone.now())
+    page = text_of(editor.post(reverse("list_delete", args=[mailing_list.pk]), follow=True))
+    assert "予約中または配信中" in page
+    assert MailingList.objects.exists()
+
+
+@pytest.mark.parametrize("state", [CampaignState.DRAFT, CampaignState.DONE, CampaignState.CANCELLED])
+def test_a_list_that_no_planned_mailing_uses_is_deleted_and_history_stays(editor, mailing_list, state):
+    campaign = make_campaign(mailing_list, state=state)
+    editor.post(reverse("list_delete", args=[mailing_list.pk]))
+    assert not MailingList.objects.exists()
+    assert Campaign.objects.filter(pk=campaign.pk).exists()
 
 
 STEERING = (
