@@ -61,7 +61,7 @@ class Installation:
         pytest.fail(self.log.read_text(encoding="utf-8")[-4000:])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Start web, workers, beat, LMTP door, sandbox and Valkey on ports of their own; stop them by Ctrl-C."""
     folder = tmp_path_factory.mktemp("installation")
@@ -90,7 +90,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             process.wait(timeout=60)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole run: Playwright keeps an event loop in this thread, beside which no other can run.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
     if CHROMIUM is None:
