@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from mta.reply_rules import RULES, Rule
+from mta.reply_rules import RULES
+from mta.rules.rule import Rule
 from mta.verdicts import Kind, Phase, Reason, Verdict
 
 # What is longer than this says nothing new, and only costs time.
@@ -40,6 +41,11 @@ _STATUS = re.compile(
 _STATUS_AT_END = re.compile(r"#([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
 _UNSPECIFIC = re.compile(r"[45]\.0\.0")
 _ADDRESS = re.compile(r"<?[^\s<>()\[\]:;,@]{1,320}@[^\s<>()\[\]:;,@]{1,255}>?")
+# Where a reply has several lines, its codes stand before each of them, in the middle of sentences.
+_CODES = re.compile(
+    r"(?:^|(?<=[\s;:\[(<]))(?:[245]\d\d[ -]+)?#?[245]\.\d{1,3}\.\d{1,3}(?=[\s;:,)\]]|$)|(?:^|(?<=[\s;:\[(<]))[45]\d\d(?:[ -]+|$)"
+)
+_QUOTES = str.maketrans("‘’“”", "''\"\"")
 # Postfix tells the step in the readable part of its notices.
 _TOLD_PHASES: Final = (
     (re.compile(r"in reply to (?:the )?end of data"), Phase.DOT),
@@ -51,7 +57,7 @@ _TOLD_PHASES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A reply as the rules want it: lower case, without addresses."""
+    """A reply as the rules want it: lower case, without addresses and codes."""
 
     code: int | None
     status: str
@@ -69,10 +75,15 @@ def classify(code: int | None, status: str, text: str, phase: Phase, host: str =
     text = text[:_LONGEST_TEXT]
     if not status or _UNSPECIFIC.fullmatch(status):
         status = enhanced_status(text) or status
-    lowered = _ADDRESS.sub("<>", text.lower())
+    words = _words_of(text)
     if phase is Phase.NOTICE:
-        phase = next((told for pattern, told in _TOLD_PHASES if pattern.search(lowered)), phase)
-    return _decide(_Question(code, status, lowered, phase, "." + host.lower().strip(".[]")))
+        phase = next((told for pattern, told in _TOLD_PHASES if pattern.search(words)), phase)
+    return _decide(_Question(code, status, words, phase, "." + host.lower().strip(".[]")))
+
+
+def _words_of(text: str) -> str:
+    without = _CODES.sub(" ", _ADDRESS.sub("<>", text.lower().translate(_QUOTES)))
+    return " ".join(without.split())
 
 
 def enhanced_status(text: str) -> str:
@@ -97,6 +108,7 @@ def _fits(rule: Rule, *, text: re.Pattern[str] | None, status: re.Pattern[str] |
         and (not rule.phases or question.phase in rule.phases)
         and (not rule.hosts or question.host.endswith(tuple("." + host for host in rule.hosts)))
         and (status is None or status.fullmatch(question.status) is not None)
+        and (not rule.says or any(phrase in question.text for phrase in rule.says))
         and (text is None or text.search(question.text) is not None)
     )
 

@@ -1,5 +1,6 @@
 """What replies mean, in the style of the servers that say them."""
 
+import re
 import time
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from mta.replies import KINDS, classify, enhanced_status
 from mta.reply_rules import RULES
-from mta.verdicts import Kind, Phase, Reason
+from mta.verdicts import Kind, Phase, Reason, Verdict
+from tests.mta.reply_examples import EXAMPLES
 
 RCPT, DATA, DOT, NOTICE = Phase.RCPT, Phase.DATA, Phase.DOT, Phase.NOTICE
 DOCOMO, AU, SOFTBANK = "mfsmax.docomo.ne.jp", "msmx.au.com", "mx.softbank.ne.jp"
@@ -70,6 +72,7 @@ REPLIES = [
     # Postfix
     (550, "5.1.1 <a@example.jp>: Recipient address rejected: User unknown in virtual mailbox table", RCPT, "", Reason.USER_UNKNOWN),
     (450, "4.1.1 <a@example.jp>: Recipient address rejected: unverified address: unknown user", RCPT, "", Reason.USER_UNKNOWN),
+    (550, "5.1.1 <news@shop.example>: user unknown", Phase.MAIL, "", Reason.POLICY),
     (550, "5.1.1 <a@example.jp>: Recipient address rejected", RCPT, "", Reason.USER_UNKNOWN),
     (554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using list.example", RCPT, "", Reason.REPUTATION),
     (554, "5.7.1 <a@example.jp>: Relay access denied", RCPT, "", Reason.POLICY),
@@ -123,7 +126,7 @@ REPLIES = [
     (None, "connect to mx.example.jp[192.0.2.1]:25: Connection timed out", NOTICE, "", Reason.TEMPORARY),
     (None, "Host or domain name not found. Name service error for name=example.invalid type=A", NOTICE, "", Reason.HOST_UNKNOWN),
     (None, "delivery time expired", NOTICE, "", Reason.TEMPORARY),
-    (None, "can't create user output file. Command output: procmail: Quota exceeded while writing", NOTICE, "", Reason.TEMPORARY),
+    (None, "can't create user output file. Command output: procmail: Quota exceeded while writing", NOTICE, "", Reason.MAILBOX_FULL),
 ]  # fmt: skip
 
 
@@ -131,6 +134,19 @@ REPLIES = [
 def test_meaning_of_a_reply(code: int | None, text: str, phase: Phase, host: str, reason: Reason) -> None:
     verdict = classify(code, enhanced_status(text), text, phase, host)
     assert verdict.reason == reason, verdict.rule
+
+
+@pytest.mark.parametrize(("text", "reason"), EXAMPLES)
+def test_meaning_of_a_reply_in_a_notice(text: str, reason: Reason) -> None:
+    verdict = ask(text)
+    assert verdict.reason == reason, verdict.rule
+
+
+def ask(text: str) -> Verdict:
+    """Ask for the meaning of a text as a notice brings it, with its codes in front."""
+    code = re.match(r"[45]\d\d(?=[ -])", text)
+    said = text[len(code[0]) + 1 :] if code else text
+    return classify(int(code[0]) if code else None, enhanced_status(said), text, NOTICE)
 
 
 # Nothing but a code.
@@ -143,9 +159,12 @@ CODES = [
     (535, "5.0.0", Phase.MAIL, Reason.POLICY),
     (550, "", RCPT, Reason.UNKNOWN),
     (550, "", DOT, Reason.UNKNOWN),
+    (535, "", RCPT, Reason.POLICY),
     (551, "", RCPT, Reason.USER_UNKNOWN),
     (552, "", RCPT, Reason.MAILBOX_FULL),
     (552, "", DOT, Reason.TOO_LARGE),
+    (552, "", NOTICE, Reason.MAILBOX_FULL),
+    (550, "", Phase.MAIL, Reason.POLICY),
     (554, "5.0.0", NOTICE, Reason.UNKNOWN),
     (556, "", RCPT, Reason.HOST_UNKNOWN),
     (None, "", NOTICE, Reason.UNKNOWN),
@@ -165,7 +184,7 @@ CODES = [
     (None, "5.2.2", NOTICE, Reason.MAILBOX_FULL),
     (None, "5.2.3", NOTICE, Reason.TOO_LARGE),
     (None, "5.3.0", NOTICE, Reason.TEMPORARY),
-    (None, "5.3.2", NOTICE, Reason.HOST_UNKNOWN),
+    (None, "5.3.2", NOTICE, Reason.TEMPORARY),
     (None, "4.3.2", NOTICE, Reason.TEMPORARY),
     (None, "5.3.4", NOTICE, Reason.TOO_LARGE),
     (None, "5.4.4", NOTICE, Reason.HOST_UNKNOWN),
@@ -288,6 +307,7 @@ def test_every_rule_is_met_by_an_example() -> None:
         classify(code, enhanced_status(text), text, phase, host).rule for code, text, phase, host, _reason in REPLIES
     }
     met |= {classify(code, status, "", phase).rule for code, status, phase, _reason in CODES}
+    met |= {ask(text).rule for text, _reason in EXAMPLES}
     assert {rule.name for rule in RULES} - met == set()
 
 
