@@ -10,20 +10,23 @@ from bounces.mime_reading import Budget
 from bounces.notice_phrases import ORIGINAL_BEGINS, OTHER_ADDRESS, OUR_ADDRESS, RECIPIENT_LEAD
 from bounces.parsed import ParsedRecipient
 from bounces.status_fields import ADDRESS, CODE, STATUS, find_address, find_code, find_phase, finest_status
+from mta.verdicts import Phase
 
 MAX_LINES = 1000
 MAX_LINE = 1000
 MAX_RECIPIENTS = 500
 MAX_TEXT = 1000
 # So short a text says nothing by itself; a lone recipient then gets what the notice says as a whole.
-FEW_WORDS = 15
+FEW_WORDS = 12
+# A paragraph as long as this is the reason; what follows is advice to the reader.
+WHOLE_REASON = 70
 
 # "<a@example.jp>: reason" of qmail and Postfix, "a@example.jp: reason" of OpenSMTPD.
 LABELLED = re.compile(r"^\s{0,8}(?:<([^<>\s]{3,320})>|([^<>\s:]{3,320}))\s{0,4}:(?:\s(.*)|$)")
 # An address alone on its line, in a list or with its reason in brackets.
 ALONE = re.compile(
-    r"^\s{0,20}(?:[-*・\d.)]{1,4}\s{1,4}|to:\s{0,4}|[「『])?(?:[^<>@、。,.:]{0,80}<)?([^<>\s()\[\]]{1,320}@[^<>\s()\[\]:,;」』]{2,255})[>」』]?"
-    r"(?:<mailto:[^<>\s]{1,320}>)?\s{0,8}([(\[].{0,500}|\.{3}.{0,500})?$",
+    r"^\s{0,20}(?:[-*・\d.)]{1,4}\s{1,4}|>>> ?|[「『])?(?:[^<>@、。,.:]{0,80}<)?([^<>\s()\[\]]{1,320}@[^<>\s()\[\]:,;」』]{2,255})[>」』]?"
+    r"(?:\s{0,4}<[^<>\s]{1,330}>)?\s{0,8}([(\[].{0,500}|\.{3}.{0,500})?$",
     re.IGNORECASE,
 )
 # "550 5.1.1 <a@example.jp>... User unknown" of sendmail.
@@ -32,8 +35,21 @@ REPLY_ABOUT = re.compile(
 )
 # "a@example.jp Invalid Address": the address first, then what is wrong with it.
 FIRST = re.compile(r"^\s{0,8}<?([^<>\s:]{1,320}@[^<>\s:,;]{2,255})>? [\[(]?[A-Za-z]{2}")
-COMMAND = re.compile(r"(?i)^\s{0,8}>>> ?(.{1,300})")
-ANSWER = re.compile(r"^\s{0,8}<<< ?(.{1,1000})")
+# The header of the returned mail, as Exchange quotes it; the list of who failed may come after it.
+TO_LINE = re.compile(r"(?i)^\s{0,20}to:\s{0,20}[^@]{0,80}@")
+# The dialogue with the other server. Sendmail and Courier mark what was sent by ">>>", InterScan by "Sent <<<".
+COMMAND = re.compile(
+    r"(?i)^\s{0,8}(?:(?:sent )?>>>|sent <<<) ?((?:rcpt to|mail from|data|ehlo|helo|starttls|auth|quit|rset|\.$).{0,300})"
+)
+ANSWER = re.compile(r"(?i)^\s{0,8}(?:(?:received )?<<<|received >>>) ?(.{1,1000})")
+ACCEPTED = re.compile(r"[23]\d\d\b")
+# What a server says around another's reply.
+INTRODUCED = re.compile(
+    r"(?i)^.{0,600}?(?:responded as follows|following error message|server returned was|response was|failed with|said|replied)"
+    r"\s{0,3}:\s{0,3}[\[\"']?(?=[45]\d\d[ -])"
+)
+RULE_OFF = re.compile(r"[^\w<>]{0,200}")
+TRANSCRIPT = re.compile(r"(?i)^\s{0,8}-{2,} ?transcript of session")
 SOURCE = re.compile(r"(?i)\b(?:host|remote host|server|from)[ :]+<?([a-z0-9-]+(?:\.[a-z0-9-]+)+)")
 
 
@@ -47,44 +63,93 @@ class Entry:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads line by line; a line belongs to the recipient named last, or to the notice as a whole."""
+    """Reads line by line; a line belongs to the recipient named last, or to the notice as a whole.
+
+    In a transcript it is the other way round: what a program or server said stands before the recipient it is about.
+    """
 
     ours: set[str]
     entries: dict[str, Entry] = field(default_factory=dict)
     current: Entry | None = None
     common: list[str] = field(default_factory=list)
+    # What was said after the body was sent; it is about all who were accepted before.
+    after_data: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+    written_to: list[str] = field(default_factory=list)
     command: str = ""
+    in_transcript: bool = False
 
     def read(self, line: str) -> None:
         """Take one line."""
         if found := COMMAND.match(line):
-            self.command = found.group(1)
-            if self.command.lower().startswith("rcpt"):
-                self.open(find_address(self.command), "")
+            self.read_command(found.group(1))
+        elif found := ANSWER.match(line):
+            self.read_answer(found.group(1))
+        elif TRANSCRIPT.match(line):
+            self.in_transcript = True
+        elif TO_LINE.match(line):
+            self.written_to.append(find_address(line))
+            self.add(line.strip())
+        else:
+            self.read_words(line)
+
+    def read_command(self, command: str) -> None:
+        """Take what was sent to the other server."""
+        self.command = command
+        if command[:4].lower() == "rcpt":
+            self.open(find_address(command))
+
+    def read_answer(self, answer: str) -> None:
+        """Take what the other server answered; what it accepted is no news."""
+        verb = self.command[:4].strip().lower()
+        if ACCEPTED.match(answer):
             return
-        if found := ANSWER.match(line):
-            line = (
-                f"{found.group(1)} (in reply to {self.command.partition(':')[0]})" if self.command else found.group(1)
-            )
+        if not verb:
+            self.read_words(answer)
+            return
+        told = f"{answer} (in reply to {self.command.partition(':')[0]})"
+        if verb == "rcpt":
+            self.add(told)
+        else:
+            (self.after_data if verb in ("data", ".") else self.pending).append(told)
+
+    def read_words(self, line: str) -> None:
+        """Take any other line."""
         address, text = name_recipient(line)
-        if not (address and self.open(address, text)):
+        if address and self.open(address):
+            self.add(" ".join([*self.pending, *self.unsettled(), text]).strip())
+            self.pending = []
+        elif self.in_transcript and line:
+            self.pending.append(line.strip())
+        else:
             self.add(line.strip())
 
-    def open(self, address: str, text: str) -> bool:
+    def open(self, address: str) -> bool:
         """Begin or go on with a recipient; False for an address that is no recipient's."""
         if not address or address.lower() in self.ours or OUR_ADDRESS.match(address):
             return False
         if address not in self.entries and len(self.entries) >= MAX_RECIPIENTS:
             return False
         self.current = self.entries.setdefault(address, Entry(address))
-        if text.strip():
-            self.current.lines.append(text.strip())
         return True
 
     def add(self, line: str) -> None:
-        """Give a line to whom it belongs."""
-        if line:
-            (self.current.lines if self.current else self.common).append(line)
+        """Give a line to whom it belongs. Blank lines and rules divide it into paragraphs."""
+        line = "" if RULE_OFF.fullmatch(line) else line
+        lines = self.current.lines if self.current else self.common
+        if line or (lines and lines[-1]):
+            lines.append(line)
+
+    def unsettled(self) -> list[str]:
+        """Return what was said after the body, where the current recipient was not refused before."""
+        return self.after_data if self.in_transcript and self.current and not the_reply(self.current.lines) else []
+
+    def finish(self) -> None:
+        """Settle what was left open at the end."""
+        self.common += self.pending
+        if not self.entries:
+            for address in self.written_to:
+                self.open(address)
 
 
 def name_recipient(line: str) -> tuple[str, str]:
@@ -122,30 +187,49 @@ def read_text(text: str, ours: set[str], budget: Budget) -> list[ParsedRecipient
     for line in notice_lines(text):
         budget.require_time()
         reader.read(line)
-    alone = len(reader.entries) == 1
-    return [read_entry(entry, reader.common, alone) for entry in reader.entries.values()]
+    reader.finish()
+    return [read_entry(entry, reader) for entry in reader.entries.values()]
 
 
-def read_entry(entry: Entry, common: list[str], alone: bool) -> ParsedRecipient:
+def read_entry(entry: Entry, reader: Reader) -> ParsedRecipient:
     """Turn the lines about a recipient into what they say; a lone recipient owns the whole notice."""
-    own = " ".join(entry.lines)
-    lines = entry.lines if len(own) > FEW_WORDS or (own and not alone) else entry.lines + common
-    text = the_reply(entry.lines) or (the_reply(common) if alone or not own else "") or " ".join(lines)
-    code = find_code(text)
-    source = SOURCE.search(" ".join(lines)[:2000])
+    alone = len(reader.entries) == 1
+    own = reason_of(entry.lines)
+    if not the_reply(entry.lines):
+        entry.lines += reader.after_data
+    # A label and the address itself are no reason.
+    words = ADDRESS.sub("", own)
+    enough = len(words) > FEW_WORDS or (bool(words) and not alone)
+    lines = entry.lines if enough else entry.lines + reader.common
+    told = " ".join(line for line in lines if line)[:2000]
+    text = the_reply(entry.lines) or (the_reply(reader.common) if alone or not own else "") or (own if enough else told)
+    source = SOURCE.search(told)
+    phase = find_phase(text)
     return ParsedRecipient(
         address=entry.address,
-        code=code,
+        code=find_code(text),
         status=finest_status("", text),
         text=text[:MAX_TEXT],
         host=source.group(1) if source else "",
-        phase=find_phase(" ".join(lines)),
+        phase=phase if phase is not Phase.NOTICE else find_phase(told),
     )
 
 
 def the_reply(lines: list[str]) -> str:
-    """Return the server's own words among the lines: from the last that holds a code to the end, "" without one."""
+    """Return the server's own words among the lines: the paragraph from the first code on, "" without one."""
     for number, line in enumerate(lines):
         if CODE.search(line) or STATUS.search(line):
-            return " ".join(lines[number:])[:MAX_TEXT]
+            rest = lines[number:]
+            words = " ".join(rest[: rest.index("")] if "" in rest else rest)
+            return INTRODUCED.sub("", words, count=1)[:MAX_TEXT].rstrip("]")
     return ""
+
+
+def reason_of(lines: list[str]) -> str:
+    """Return as many paragraphs as it takes to give a reason."""
+    reason = ""
+    for line in lines:
+        if not line and len(reason) > WHOLE_REASON:
+            break
+        reason = f"{reason} {line}".strip()
+    return reason[:MAX_TEXT]

@@ -14,8 +14,9 @@ from bounces.mime_reading import Budget, Part, decode_words, normalise, read_par
 from bounces.notice_phrases import ORIGINAL_BEGINS
 from bounces.notice_text import MAX_LINES, read_text
 from bounces.parsed import Action, NoticeKind, ParsedNotice, ParsedRecipient
-from bounces.sorting import is_auto_reply, is_bounce, is_delay, is_from_daemon, is_report
+from bounces.sorting import has_no_sender, is_auto_reply, is_bounce, is_delay, is_from_daemon, is_report
 from bounces.status_fields import find_address, find_addresses, read_fields, read_status
+from mta.verdicts import Phase
 
 STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 ORIGINAL_TYPES = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers")
@@ -30,6 +31,11 @@ FLUFL_MAX_LINES = 300
 COMPLAINTS = ("abuse", "fraud", "virus", "opt-out", "opt-out-list", "other", "")
 OUTLOOK_COMPLAINT = re.compile(r"(?i)\s*complaint about message from ")
 FIELDS_IN_TEXT = re.compile(r"(?im)^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,8}:")
+# Where a text tells the step of the dialogue that a delivery status leaves out.
+TELLS_STEP = re.compile(r"(?m)^\s{0,8}>>> |in reply to |after (?:RCPT|DATA|MAIL|end of)")
+# So few letters in a delivery status give no reason.
+NO_REASON = 20
+HEADER_LINES = re.compile(rb"\s{0,20}[A-Za-z][A-Za-z0-9-]{1,60}: [^\n]{1,400}\n(?:[ \t]|[A-Za-z][A-Za-z0-9-]{1,60}:)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MESSAGE_ID = re.compile(r"(?im)^[ \t]{0,8}message-id[ \t]{0,8}:\s{0,8}(<[^<>\s]{3,500}>)")
 
@@ -64,6 +70,7 @@ def parse_part(head: Part, budget: Budget) -> ParsedNotice:
         read_feedback,
         read_statuses,
         read_outlook_complaint,
+        read_apple_unsubscribe,
         read_report,
         read_header,
         read_auto_reply,
@@ -115,13 +122,19 @@ def open_mail(head: Part, budget: Budget) -> Mail:
             mail.statuses.append(part.text())
         elif part.type == "message/feedback-report":
             mail.feedback = mail.feedback or part.text()
-        elif part.type in ORIGINAL_TYPES:
+        elif part.type in ORIGINAL_TYPES or is_attached_header(part):
             mail.original = mail.original or read_part(part.content().lstrip(b"\n "))
         elif part.type in TEXT_TYPES or part.type.startswith("multipart/"):
             # A multipart that could not be split is read as it stands.
             (pages if part.type == "text/html" else texts).append(part.text())
     mail.text = "\n".join(texts if any(text.strip() for text in texts) else pages)
     return mail
+
+
+def is_attached_header(part: Part) -> bool:
+    """Say whether a text is the returned mail, attached as a file."""
+    attached = part.header("content-disposition").lower().startswith("attachment")
+    return attached and part.type == "text/plain" and bool(HEADER_LINES.match(part.content()[:500]))
 
 
 def read_feedback(mail: Mail, budget: Budget) -> ParsedNotice | None:
@@ -154,6 +167,14 @@ def read_outlook_complaint(mail: Mail, budget: Budget) -> ParsedNotice | None:
     return ParsedNotice(NoticeKind.COMPLAINT, "jmrp", tuple(ParsedRecipient(address) for address in addresses))
 
 
+def read_apple_unsubscribe(mail: Mail, budget: Budget) -> ParsedNotice | None:
+    """Read the request to unsubscribe that Apple Mail sends for its user: the opt-out of RFC 5965 section 7.3."""
+    if not mail.head.header("x-apple-unsubscribe"):
+        return None
+    addresses = find_addresses(mail.head.header("from"))
+    return ParsedNotice(NoticeKind.COMPLAINT, "apple-unsubscribe", tuple(ParsedRecipient(name) for name in addresses))
+
+
 def read_statuses(mail: Mail, budget: Budget) -> ParsedNotice | None:
     """Read a delivery status (RFC 3464); what it leaves out is looked for in the text beside it."""
     recipients: list[ParsedRecipient] = []
@@ -165,23 +186,38 @@ def read_statuses(mail: Mail, budget: Budget) -> ParsedNotice | None:
 
 
 def complete(recipients: list[ParsedRecipient], mail: Mail, budget: Budget) -> list[ParsedRecipient]:
-    """Add the words of the text to those recipients whose status gives no diagnostic of its own."""
-    if all(recipient.code or len(recipient.text) > 20 for recipient in recipients):
+    """Add the words of the text where a status gives no diagnostic of its own, and the step of the dialogue."""
+    said = all(gives_reason(recipient) for recipient in recipients)
+    if said and not TELLS_STEP.search(mail.text[:NOTICE_TEXT]):
         return recipients
     written = {found.address.lower(): found for found in read_text(mail.text, mail.addresses_of_ours(), budget)}
-    completed = []
-    for recipient in recipients:
-        names = (recipient.address.lower(), recipient.original.lower())
-        found = next((written[name] for name in names if name in written), None)
-        if found and not recipient.code and len(recipient.text) <= 20 and found.text:
-            told = f"{recipient.text} {found.text}".strip()
-            status = found.status if recipient.status.endswith(".0.0") and found.status else recipient.status
-            host = recipient.host or found.host
-            recipient = replace(
-                recipient, text=told, code=found.code, status=status or found.status, phase=found.phase, host=host
-            )
-        completed.append(recipient)
-    return completed
+    lone = next(iter(written.values())) if len(written) == len(recipients) == 1 else None
+    return [
+        add_words(recipient, written.get(recipient.address.lower(), written.get(recipient.original.lower(), lone)))
+        for recipient in recipients
+    ]
+
+
+def gives_reason(recipient: ParsedRecipient) -> bool:
+    """Say whether a delivery status holds more than a code."""
+    return bool(recipient.code) or len(recipient.text) > NO_REASON
+
+
+def add_words(recipient: ParsedRecipient, found: ParsedRecipient | None) -> ParsedRecipient:
+    """Add what the text says of a recipient to what its delivery status says."""
+    if found is None:
+        return recipient
+    if gives_reason(recipient) or not found.text:
+        return replace(recipient, phase=found.phase if recipient.phase is Phase.NOTICE else recipient.phase)
+    status = found.status if recipient.status.endswith(".0.0") and found.status else recipient.status
+    return replace(
+        recipient,
+        text=f"{recipient.text} {found.text}".strip(),
+        code=found.code,
+        status=status or found.status,
+        phase=found.phase,
+        host=recipient.host or found.host,
+    )
 
 
 def sum_up(recipients: list[ParsedRecipient], rule: str) -> ParsedNotice:
@@ -239,7 +275,8 @@ def read_auto_reply(mail: Mail, budget: Budget) -> ParsedNotice | None:
 def read_written(mail: Mail, budget: Budget) -> ParsedNotice | None:
     """Read a bounce that is written for people only."""
     text = notice_part(mail.text)
-    if not is_bounce(mail.head, mail.subject, text):
+    returns_mail = mail.original is not None or len(text) < len(mail.text[:NOTICE_TEXT])
+    if not is_bounce(mail.head, mail.subject, text, returns_mail=returns_mail):
         return None
     if FIELDS_IN_TEXT.search(mail.text):
         recipients = read_status(mail.text)[0]
@@ -255,7 +292,7 @@ def read_written(mail: Mail, budget: Budget) -> ParsedNotice | None:
 
 def is_wrapping(mail: Mail, budget: Budget) -> bool:
     """Say whether the returned mail is a notice itself."""
-    return mail.original is not None and is_from_daemon(mail.original)
+    return mail.original is not None and (is_from_daemon(mail.original) or has_no_sender(mail.original))
 
 
 def read_wrapped(mail: Mail, budget: Budget) -> ParsedNotice | None:

@@ -9,6 +9,7 @@ SOURCES = {rule.name: rule.source for rule in RULES}
 READINGS = {
     "arf": gettext_lazy("受信者が「迷惑メール」と報告した通知(ARF)として読みました。"),
     "jmrp": gettext_lazy("Outlook.comの受信者が「迷惑メール」と報告した通知として読みました。"),
+    "apple-unsubscribe": gettext_lazy("Appleの「メール」から送られた配信停止の依頼として読みました。"),
     "arf-report": gettext_lazy("認証失敗などのレポートとして読みました。"),
     "dsn": gettext_lazy("機械が読める配送状況(DSN)の欄を読みました。"),
     "dsn-in-text": gettext_lazy("本文に書かれていた配送状況(DSN)の欄を読みました。"),

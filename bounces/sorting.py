@@ -24,15 +24,20 @@ NO_SENDER = ("<>", "< >")
 
 
 def is_from_daemon(mail: Part) -> bool:
-    """Say whether a mail server wrote the mail, as its sender tells."""
-    return_path = mail.header("return-path")
+    """Say whether a mail server wrote the mail, as its sender's name tells."""
     sender = mail.header("from")
     return bool(
-        return_path in NO_SENDER
-        or sender in NO_SENDER
-        or DAEMON_SENDER.search(return_path)
+        sender in NO_SENDER
+        or DAEMON_SENDER.search(mail.header("return-path"))
         or DAEMON_SENDER.search(sender)
+        # The list manager fml answers in the name of the list's administrator.
+        or (mail.headers.get("x-mlserver") is not None and "-admin@" in sender)
     )
+
+
+def has_no_sender(mail: Part) -> bool:
+    """Say whether nobody wants an answer (RFC 5321 section 4.5.5), as for bounces and many automatic replies."""
+    return mail.header("return-path") in NO_SENDER
 
 
 def is_auto_reply(mail: Part, subject: str) -> bool:
@@ -53,17 +58,21 @@ def is_report(subject: str) -> bool:
     return bool(REPORT_SUBJECT.search(subject))
 
 
-def is_bounce(mail: Part, subject: str, text: str) -> bool:
+def is_bounce(mail: Part, subject: str, text: str, *, returns_mail: bool) -> bool:
     """Say whether a mail without machine-readable status is a bounce or a delay notice.
 
     A server's name or a bounce's subject is not enough, and neither are words that a person may have quoted:
-    one of the former and one more sign are asked for.
+    a server's name and one more sign are asked for, or, where a person's name stands in From, all other signs.
     """
-    daemon = is_from_daemon(mail)
-    about_mail = BOUNCE_SUBJECT.search(subject) or DELAY_SUBJECT.search(subject)
-    headed = bool(about_mail) and not REPLY_SUBJECT.search(subject)
-    told = bool(FAILURE_PHRASE.search(text) or DELAY_PHRASE.search(text) or CODE.search(text))
-    return (daemon and headed) or ((daemon or headed) and told)
+    headed = bool(BOUNCE_SUBJECT.search(subject) or DELAY_SUBJECT.search(subject))
+    told = bool(FAILURE_PHRASE.search(text) or DELAY_PHRASE.search(text))
+    coded = bool(CODE.search(text))
+    if is_from_daemon(mail):
+        # A postmaster may also answer as a person.
+        return (told and coded) if REPLY_SUBJECT.search(subject) else (headed or told or coded)
+    if REPLY_SUBJECT.search(subject):
+        return False
+    return headed and told and coded and (returns_mail or has_no_sender(mail))
 
 
 def is_delay(subject: str, text: str) -> bool:

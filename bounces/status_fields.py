@@ -35,20 +35,31 @@ ACTIONS = {
 ABOUT_RECIPIENT = {"final-recipient", "original-recipient", "action", "status", "diagnostic-code", "remote-mta"}
 NAMES_RECIPIENT = ("final-recipient", "original-recipient", "x-actual-recipient")
 
+# "5.1.0 - Unknown address error 550-'5.1.1 no such user' (delivery attempts: 0)" of Cisco's Email Security Appliance.
+WRAPPED = re.compile(r"[45]\.\d\.\d{1,3} - [A-Z][^']{3,80}?([45]\d\d)-'(.{3,1500})'")
+
 # What the sentence around a reply says about its step. The first that is found decides.
 PHASES = (
     (
         re.compile(r"(?i)reply to (?:the )?(?:end of data|message body)|after end of data|after (?:the )?end of"),
         Phase.DOT,
     ),
-    (re.compile(r"(?i)did not like our final data|after i sent the message|step: data send|\(data\)"), Phase.DOT),
+    (
+        re.compile(r"(?i)did not like our final data|after i sent the message|step: data send|\(data\)|\[body\]"),
+        Phase.DOT,
+    ),
     (re.compile(r"(?i)reply to (?:the )?rcpt to|after (?:pipelined )?(?:sending )?rcpt|>>> ?rcpt to"), Phase.RCPT),
-    (re.compile(r"(?i)does not like recipient|did not like our rcpt|step: rcpt"), Phase.RCPT),
+    (
+        re.compile(r"(?i)does not like recipient|did not like our rcpt|step: rcpt|\[rcpt_to\]|following rcpt command"),
+        Phase.RCPT,
+    ),
     (
         re.compile(r"(?i)reply to (?:the )?mail from|after (?:pipelined )?(?:sending )?mail from|>>> ?mail from"),
         Phase.MAIL,
     ),
-    (re.compile(r"(?i)did not like our mail|step: mail"), Phase.MAIL),
+    (re.compile(r"(?i)did not like our mail|step: mail|\[mail_from\]"), Phase.MAIL),
+    (re.compile(r"(?i)-smtp command\s{1,4}rcpt"), Phase.RCPT),
+    (re.compile(r"(?i)-smtp command\s{1,4}data"), Phase.DATA),
     (re.compile(r"(?i)reply to (?:the )?data|after (?:pipelined )?(?:sending )?data|>>> ?data"), Phase.DATA),
     (re.compile(r"(?i)reply to (?:the )?(?:ehlo|helo)|after (?:ehlo|helo)|>>> ?(?:ehlo|helo)"), Phase.EHLO),
     (
@@ -136,8 +147,7 @@ def read_status(text: str) -> tuple[list[ParsedRecipient], dict[str, str]]:
 def read_recipient(group: dict[str, str]) -> ParsedRecipient:
     """Turn the fields of one recipient into what they say."""
     final, original, actual = (find_address(group.get(name, "")) for name in NAMES_RECIPIENT)
-    kind, separator, said = group.get("diagnostic-code", "").partition(";")
-    text = said.strip() if separator and len(kind) < 20 else group.get("diagnostic-code", "")
+    text = read_diagnostic(group)
     told = ANY_STATUS.search(group.get("status", ""))
     status = told.group(1) if told else ""
     action = ACTIONS.get(group.get("action", "").partition(" ")[0].partition(";")[0].strip().lower())
@@ -153,9 +163,24 @@ def read_recipient(group: dict[str, str]) -> ParsedRecipient:
     )
 
 
+def read_diagnostic(group: dict[str, str]) -> str:
+    """Return the words of the server, or the exit code of the program, that a delivery failed with."""
+    whole = group.get("diagnostic-code", "")
+    kind, separator, said = whole.partition(";")
+    text = said.strip() if separator and len(kind) < 20 else whole
+    if found := WRAPPED.search(text):
+        text = f"{found.group(1)} {found.group(2)}"
+    if kind.strip().lower() == "x-unix" and text.isdigit():
+        return f"x-unix; {text}"
+    if category := group.get("x-powermta-bouncecategory", ""):
+        # Its words have underscores here, so that none of them is read as a word of the server.
+        return f"{text} (PowerMTA: {category.replace('-', '_')})".strip()
+    return text
+
+
 def finest_status(status: str, text: str) -> str:
     """Choose between the Status field and the code in the server's own words, which says more than "5.0.0"."""
     told = STATUS.search(text[:MAX_LINE])
-    if told and (not status or status.endswith(".0.0")):
+    if told and (not status or status.endswith((".0.0", ".1.0"))):
         return told.group(1)
     return status

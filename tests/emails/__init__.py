@@ -1,0 +1,1 @@
+"""Mails of our own making for the tests."""
