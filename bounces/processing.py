@@ -23,7 +23,7 @@ from mta.verdicts import Kind, Reason, Verdict
 MAX_TRIES = 3
 LEASE = timedelta(seconds=60)
 # How long a notice waits that overtook the record of its own delivery.
-LATER = timedelta(seconds=15)
+LATER = timedelta(seconds=5)
 COUNTED = (NoticeKind.BOUNCE, NoticeKind.COMPLAINT)
 
 

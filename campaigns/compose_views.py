@@ -54,7 +54,7 @@ def edit_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     campaign = find_campaign(request.workspace, pk)
     if not campaign.is_editable():
         messages.warning(
-            request, _("予約または配信されたキャンペーンは編集できません。予約を取り消すか、複製して編集してください。")
+            request, _("予約または配信されたメールは編集できません。予約を取り消すか、複製して編集してください。")
         )
         return redirect("campaign_detail", pk=pk)
     return edit(request, campaign)

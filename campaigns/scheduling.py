@@ -69,7 +69,7 @@ def schedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) ->
             raise CampaignError(
                 campaign,
                 _(
-                    "このキャンペーンはすでに予約または配信されているか、別の画面で変更されました。最新の状態を確かめてください。"
+                    "このメールはすでに予約または配信されているか、別の画面で変更されました。最新の状態を確かめてください。"
                 ),
             )
         record(campaign.workspace, actor, "campaign.schedule", str(campaign.pk), at=at.isoformat())

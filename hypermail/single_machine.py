@@ -91,7 +91,9 @@ def plan_children(
         child("web", "-m", "gunicorn", "hypermail.wsgi:application", "--bind", bind, *threads,
               "--log-level", "warning", "--graceful-timeout", "5", "--no-control-socket", stop_order=2),
         worker("tick", "--queues", "tick", "--pool", "solo"),
-        worker("worker", "--queues", "work,send", "--pool", "prefork", "--concurrency", "3"),
+        # Apart, so that a long mailing never keeps returned mail, imports and the next start waiting.
+        worker("worker", "--queues", "work", "--pool", "prefork", "--concurrency", "1"),
+        worker("sender", "--queues", "send", "--pool", "prefork", "--concurrency", "2"),
         child("beat", *celery, "beat", *schedule, stop_order=0),
         child("lmtp", "manage.py", "run_lmtp", stop_order=2),
     ]  # fmt: skip
