@@ -31,7 +31,7 @@ EXPECTED = [
         [(TARO, "5.2.2", 552, Phase.NOTICE), ("hanako@example.jp", "5.1.1", 550, Phase.NOTICE)],
     ),
     ("postfix-delivered", NoticeKind.DELIVERED, "dsn", [(TARO, "2.0.0", None, Phase.NOTICE)]),
-    ("sendmail-mailbox-full", BOUNCE, "dsn", [(TARO, "5.2.2", 552, Phase.NOTICE)]),
+    ("sendmail-mailbox-full", BOUNCE, "dsn", [(TARO, "5.2.2", 552, Phase.DATA)]),
     ("exchange-policy", BOUNCE, "dsn", [("taro@corp.example", "5.7.1", 550, Phase.NOTICE)]),
     ("docomo-refused-after-data", BOUNCE, "dsn", [("a..b@docomo.ne.jp", "5.0.0", 550, Phase.DOT)]),
     ("docomo-unknown-at-rcpt", BOUNCE, "dsn", [("hanako@docomo.ne.jp", "5.0.0", 550, Phase.RCPT)]),

@@ -99,14 +99,24 @@ def key(name: object) -> str:
     return str(name).removesuffix(".").lower()
 
 
+def listen() -> tuple[UDPServer, TCPServer]:
+    """Return servers for UDP and TCP on one port; where TCP's is taken, another port is tried."""
+    for _ in range(20):
+        udp = UDPServer((HOST, 0), CuttingHandler)
+        try:
+            return udp, TCPServer(udp.server_address, CuttingHandler)
+        except OSError:
+            udp.server_close()
+    raise OSError("no port is free for both UDP and TCP")
+
+
 @contextmanager
 def serve_zones() -> Iterator[ZoneServer]:
     """Serve a new ZoneServer on a free port."""
     zones = ZoneServer()
     logger = DNSLogger(log="-recv,-send,-request,-reply,-truncated,-error,-data", logf=lambda line: None)
-    udp = UDPServer((HOST, 0), CuttingHandler)
+    udp, tcp = listen()
     zones.port = udp.server_address[1]
-    tcp = TCPServer((HOST, zones.port), CuttingHandler)
     threads = []
     for server in (udp, tcp):
         server.resolver = zones
