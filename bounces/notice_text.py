@@ -48,6 +48,9 @@ INTRODUCED = re.compile(
     r"(?i)^.{0,600}?(?:responded as follows|following error message|server returned was|response was|failed with|said|replied)"
     r"\s{0,3}:\s{0,3}[\[\"']?(?=[45]\d\d[ -])"
 )
+# What sendmail makes of any refusal of the body.
+SUMMARY = re.compile(r"(?i)554 .{0,400}service unavailable")
+CONTINUED = re.compile(r"\d\d\d-")
 RULE_OFF = re.compile(r"[^\w<>]{0,200}")
 TRANSCRIPT = re.compile(r"(?i)^\s{0,8}-{2,} ?transcript of session")
 SOURCE = re.compile(r"(?i)\b(?:host|remote host|server|from)[ :]+<?([a-z0-9-]+(?:\.[a-z0-9-]+)+)")
@@ -59,6 +62,8 @@ class Entry:
 
     address: str
     lines: list[str] = field(default_factory=list)
+    # What the other server answered to RCPT, where a transcript shows it.
+    answers: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -107,22 +112,34 @@ class Reader:
         if not verb:
             self.read_words(answer)
             return
-        told = f"{answer} (in reply to {self.command.partition(':')[0]})"
-        if verb == "rcpt":
-            self.add(told)
+        if verb in ("data", "."):
+            self.after_data.append(answer)
+        elif verb == "rcpt":
+            (self.current.answers if self.current else self.common).append(in_reply_to("RCPT TO", answer))
         else:
-            (self.after_data if verb in ("data", ".") else self.pending).append(told)
+            self.pending.append(in_reply_to(self.command.partition(":")[0], answer))
 
     def read_words(self, line: str) -> None:
         """Take any other line."""
         address, text = name_recipient(line)
         if address and self.open(address):
-            self.add(" ".join([*self.pending, *self.unsettled(), text]).strip())
+            self.settle_pipelined(line)
+            self.add(" ".join([*self.pending, text]).strip())
             self.pending = []
         elif self.in_transcript and line:
             self.pending.append(line.strip())
         else:
             self.add(line.strip())
+
+    def settle_pipelined(self, line: str) -> None:
+        """Give the recipient that a line of a transcript names the answer that stands before it.
+
+        RCPT and DATA are sent together (RFC 2920), so an answer below DATA may be one to RCPT: sendmail then goes on
+        with a line about the recipient, and only "Service unavailable" means that the body was refused.
+        """
+        if self.current and self.in_transcript and self.after_data and not SUMMARY.match(line):
+            self.current.answers += [in_reply_to("RCPT TO", answer) for answer in self.after_data]
+            self.after_data = []
 
     def open(self, address: str) -> bool:
         """Begin or go on with a recipient; False for an address that is no recipient's."""
@@ -140,16 +157,17 @@ class Reader:
         if line or (lines and lines[-1]):
             lines.append(line)
 
-    def unsettled(self) -> list[str]:
-        """Return what was said after the body, where the current recipient was not refused before."""
-        return self.after_data if self.in_transcript and self.current and not the_reply(self.current.lines) else []
-
     def finish(self) -> None:
         """Settle what was left open at the end."""
         self.common += self.pending
         if not self.entries:
             for address in self.written_to:
                 self.open(address)
+
+
+def in_reply_to(command: str, answer: str) -> str:
+    """Return an answer with its step; the lines of one answer are joined later, so only its last names it."""
+    return answer if CONTINUED.match(answer) else f"{answer} (in reply to {command})"
 
 
 def name_recipient(line: str) -> tuple[str, str]:
@@ -195,14 +213,17 @@ def read_entry(entry: Entry, reader: Reader) -> ParsedRecipient:
     """Turn the lines about a recipient into what they say; a lone recipient owns the whole notice."""
     alone = len(reader.entries) == 1
     own = reason_of(entry.lines)
-    if not the_reply(entry.lines):
-        entry.lines += reader.after_data
     # A label and the address itself are no reason.
     words = ADDRESS.sub("", own)
     enough = len(words) > FEW_WORDS or (bool(words) and not alone)
     lines = entry.lines if enough else entry.lines + reader.common
     told = " ".join(line for line in lines if line)[:2000]
-    text = the_reply(entry.lines) or (the_reply(reader.common) if alone or not own else "") or (own if enough else told)
+    text = (
+        the_answer(entry, reader)
+        or the_reply(entry.lines)
+        or (the_reply(reader.common) if alone or not own else "")
+        or (own if enough else told)
+    )
     source = SOURCE.search(told)
     phase = find_phase(text)
     return ParsedRecipient(
@@ -213,6 +234,21 @@ def read_entry(entry: Entry, reader: Reader) -> ParsedRecipient:
         host=source.group(1) if source else "",
         phase=phase if phase is not Phase.NOTICE else find_phase(told),
     )
+
+
+def the_answer(entry: Entry, reader: Reader) -> str:
+    """Return what the other server answered about a recipient in a transcript, "" where there is none.
+
+    The answer to the body is about those whom the server did not refuse before, and whose reason, if one is given,
+    is this answer.
+    """
+    if entry.answers:
+        return " ".join(entry.answers)[:MAX_TEXT]
+    answer = " ".join(in_reply_to("DATA", line) for line in reader.after_data)[:MAX_TEXT]
+    reason = the_reply(entry.lines)
+    given = CODE.search(reason)
+    about_it = given is None or given.group(1) in answer[:4] or SUMMARY.match(reason)
+    return answer if about_it else ""
 
 
 def the_reply(lines: list[str]) -> str:

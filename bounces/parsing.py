@@ -12,7 +12,7 @@ from flufl.bounce import all_failures
 
 from bounces.mime_reading import Budget, Part, decode_words, normalise, read_part, top_level_parts
 from bounces.notice_phrases import ORIGINAL_BEGINS
-from bounces.notice_text import MAX_LINES, read_text
+from bounces.notice_text import CONTINUED, MAX_LINES, read_text
 from bounces.parsed import Action, NoticeKind, ParsedNotice, ParsedRecipient
 from bounces.sorting import has_no_sender, is_auto_reply, is_bounce, is_delay, is_from_daemon, is_report
 from bounces.status_fields import find_address, find_addresses, read_fields, read_status
@@ -32,7 +32,7 @@ COMPLAINTS = ("abuse", "fraud", "virus", "opt-out", "opt-out-list", "other", "")
 OUTLOOK_COMPLAINT = re.compile(r"(?i)\s*complaint about message from ")
 FIELDS_IN_TEXT = re.compile(r"(?im)^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,8}:")
 # Where a text tells the step of the dialogue that a delivery status leaves out.
-TELLS_STEP = re.compile(r"(?m)^\s{0,8}>>> |in reply to |after (?:RCPT|DATA|MAIL|end of)")
+TELLS_STEP = re.compile(r"(?m)^\s{0,8}>>> |in\s+reply\s+to\s|after (?:RCPT|DATA|MAIL|end of)")
 # So few letters in a delivery status give no reason.
 NO_REASON = 20
 HEADER_LINES = re.compile(rb"\s{0,20}[A-Za-z][A-Za-z0-9-]{1,60}: [^\n]{1,400}\n(?:[ \t]|[A-Za-z][A-Za-z0-9-]{1,60}:)")
@@ -207,6 +207,9 @@ def add_words(recipient: ParsedRecipient, found: ParsedRecipient | None) -> Pars
     """Add what the text says of a recipient to what its delivery status says."""
     if found is None:
         return recipient
+    if CONTINUED.match(recipient.text) and found.code == recipient.code and len(found.text) > len(recipient.text):
+        # Sendmail's status holds but the first line of the reply, its transcript the whole.
+        recipient = replace(recipient, text=found.text)
     if gives_reason(recipient) or not found.text:
         return replace(recipient, phase=found.phase if recipient.phase is Phase.NOTICE else recipient.phase)
     status = found.status if recipient.status.endswith(".0.0") and found.status else recipient.status
