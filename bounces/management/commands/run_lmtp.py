@@ -34,5 +34,10 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         ready: asyncio.Future[int] = loop.create_future()
-        ready.add_done_callback(lambda bound: self.stdout.write(f"LMTP: {host}:{bound.result()}"))
+        ready.add_done_callback(lambda bound: self.announce(host, bound.result()))
         await serve(host, port, stop=stop, ready=ready)
+
+    def announce(self, host: str, port: int) -> None:
+        """Say at once where the door is: into a pipe, a line would wait for a full buffer."""
+        self.stdout.write(f"LMTP: {host}:{port}")
+        self.stdout.flush()
