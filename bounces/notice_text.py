@@ -14,7 +14,7 @@ from mta.verdicts import Phase
 
 MAX_LINES = 1000
 MAX_LINE = 1000
-MAX_RECIPIENTS = 500
+MAX_RECIPIENTS = 100
 MAX_TEXT = 1000
 # So short a text says nothing by itself; a lone recipient then gets what the notice says as a whole.
 FEW_WORDS = 12

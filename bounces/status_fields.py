@@ -10,7 +10,8 @@ from mta.verdicts import Phase
 
 MAX_LINES = 20_000
 MAX_LINE = 2000
-MAX_RECIPIENTS = 1000
+# We write to one recipient at a time; more than this no notice of ours names.
+MAX_RECIPIENTS = 100
 
 FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60})[ \t]{0,20}:(.*)")
 # A legacy carrier address may hold ".." (F1). Only ASCII: Japanese text stands right beside an address.

@@ -326,9 +326,23 @@ def test_any_reply_gets_a_verdict(code: int | None, status: str, text: str, phas
 
 
 @pytest.mark.parametrize(
-    "piece", ["user ", "a", "a@", "<", "mailbox has been a b c ", "message too ", "5.1.1 ", "spf ", "あ", "host host "]
+    "piece",
+    [
+        "user ",
+        "a",
+        "a@",
+        "<",
+        "mailbox has been a b c ",
+        "message too ",
+        "5.1.1 ",
+        "spf ",
+        "あ",
+        "host host ",
+        "violates",
+    ],
 )
 def test_hostile_text_costs_little_time(piece: str) -> None:
-    began = time.perf_counter()
+    # The processor's time: other work on the machine is not the reader's.
+    began = time.process_time()
     classify(550, "", piece * (1_000_000 // len(piece)), DOT, DOCOMO)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.1
