@@ -1,4 +1,4 @@
-"""Takes a mail apart, tolerantly and within limits: headers by email.message, parts by our own splitter."""
+"""Takes a mail apart, tolerantly and within limits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from email.message import Message
-from email.parser import BytesHeaderParser
-from email.policy import compat32
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 20
@@ -55,7 +52,7 @@ CHARSETS = {
 # Tried in this order where the mail names no charset or a wrong one. The last takes anything.
 GUESSES = ("utf-8", "cp932", "latin-1")
 
-PARSER: BytesHeaderParser[Message] = BytesHeaderParser(policy=compat32)
+FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]{0,20}:(.*)", re.DOTALL)
 LIKE_DELIMITER = re.compile(rb"(?:^|\n)--([^\s]{8,200})[ \t]{0,100}\n[Cc]ontent-[A-Za-z]")
 NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?]{0,500})\?=(?:\s{1,9}(?==\?))?")
@@ -103,13 +100,13 @@ class Budget:
 class Part:
     """Headers and the still undecoded body of a mail or of a part of one."""
 
-    headers: Message
+    # The first of each name, in lower case, on one line.
+    headers: dict[str, str]
     body: bytes
-    head: bytes = b""
 
     def header(self, name: str) -> str:
-        """Return a header on one line, "" where it is absent."""
-        return " ".join(str(self.headers.get(name, "")).split())
+        """Return a header on one line, "" where it is absent. The name is given in lower case."""
+        return self.headers.get(name, "")
 
     @property
     def type(self) -> str:
@@ -223,13 +220,32 @@ def normalise(content: bytes) -> bytes:
 def read_part(content: bytes) -> Part:
     """Split normalised bytes into headers and body. A block that holds no header belongs to the body."""
     if content.startswith(b"\n"):
-        return Part(PARSER.parsebytes(b""), content[1:])
+        return Part({}, content[1:])
     head, _, body = content.partition(b"\n\n")
-    headers = PARSER.parsebytes(head[:MAX_HEADER_BYTES] + b"\n")
-    rest = headers.get_payload()
-    if isinstance(rest, str) and rest.strip():
-        body = rest.encode("utf-8", "surrogateescape") + b"\n\n" + body
-    return Part(headers, body, head)
+    headers, rest = read_headers(head[:MAX_HEADER_BYTES])
+    return Part(headers, rest + b"\n\n" + body if rest.strip() else body)
+
+
+def read_headers(head: bytes) -> tuple[dict[str, str], bytes]:
+    """Return the header fields (RFC 5322 section 2.2), unfolded, and the lines from the first on that is none."""
+    fields: dict[str, list[str]] = {}
+    current: list[str] = []
+    lines = head.split(b"\n")
+    for number, raw in enumerate(lines):
+        line = raw.decode("ascii") if raw.isascii() else decode_text(raw, "")
+        if line[:1] in (" ", "\t"):
+            current.append(line)
+        elif found := FIELD.match(line):
+            current = [found.group(2)]
+            fields.setdefault(found.group(1).lower(), current)
+        elif number or not line.startswith("From "):
+            return join_fields(fields), b"\n".join(lines[number:])
+    return join_fields(fields), b""
+
+
+def join_fields(fields: dict[str, list[str]]) -> dict[str, str]:
+    """Bring each field to one line."""
+    return {name: " ".join(" ".join(lines).split()) for name, lines in fields.items()}
 
 
 def read_child(content: bytes) -> Part:
