@@ -186,6 +186,8 @@ class Supervisor:
             self.out.write(text)
             self.out.flush()
         except BrokenPipeError:
-            # Nobody reads our logs any more: leave as if told to, and write nowhere.
+            # Nobody reads our logs any more: leave as if told to, and write nowhere. What the buffer still
+            # holds must go somewhere, or Python ends with status 120.
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), self.out.fileno())
             self.stop_requests += 1
-            self.out = open(os.devnull, "w")  # noqa: SIM115
