@@ -24,6 +24,16 @@ POWERMTA: Final = (
 )
 
 EXAMPLES: Final = (
+    ("550 5.3.0 The alias file was not found", Reason.TEMPORARY),
+    ("550 no MX record for your domain", Reason.POLICY),
+    ("550 Invalid domain in MAIL FROM", Reason.POLICY),
+    ("550 Your email address is not valid here", Reason.POLICY),
+    ("550 Return-Path is unknown", Reason.POLICY),
+    ("550 Mail from unknown host [192.0.2.1] is not taken", Reason.REPUTATION),
+    ("550 Your domain shop.example does not exist in the DNS", Reason.REPUTATION),
+    ("550 The IP address is invalid", Reason.UNKNOWN),
+    ("550 The server said: the service is not available", Reason.TEMPORARY),
+    ("550 Domain may not exist or DNS check failed", Reason.POLICY),
     ("Unrouteable address", Reason.HOST_UNKNOWN),
     ("The account or domain may not exist, or they may be blacklisted", Reason.HOST_UNKNOWN),
     ('550 5.1.1 <a@example.jp>... User unknown', Reason.USER_UNKNOWN),
