@@ -61,6 +61,11 @@ def test_headers_that_are_none_belong_to_the_text() -> None:
     assert summary(notice) == [("a@x.example", "5.1.1", 550, Phase.NOTICE)]
 
 
+def test_line_of_a_mailbox_file_is_no_header() -> None:
+    content = b"From MAILER-DAEMON Tue Oct  6 10:00:00 2026\n" + read_email("postfix-user-unknown")
+    assert parse(content) == parse(read_email("postfix-user-unknown"))
+
+
 @pytest.mark.parametrize(
     ("content", "charset", "text"),
     [
