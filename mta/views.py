@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import View, member_required
 from accounts.requests import WorkspaceRequest
 from mta.sandbox.forms import SearchForm
+from mta.sandbox.links import link_urls, open_in_new_tab
 from mta.sandbox.reading import read_mail
 from mta.sandbox.store import Store, Stored
 
@@ -26,6 +27,7 @@ SOURCE_SHOWN = 500_000
 TABS = ("html", "text", "headers", "source")
 
 # The mail is somebody else's HTML: no script, no form, nothing loaded from elsewhere, an origin of its own.
+# Its links open in a new tab that is free of all this, so that e.g. the form of an unsubscribe page works there.
 # django-csp keeps what is not named here, so all that the site's policy allows is named.
 MAIL_POLICY = {
     "default-src": [NONE],
@@ -36,7 +38,7 @@ MAIL_POLICY = {
     "frame-ancestors": [SELF],
     "base-uri": [NONE],
     "form-action": [NONE],
-    "sandbox": True,
+    "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
 }
 
 
@@ -99,6 +101,7 @@ def sandbox_message(request: WorkspaceRequest, number: int) -> HttpResponse:
         {
             "stored": stored,
             "mail": mail,
+            "text": link_urls(mail.text) if tab == "text" else "",
             "tab": tab,
             "sender": mail.header("From"),
             "recipient": mail.header("To"),
@@ -115,7 +118,7 @@ def sandbox_message(request: WorkspaceRequest, number: int) -> HttpResponse:
 @csp_replace(MAIL_POLICY)  # type: ignore[arg-type]
 def sandbox_html(request: WorkspaceRequest, number: int) -> HttpResponse:
     """Return the HTML part of a mail for the frame of its page, locked up by its own policy."""
-    return HttpResponse(read_mail(find_message(number)[1]).html)
+    return HttpResponse(open_in_new_tab(read_mail(find_message(number)[1]).html))
 
 
 def find_message(number: int) -> tuple[Stored, bytes]:

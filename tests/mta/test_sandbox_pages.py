@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Role, User
+from mta.sandbox.links import link_urls, open_in_new_tab
 from mta.sandbox.reading import read_mail
 from mta.sandbox.store import Store
 from tests.factories import make_user, make_workspace
@@ -87,7 +88,7 @@ def test_shows_a_mail_with_decoded_headers_and_signature(store: Store, client: C
     assert "秋のお知らせ" in html
     assert "みほん商店" in html
     assert "a=rsa-sha256; d=shop.example; b=abcdef" in html
-    assert '<iframe class="preview-frame" sandbox=""' in html
+    assert '<iframe class="preview-frame" sandbox="allow-popups allow-popups-to-escape-sandbox"' in html
     assert "alert(1)" not in html
 
 
@@ -108,11 +109,52 @@ def test_locks_up_the_html_part(store: Store, client: Client) -> None:
     response = client.get(f"/sandbox/{add(store)}/html/")
     assert "<p>HTMLです</p>" in response.content.decode()
     directives = [part.strip() for part in response["Content-Security-Policy"].split(";")]
-    assert "sandbox" in directives
+    assert "sandbox allow-popups allow-popups-to-escape-sandbox" in directives
+    assert "form-action 'none'" in directives
     assert "default-src 'none'" in directives
     assert "script-src 'none'" in directives
     assert "frame-src 'none'" in directives
     assert response["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_links_of_the_html_part_open_in_a_new_tab(store: Store, client: Client) -> None:
+    html = client.get(f"/sandbox/{add(store)}/html/").content.decode()
+    assert html.startswith('<base target="_blank"><p>')
+    assert b"<base" not in MAIL
+
+
+def test_a_doctype_stays_in_front() -> None:
+    assert open_in_new_tab("\n<!DOCTYPE html>\n<p>x") == '\n<!DOCTYPE html><base target="_blank">\n<p>x'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://shop.example/u/a?b=1&c=2", "https://shop.example/u/a?b=1&amp;c=2"),
+        ("http://127.0.0.1:8000/u/x-y_z/をご覧ください。", "http://127.0.0.1:8000/u/x-y_z/"),
+        ("（https://shop.example/）", "https://shop.example/"),
+    ],
+)
+def test_urls_of_the_text_are_links(text: str, shown: str) -> None:
+    assert f'<a href="{shown}" target="_blank" rel="noopener nofollow">{shown}</a>' in link_urls(text)
+
+
+@pytest.mark.parametrize("text", ["javascript:alert(1)", "info@shop.example", "www.shop.example", "data:text/html,x"])
+def test_nothing_else_of_the_text_is_a_link(text: str) -> None:
+    assert link_urls(text) == text
+
+
+def test_the_text_stays_escaped() -> None:
+    linked = link_urls('<i>"x"</i> https://shop.example/"onclick="x <b>&amp;')
+    assert "<i>" not in linked
+    assert "&lt;b&gt;&amp;amp;" in linked
+    assert 'href="https://shop.example/" target' in linked
+    assert '"onclick' not in linked
+
+
+def test_the_text_tab_shows_links(store: Store, client: Client) -> None:
+    number = add(store, content=b"Subject: x\r\n\r\nStop: https://shop.example/u/1/\r\n")
+    assert '<a href="https://shop.example/u/1/" target="_blank"' in client.get(f"/sandbox/{number}/").content.decode()
 
 
 def test_a_mail_that_is_gone(store: Store, client: Client) -> None:
