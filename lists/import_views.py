@@ -13,12 +13,13 @@ from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.csv_columns import guess_columns
-from lists.csv_import import create_import, preview_import, queue_import
+from lists.csv_import import Choice, create_import, preview_import, queue_import
 from lists.csv_reading import Format, Preview
 from lists.csv_writing import CHARSETS, stream_csv
 from lists.exceptions import ListsError, UnreadableFile
 from lists.forms import ColumnsForm, FormatForm, UploadForm
 from lists.models import CsvImport, ImportMode, ImportState, MailingList
+from lists.replacing import foresee_removal
 from lists.uploads import refuse_large_uploads
 
 REJECTED_SHOWN = 20
@@ -65,13 +66,12 @@ def choose_columns(request: WorkspaceRequest, pk: int) -> HttpResponse:
     columns = csv_import.columns if layout == stored else guess_columns(csv_import.mailing_list, preview)
     data = request.POST if request.method == "POST" else None
     form = ColumnsForm(data, preview=preview, columns=columns, initial={"mode": csv_import.mode})
-    if form.is_valid():
+    # "back" returns from the question of a 差し替え with everything as it was chosen.
+    if form.is_valid() and "back" not in request.POST:
         try:
-            queue_import(csv_import, form.choice(layout), request.user)
+            return begin_import(request, csv_import, form, form.choice(layout))
         except ListsError as error:
             form.add_error(None, error.sentence)
-        else:
-            return redirect("import_detail", pk)
     context = {
         "csv_import": csv_import,
         "format_form": format_form,
@@ -82,6 +82,18 @@ def choose_columns(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "has_guess": "address" in columns.values(),
     }
     return render(request, "lists/import_columns.html", context)
+
+
+def begin_import(request: WorkspaceRequest, csv_import: CsvImport, form: ColumnsForm, choice: Choice) -> HttpResponse:
+    """Queue the import; a 差し替え that takes people off the list is asked about first. Raises ListsError."""
+    if choice.mode == ImportMode.REPLACE and "confirmed" not in request.POST:
+        removal = foresee_removal(csv_import, choice)
+        if not removal.is_harmless():
+            layout = FormatForm.initial_for(choice.format)
+            context = {"csv_import": csv_import, "form": form, "layout": layout, "removal": removal}
+            return render(request, "lists/import_confirm.html", context)
+    queue_import(csv_import, choice, request.user)
+    return redirect("import_detail", csv_import.pk)
 
 
 def fetch_import(request: WorkspaceRequest, pk: int) -> CsvImport:

@@ -289,6 +289,9 @@ def replace_the_list(visitor: Visitor) -> None:
     page.get_by_label("このファイルの宛先から配信の同意を得ています").check()
     visitor.take_picture("replace")
     page.get_by_role("button", name=re.compile("取り込|差し替え")).click()
+    expect(page.get_by_text("件がリストから外れます")).to_be_visible()
+    visitor.take_picture("replace-confirm")
+    page.get_by_role("button", name=re.compile("外して差し替える")).click()
     expect(page.get_by_text("取り込みが完了しました")).to_be_visible(timeout=PATIENCE)
     visitor.take_picture("replaced")
     assert number(stat(page, "配信停止のままの宛先").inner_text()) >= 3

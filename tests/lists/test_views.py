@@ -1,5 +1,6 @@
 """The pages of lists, imports and subscribers: plain success, access, bad input, number of queries."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from accounts.models import AuditEntry, Role, User
 from lists.csv_import import apply_import
 from lists.errors import ErrorEvent, Weight, count_error
 from lists.models import CsvImport, ImportMode, ImportState, MailingList, RejectedRow, Subscriber
+from lists.replacing import EXACT_ROWS
 from tests.factories import make_list, make_subscriber, make_user, make_workspace
 from tests.lists.clock import NOW
 
@@ -144,6 +146,86 @@ def test_a_file_without_a_header_can_be_told(editor: Client, mailing_list: Maili
     editor.post(reverse("import_columns", args=[csv_import.pk]), data)
     apply_import(csv_import.pk, now=NOW)
     assert Subscriber.objects.count() == 2
+
+
+def prepare_replacing(editor: Client, mailing_list: MailingList) -> tuple[CsvImport, dict[str, Any]]:
+    """Upload FILE for a list with three subscribers, of whom one is in it; return the import and its answer."""
+    for address in ("taro@example.jp", "jiro@example.jp", "saburo@example.jp"):
+        make_subscriber(mailing_list, address)
+    upload(editor, mailing_list, FILE, mode="replace")
+    csv_import = CsvImport.objects.get()
+    return csv_import, columns_of(csv_import, mode="replace")
+
+
+def test_replacing_asks_before_it_removes_people(editor: Client, mailing_list: MailingList) -> None:
+    csv_import, answer = prepare_replacing(editor, mailing_list)
+    url = reverse("import_columns", args=[csv_import.pk])
+    page = text_of(editor.post(url, answer))
+    assert "この差し替えで 2 件がリストから外れます(現在 3 件)。よろしいですか?" in page
+    assert "2件を外して差し替える" in page
+    csv_import.refresh_from_db()
+    assert csv_import.state == ImportState.UPLOADED
+    # The answer of the page is made of its hidden fields.
+    hidden = dict(re.findall(r'<input type="hidden" name="(?!csrf)([^"]+)" value="([^"]*)"', page))
+    response = editor.post(url, hidden | {"confirmed": "1"})
+    assert response["Location"] == reverse("import_detail", args=[csv_import.pk])
+    apply_import(csv_import.pk, now=NOW)
+    csv_import.refresh_from_db()
+    assert (csv_import.rows_removed, csv_import.columns) == (2, {"0": "address", "1": "name", "2": "会社名"})
+
+
+def test_who_does_not_want_to_replace_gets_the_columns_as_chosen(editor: Client, mailing_list: MailingList) -> None:
+    csv_import, answer = prepare_replacing(editor, mailing_list)
+    answer |= {"column_1": "", "back": "1"}
+    page = text_of(editor.post(reverse("import_columns", args=[csv_import.pk]), answer))
+    assert "取り込みを始める" in page
+    assert re.search(r'value="replace"[^>]* checked', page)
+    assert re.search(r'name="column_1"[^>]*>\s*<option value="" selected', page)
+    csv_import.refresh_from_db()
+    assert csv_import.state == ImportState.UPLOADED
+
+
+def test_replacing_by_a_large_file_tells_the_sizes(editor: Client, mailing_list: MailingList) -> None:
+    csv_import, answer = prepare_replacing(editor, mailing_list)
+    CsvImport.objects.update(rows_total=EXACT_ROWS + 1)
+    page = text_of(editor.post(reverse("import_columns", args=[csv_import.pk]), answer))
+    assert "リストには現在 3 件、ファイルには約 5,001 行あります" in page
+    assert "ファイルにない宛先を外して差し替える" in page
+
+
+@pytest.mark.parametrize("already", [[], ["taro@example.jp"]])
+def test_replacing_that_removes_nobody_asks_nothing(
+    editor: Client, mailing_list: MailingList, already: list[str]
+) -> None:
+    for address in already:
+        make_subscriber(mailing_list, address)
+    upload(editor, mailing_list, FILE, mode="replace")
+    csv_import = CsvImport.objects.get()
+    url = reverse("import_columns", args=[csv_import.pk])
+    response = editor.post(url, columns_of(csv_import, mode="replace"))
+    assert response["Location"] == reverse("import_detail", args=[csv_import.pk])
+
+
+def test_replacing_by_a_file_without_a_valid_address_is_refused_and_removes_nobody(
+    editor: Client, mailing_list: MailingList
+) -> None:
+    make_subscriber(mailing_list)
+    upload(editor, mailing_list, "メールアドレス,氏名\nだめ,鈴木\n")
+    csv_import = CsvImport.objects.get()
+    url = reverse("import_columns", args=[csv_import.pk])
+    editor.post(url, columns_of(csv_import, mode="replace", column_2=None))
+    apply_import(csv_import.pk, now=NOW)
+    csv_import.refresh_from_db()
+    assert (csv_import.state, mailing_list.subscriptions.count()) == (ImportState.FAILED, 1)
+
+
+def test_replacing_by_a_file_that_breaks_off_is_told_on_the_page(editor: Client, mailing_list: MailingList) -> None:
+    make_subscriber(mailing_list)
+    upload(editor, mailing_list, "メールアドレス,氏名\n" + "a@example.jp,x\n" * 30 + '"b@example.jp,x\n')
+    csv_import = CsvImport.objects.get()
+    url = reverse("import_columns", args=[csv_import.pk])
+    page = text_of(editor.post(url, columns_of(csv_import, mode="replace", column_2=None)))
+    assert "32行目から始まる引用符" in page
 
 
 # Bad input.
