@@ -183,11 +183,18 @@ def _parse(feed: Feed, separator: str) -> Iterator[Row]:
             return
         except csv.Error as error:
             if feed.has_ended:
-                raise UnreadableFile(_('%d行目から始まる引用符「"」が閉じられていません。') % feed.row_began) from error
+                raise UnreadableFile(_describe_open_quote(feed.row_began)) from error
             yield Row(feed.row_began, [], _describe_quotes(feed))
             continue
         if any(cell and not cell.isspace() for cell in cells):
             yield Row(feed.row_began, cells, _find_fault(cells))
+
+
+def _describe_open_quote(line: int) -> str:
+    return _(
+        '%(line)d行目から始まる引用符「"」が閉じられていません。%(line)d行目の「"」を消すか、値の終わりにも「"」を付けて保存し、'
+        "もう一度アップロードしてください。まだ何も取り込んでいません。"
+    ) % {"line": line}
 
 
 def _describe_quotes(feed: Feed) -> str:

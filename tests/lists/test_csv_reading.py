@@ -92,7 +92,7 @@ def test_a_nul_in_a_utf_16_file_spoils_only_its_row() -> None:
         (b"\n\r\n  ,,\n", "行がありません"),
         (b"\xef\xbb\xbf", "行がありません"),
         ("メールアドレス,氏名\n".encode(), "見出しの行だけ"),
-        (b'email,name\n"a@example.jp,1\n', "2行目から始まる引用符"),
+        (b'email,name\n"a@example.jp,1\n', '2行目の「"」を消すか、値の終わりにも「"」を付けて'),
         (b'email,name\n"a@example.jp' + b"1\n" * 60_000, "2行目が長すぎます"),
         (b"x" * 200_000, "1行目が長すぎます"),
         (b"email," + b"c," * 10_000 + b"\na@example.jp\n", "列が多すぎます"),
