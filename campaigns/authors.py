@@ -57,3 +57,10 @@ def author_of(campaign: Campaign) -> Author:
 def freeze_author(campaign: Campaign) -> None:
     """Set, without storing, what every mail of the campaign will say of its sender."""
     campaign.author = asdict(author_of(campaign))
+
+
+def required_sender(campaign: Campaign) -> Sender:
+    """Return the sender of a campaign that was let through by `require_sendable`."""
+    if campaign.sender is None:
+        raise ValueError(f"campaign {campaign.pk} has no sender")
+    return campaign.sender

@@ -78,7 +78,8 @@ def fence(ids: Sequence[int], token: UUID, *, now: datetime) -> set[int]:
         own = Delivery.objects.filter(
             pk__in=ids, lease_token=token, state=DeliveryState.CLAIMED, lease_until__gt=now
         ).select_for_update()
-        rows = list(own.values_list("pk", "campaign_id", "subscriber_id"))
+        # In the order of the rows, as everywhere else: two transactions never wait for each other in a circle.
+        rows = list(own.order_by("pk").values_list("pk", "campaign_id", "subscriber_id"))
         sending = set(
             Campaign.objects.filter(pk__in={row[1] for row in rows}, state=CampaignState.SENDING).values_list(
                 "pk", flat=True

@@ -1,10 +1,13 @@
 """Freezes a campaign's recipients into deliveries, and counts and moves them as a whole."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count
+from django.utils.translation import gettext as _
 
+from accounts import audit
 from campaigns.authors import freeze_author
 from campaigns.lanes import find_lane
 from campaigns.models import (
@@ -19,6 +22,8 @@ from lists.audience import recipients
 from lists.models import MailingList
 from mta.providers import provider_of
 from mta.routes import RELAY
+from senders.errors import SenderError
+from senders.verification import require_verified
 
 CHUNK = 2000
 
@@ -36,6 +41,9 @@ def freeze_recipients(campaign_id: int, *, now: datetime, chunk: int = CHUNK) ->
             campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
             if campaign.state != CampaignState.STARTING:
                 return campaign.state == CampaignState.SENDING
+            if not campaign.list_generations and (refusal := find_refusal(campaign)):
+                send_back(campaign, refusal)
+                return False
             if lists_changed(campaign):
                 continue
             if not freeze_chunk(campaign, now=now, chunk=chunk):
@@ -43,19 +51,46 @@ def freeze_recipients(campaign_id: int, *, now: datetime, chunk: int = CHUNK) ->
                 return True
 
 
+def find_refusal(campaign: Campaign) -> str:
+    """Return why the sender may not send any more, or nothing: much can happen between schedule and start."""
+    if campaign.sender is None:
+        return _("送信元が選ばれていません。編集画面で送信元を選んでください。")
+    try:
+        require_verified(campaign.sender)
+    except SenderError as error:
+        return error.sentence
+    return ""
+
+
+def send_back(campaign: Campaign, refusal: str) -> None:
+    """starting → draft, with the reason for the page and the audit log. Nothing was sent, no row was made."""
+    campaign.state, campaign.scheduled_at, campaign.started_at = CampaignState.DRAFT, None, None
+    campaign.problem = refusal[:500]
+    campaign.save(update_fields=["state", "scheduled_at", "started_at", "problem"])
+    audit.record(campaign.workspace, None, "campaign.refused", str(campaign.pk), why=refusal)
+
+
 def lists_changed(campaign: Campaign) -> bool:
     """Say whether a list changed since the first chunk; if so, start the freezing again."""
-    generations = {
-        str(pk): generation
-        for pk, generation in MailingList.objects.filter(campaigns=campaign).values_list("pk", "generation")
-    }
+    # Locked, so that no import changes a list between this look and the chunk that is read next.
+    lists = MailingList.objects.filter(audiences__campaign=campaign).select_for_update(no_key=True, of=("self",))
+    generations = {str(found.pk): found.generation for found in lists.order_by("pk")}
     if campaign.list_generations == generations:
         return False
-    Delivery.objects.filter(campaign=campaign).delete()
+    drop_deliveries(campaign)
     campaign.list_generations = generations
     campaign.start_cursor = 0
     campaign.save(update_fields=["list_generations", "start_cursor"])
     return True
+
+
+def drop_deliveries(campaign: Campaign) -> None:
+    """Delete the rows of a campaign that has sent nothing yet, in one statement and without reading them.
+
+    No bounce can point to them; the ORM would load every row to look for some.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {Delivery._meta.db_table} WHERE campaign_id = %s", [campaign.pk])  # noqa: S608
 
 
 def freeze_chunk(campaign: Campaign, *, now: datetime, chunk: int) -> int:
@@ -103,9 +138,9 @@ def count_states(campaign: Campaign) -> dict[str, int]:
     return counted | dict(rows)
 
 
-def cancel_unsent(campaign: Campaign, *, now: datetime) -> int:
+def cancel_unsent(campaigns: Sequence[int], *, now: datetime) -> int:
     """pending/deferred/claimed → cancelled; return how many. A fenced row goes its way: its dot may be sent."""
-    return Delivery.objects.filter(campaign=campaign, state__in=(*CLAIMABLE, DeliveryState.CLAIMED)).update(
+    return Delivery.objects.filter(campaign__in=campaigns, state__in=(*CLAIMABLE, DeliveryState.CLAIMED)).update(
         state=DeliveryState.CANCELLED, settled_at=now, lease_token=None, lease_until=None
     )
 

@@ -66,13 +66,16 @@ def record_notice(delivery_id: int, failure: Failure, *, now: datetime) -> Recor
 
     The caller has matched the notice to the row by a signed token.
     """
-    returned = Delivery.objects.filter(pk=delivery_id, state__in=(DeliveryState.SENT, DeliveryState.DOUBT))
+    complaint = failure.kind == Kind.COMPLAINT
+    accepted = (DeliveryState.SENT, DeliveryState.DOUBT, *((DeliveryState.BOUNCED,) if complaint else ()))
+    returned = Delivery.objects.filter(pk=delivery_id, state__in=accepted)
     with transaction.atomic():
-        if not returned.update(lease_token=None, lease_until=None, **settled(failure, now)):
-            return unsettled_or_ignored(delivery_id)
-        delivery = Delivery.objects.select_related("workspace", "campaign").get(pk=delivery_id)
-        count(delivery, failure, now=now)
-    return Recorded.DONE
+        moved = returned.update(lease_token=None, lease_until=None, **settled(failure, now))
+        if moved or complaint:
+            # Whoever complains must not be sent to again, whatever became of this delivery meanwhile.
+            delivery = Delivery.objects.select_related("workspace", "campaign").get(pk=delivery_id)
+            count(delivery, failure, now=now)
+    return Recorded.DONE if moved else unsettled_or_ignored(delivery_id)
 
 
 def unsettled_or_ignored(delivery_id: int) -> Recorded:

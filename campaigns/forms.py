@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
-from campaigns.merge_tags import unknown_tags
+from campaigns.merge_tags import broken_tags, find_tags, unknown_tags
 from campaigns.models import Campaign, DoubtPolicy
 from lists.address import InvalidAddress, clean_address
 from lists.models import MailingList, Subscriber
@@ -67,6 +67,16 @@ class CampaignForm(forms.ModelForm[Campaign]):
         self.choices_of("sender").queryset = Sender.objects.filter(workspace=workspace, archived_at__isnull=True)
         self.choices_of("mailing_lists").queryset = MailingList.objects.filter(workspace=workspace).order_by("name")
         self.fields["sender"].required = True
+        self.choices_of("sender").empty_label = str(_("送信元を選んでください"))
+        self.fields["sender"].error_messages |= {
+            "required": _("送信元を選んでください。"),
+            "invalid_choice": _("この送信元は使えません。一覧から選び直してください。"),
+        }
+        self.fields["mailing_lists"].error_messages["required"] = _("配信先リストを1つ以上選んでください。")
+        self.fields["subject"].error_messages["required"] = _("件名を入力してください。")
+        self.fields["text"].error_messages["required"] = _("テキスト本文を入力してください。")
+        if self.instance.pk is None and self.choices_of("sender").queryset.count() == 1:
+            self.fields["sender"].initial = self.choices_of("sender").queryset.get()
         cast(forms.ChoiceField, self.fields["doubt_policy"]).choices = DoubtPolicy.choices
 
     def choices_of(self, name: str) -> "forms.ModelChoiceField[Any]":
@@ -85,6 +95,20 @@ class CampaignForm(forms.ModelForm[Campaign]):
     def require_known_tags(self, name: str) -> str:
         """Return the field's text, or refuse it naming the merge tags that do not exist."""
         text = cast(str, self.cleaned_data[name])
+        if broken := broken_tags(text, is_html=name == "html"):
+            raise ValidationError(
+                _(
+                    "差し込みの書き方が正しくない箇所があります:「%(piece)s」。半角の {{ と }} で囲んでください(例: {{name|お客様}})。"
+                ),
+                code="broken_tag",
+                params={"piece": broken[0]},
+            )
+        if wide := [tag for tag in find_tags(text) if "｜" in tag]:
+            raise ValidationError(
+                _("差し込み「%(tag)s」の区切りの「｜」は、半角の「|」で入力してください。"),
+                code="wide_bar",
+                params={"tag": wide[0]},
+            )
         if unknown := unknown_tags(self.workspace, text):
             raise ValidationError(
                 _(

@@ -12,6 +12,10 @@ from lists.attributes import attribute_names
 
 # {{ tag }} or {{ tag|fallback }}; neither part holds braces or a line break.
 TAG = re.compile(r"\{\{[ \t\u3000]*([^\s{}|](?:[^{}|\r\n]*[^\s{}|])?)[ \t\u3000]*(?:\|([^{}\r\n]*))?\}\}")
+# What is left of braces once the tags are taken out: doubled ones of either width, or one around a known word.
+BROKEN = re.compile(r"[{｛]{2}[^{}｛｝\r\n]{0,30}[}｝]{0,2}|\{(?:name|address)\}")
+# In HTML a style sheet may end in two braces.
+BROKEN_END = re.compile(r"[^{}｛｝\r\n]{0,30}[}｝]{2}")
 # What every recipient has and what the mailing itself gives, with the name that people see.
 FIXED_TAGS = {
     "name": _("お名前"),
@@ -48,6 +52,15 @@ def unknown_tags(workspace: Workspace, *texts: str) -> list[str]:
     """Return the tags in the texts that nobody has a value for, each once."""
     known = set(known_tags(workspace))
     return [tag for tag in find_tags("\n".join(texts)) if tag not in known]
+
+
+def broken_tags(text: str, *, is_html: bool = False) -> list[str]:
+    """Return the pieces that look like a merge tag gone wrong, such as `{{name}` or full-width braces."""
+    left = TAG.sub("", text)
+    found = [match[0] for match in BROKEN.finditer(left)]
+    if not is_html:
+        found += [match[0] for match in BROKEN_END.finditer(BROKEN.sub("", left))]
+    return list(dict.fromkeys(piece.strip() for piece in found))
 
 
 def fill(text: str, values: Mapping[str, str], *, escape: Callable[[str], str] = str) -> str:

@@ -75,6 +75,8 @@ class Campaign(models.Model):
     doubt_policy = models.CharField(max_length=10, choices=DoubtPolicy.choices, default=DoubtPolicy.HOLD)
     # How long a delivery is tried before it expires (一時的なエラー, B5).
     lifetime = models.DurationField(default=default_lifetime)
+    # Why a scheduled mailing was not started but sent back to its author.
+    problem = models.CharField(max_length=500, blank=True)
     scheduled_at = models.DateTimeField(_("配信日時"), null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from campaigns.claims import Claim, fence
+from campaigns.deadlocks import retry_transaction
 from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
 from campaigns.models import Delivery, DeliveryState
 from mta.outcomes import Outcome, Result
@@ -39,16 +40,22 @@ class DeliveryLedger:
 
     def fence(self, ids: Sequence[int]) -> set[int]:
         """Mark rows durably before their final dot; return those that may be sent."""
-        return fence(ids, self.claim.token, now=timezone.now())
+        return retry_transaction(lambda: fence(ids, self.claim.token, now=timezone.now()))
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Write outcomes in one transaction."""
-        now = timezone.now()
+        for outcome in outcomes:
+            self.accepted += outcome.result is Result.ACCEPTED
+            if outcome.result is Result.ROUTE_FAULT and self.route_fault is None:
+                self.route_fault = outcome
+        # Locks are taken in the order of the rows, as everywhere else.
+        ordered = sorted(outcomes, key=lambda outcome: outcome.id)
+        retry_transaction(lambda: self.write(ordered, now=timezone.now()))
+
+    def write(self, outcomes: Sequence[Outcome], *, now: datetime) -> None:
+        """Move the rows; every change is guarded by the token, so a repeated try is safe."""
         with transaction.atomic():
             for outcome in outcomes:
-                self.accepted += outcome.result is Result.ACCEPTED
-                if outcome.result is Result.ROUTE_FAULT and self.route_fault is None:
-                    self.route_fault = outcome
                 record_outcome(self.rows[outcome.id], outcome, token=self.claim.token, now=now)
 
     def close(self) -> None:
@@ -131,15 +138,22 @@ def retry_clock(delivery: Delivery) -> datetime:
 
 
 def give_back(delivery: Delivery, *, token: UUID, due_at: datetime) -> bool:
-    """claimed → pending: the fault is ours or the relay's, or the row was not tried. No attempt is burnt.
+    """claimed/fenced → pending: the fault is ours or the relay's, or the row was not tried. No attempt is burnt.
 
-    A row that was fenced all the same is in doubt: nobody can say that its dot was not sent.
+    A fenced row comes here only from its own worker, which knows that the dot was not sent.
     """
-    own = Delivery.objects.filter(pk=delivery.pk, lease_token=token)
-    given = own.filter(state=DeliveryState.CLAIMED).update(
-        state=DeliveryState.PENDING, due_at=due_at, attempts=F("attempts") - 1, lease_token=None, lease_until=None
+    own = Delivery.objects.filter(
+        pk=delivery.pk, lease_token=token, state__in=(DeliveryState.CLAIMED, DeliveryState.FENCED)
     )
-    return bool(given or own.filter(state=DeliveryState.FENCED).update(state=DeliveryState.DOUBT))
+    given = own.update(
+        state=DeliveryState.PENDING,
+        due_at=due_at,
+        attempts=F("attempts") - 1,
+        lease_token=None,
+        lease_until=None,
+        fenced_at=None,
+    )
+    return bool(given)
 
 
 def told(outcome: Outcome, verdict: Verdict, state: DeliveryState) -> Failure:

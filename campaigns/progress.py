@@ -71,7 +71,7 @@ def measure(campaign: Campaign) -> Progress:
     """Count a campaign's deliveries."""
     states = count_states(campaign)
     over = campaign.state in (CampaignState.DONE, CampaignState.CANCELLED)
-    busy = states[DeliveryState.CLAIMED] + states[DeliveryState.FENCED]
+    busy = sum(states[state] for state in (*WAITING, DeliveryState.DEFERRED))
     return Progress(states=states, total=sum(states.values()), settling=over and busy > 0)
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from campaigns.deliveries import count_states
+from campaigns.deliveries import cancel_unsent, count_states
 from campaigns.failures import Failure, count, settled
 from campaigns.models import (
     CLAIMABLE,
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # A fence older than this without an outcome is in doubt.
 FENCE_LIMIT = timedelta(minutes=15)
+# How long after its end a cancelled campaign is looked after.
+LATELY = timedelta(days=1)
 # Rows that one run moves at most; the next tick goes on.
 BATCH = 500
 
@@ -95,6 +97,12 @@ def expire(delivery: Delivery, *, now: datetime) -> bool:
         if delivery.reason:
             count(delivery, failure, now=now)
     return True
+
+
+def cancel_leftovers(*, now: datetime) -> int:
+    """pending/deferred → cancelled for rows that came back after their campaign was cancelled (a late 4xx)."""
+    lately = Campaign.objects.filter(state=CampaignState.CANCELLED, finished_at__gte=now - LATELY)
+    return cancel_unsent(list(lately.values_list("pk", flat=True)), now=now)
 
 
 def finish_campaigns(*, now: datetime) -> list[Campaign]:

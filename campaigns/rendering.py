@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.urls import reverse
 
-from campaigns.authors import Author, author_of, read_sender
+from campaigns.authors import Author, author_of, read_sender, required_sender
 from campaigns.legal import add_html_footer, add_text_footer
 from campaigns.merge_tags import fill, fill_html, fill_line
 from campaigns.models import Campaign, Delivery
@@ -161,10 +161,3 @@ def compose(
         list_id=list_id,
         feedback_id=feedback_id,
     )
-
-
-def required_sender(campaign: Campaign) -> Sender:
-    """Return the sender of a campaign that was let through by `require_sendable`."""
-    if campaign.sender is None:
-        raise ValueError(f"campaign {campaign.pk} has no sender")
-    return campaign.sender

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import User
 from campaigns.deliveries import cancel_unsent
-from campaigns.merge_tags import unknown_tags
+from campaigns.merge_tags import broken_tags, unknown_tags
 from campaigns.models import Campaign, CampaignState
 from lists.audience import recipients
 from senders.errors import SenderError
@@ -33,6 +33,10 @@ def require_sendable(campaign: Campaign) -> None:
         raise CampaignError(campaign, _("送信元が選ばれていません。編集画面で送信元を選んでください。"))
     if not campaign.subject.strip() or not campaign.text.strip():
         raise CampaignError(campaign, _("件名とテキスト本文を入力してください。"))
+    if broken := broken_tags(f"{campaign.subject}\n{campaign.text}"):
+        raise CampaignError(
+            campaign, _("差し込みの書き方が正しくない箇所があります:「%s」。本文を直してください。") % broken[0]
+        )
     unknown = unknown_tags(campaign.workspace, campaign.subject, campaign.text, campaign.html)
     if unknown:
         raise CampaignError(
@@ -65,7 +69,7 @@ def schedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) ->
     require_sendable(campaign)
     with transaction.atomic():
         drafts = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=campaign.revision)
-        if not drafts.update(state=CampaignState.SCHEDULED, scheduled_at=at):
+        if not drafts.update(state=CampaignState.SCHEDULED, scheduled_at=at, problem=""):
             raise CampaignError(
                 campaign,
                 _(
@@ -118,6 +122,6 @@ def cancel(campaign: Campaign, *, actor: User, now: datetime) -> int:
             state=CampaignState.CANCELLED, finished_at=now
         ):
             raise CampaignError(campaign, _("配信中ではないため、中止できません。"))
-        stopped = cancel_unsent(campaign, now=now)
+        stopped = cancel_unsent([campaign.pk], now=now)
         record(campaign.workspace, actor, "campaign.cancel", str(campaign.pk), unsent=stopped)
     return stopped

@@ -8,22 +8,27 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from campaigns.authors import required_sender
 from campaigns.claims import Claim, claim_due
 from campaigns.lanes import clear_faults, drop_hint, keep_hint, rest_lane
 from campaigns.models import Lane, TestMail, TestMailState
 from campaigns.outcomes import DeliveryLedger, give_back, record_unbuildable
 from campaigns.rendering import Renderer
 from mta import engine
+from mta.errors import MtaError
 from mta.mime import MimeError
 from mta.outcomes import Outcome, Outgoing, Result
 from mta.routes import Route, parse_route
 from senders.errors import SenderError
+from senders.verification import require_verified
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200
 # A task leaves its process to others after this long; the tick asks again for what is left.
-TURN = timedelta(seconds=20)
+TURN = timedelta(seconds=5)
+# No mail is begun this long after a claim, so that a worker which is told to stop ends soon.
+CLAIM_LIMIT = timedelta(seconds=8)
 # The engine stops this long before the lease ends, so that no fence comes too late.
 LEASE_MARGIN = timedelta(seconds=30)
 TEST_MAIL_LIMIT = timedelta(minutes=5)
@@ -34,26 +39,27 @@ def relay_route() -> Route:
     return parse_route(settings.RELAY_URL, ehlo_name=settings.EHLO_NAME)
 
 
-def send_lane(lane_id: int, *, batch: int = BATCH) -> int:
-    """Send what is due in a lane for one turn; return the number of rows claimed.
+def send_lane(lane_id: int, *, batch: int = BATCH) -> bool:
+    """Send what is due in a lane for one turn; return whether the turn ended with work left.
 
     May run twice or in several processes at once: every row is claimed by one of them.
     """
     lane = Lane.objects.get(pk=lane_id)
-    route = relay_route()
+    try:
+        route = relay_route()
+    except MtaError as error:
+        logger.error("lane %s rests: %s", lane.pk, error.sentence)
+        rest_lane(lane, error.sentence, now=timezone.now())
+        return False
     renderer = Renderer()
     began = timezone.now()
-    sent = 0
     while timezone.now() - began < TURN:
         keep_hint(lane, now=timezone.now())
         claim = claim_due(lane, now=timezone.now(), limit=batch)
-        if not claim.deliveries:
-            break
-        sent += len(claim.deliveries)
-        if not send_claim(claim, lane, route, renderer):
-            break
-    drop_hint(lane)
-    return sent
+        if not claim.deliveries or not send_claim(claim, lane, route, renderer):
+            drop_hint(lane)
+            return False
+    return True
 
 
 def send_claim(claim: Claim, lane: Lane, route: Route, renderer: Renderer) -> bool:
@@ -66,9 +72,9 @@ def send_claim(claim: Claim, lane: Lane, route: Route, renderer: Renderer) -> bo
             ledger,
             connections=settings.SEND_CONNECTIONS,
             window=settings.SEND_WINDOW,
-            deadline=(claim.until - LEASE_MARGIN - timezone.now()).total_seconds(),
+            deadline=min(CLAIM_LIMIT, claim.until - LEASE_MARGIN - timezone.now()).total_seconds(),
         )
-    except SenderError as error:
+    except (SenderError, MtaError) as error:
         # The signing key cannot be read: ours to mend. Nobody fails, and no unsigned mail leaves instead.
         logger.error("lane %s rests: %s", lane.pk, error.sentence)
         return_unsent(claim)
@@ -126,11 +132,12 @@ def send_test_mail(test_mail_id: int, *, now: datetime) -> None:
     test_mail = TestMail.objects.select_related("campaign__sender__domain", "subscriber").get(pk=test_mail_id)
     ledger = TestMailLedger(test_mail)
     try:
+        require_verified(required_sender(test_mail.campaign))
         outgoing = Renderer().render_test(
             test_mail.campaign, test_mail.subscriber, to=test_mail.address, number=test_mail.pk, now=now
         )
         engine.send([outgoing], relay_route(), ledger, connections=1, window=1)
-    except (MimeError, SenderError) as error:
+    except (MtaError, SenderError) as error:
         test_mail.state, test_mail.text = TestMailState.FAILED, str(error)
     test_mail.save(update_fields=["state", "text"])
 

@@ -1,5 +1,10 @@
 """Celery tasks. A message is a hint that may be lost or doubled; the rows say what is to be done."""
 
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -7,6 +12,19 @@ from campaigns import reaper, scheduling, sending
 from campaigns.deliveries import freeze_recipients
 from campaigns.lanes import HINT, lanes_with_work, take_hint
 from campaigns.models import Campaign, CampaignState, TestMail, TestMailState
+
+logger = logging.getLogger(__name__)
+
+
+class Step(Protocol):
+    """One thing that the tick sees to."""
+
+    __name__: str
+
+    def __call__(self, *, now: datetime) -> object:
+        """Do what is due at `now`."""
+        ...
+
 
 # Processes that are asked to work in one lane at once.
 HANDS = 2
@@ -17,22 +35,55 @@ STALE = HINT.total_seconds()
 @shared_task
 def tick() -> None:
     """Ask the database what is due, and hint at it. Beat calls it every second; two at once do no harm."""
-    now = timezone.now()
-    scheduling.start_due(now=now)
-    for pk in Campaign.objects.filter(state=CampaignState.STARTING).values_list("pk", flat=True):
-        start_campaign.apply_async((pk,), queue="work", expires=STALE)
-    reaper.reap_claims(now=now)
-    reaper.reap_fences(now=now)
-    reaper.resend_doubts(now=now)
-    reaper.expire_deliveries(now=now)
-    reaper.finish_campaigns(now=now)
+    take_steps(STEPS, now=timezone.now())
+
+
+def take_steps(steps: Sequence[Step], *, now: datetime) -> None:
+    """Take each step, also after one that failed: others serve other workspaces. Raises the failures at the end."""
+    failures = []
+    for step in steps:
+        try:
+            step(now=now)
+        except Exception as error:
+            logger.exception("tick: %s failed", step.__name__)
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("tick", failures)
+
+
+def hint_lanes(*, now: datetime) -> None:
+    """Ask for work in the lanes that have due rows."""
     for lane in lanes_with_work(now=now):
         if take_hint(lane, now=now):
             for _ in range(HANDS):
                 send_lane.apply_async((lane.pk,), queue="send", expires=STALE)
-    sending.give_up_test_mails(now=now)
+
+
+def hint_starts(*, now: datetime) -> None:
+    """Ask for the recipients of starting campaigns to be frozen."""
+    for pk in Campaign.objects.filter(state=CampaignState.STARTING).values_list("pk", flat=True):
+        start_campaign.apply_async((pk,), queue="work", expires=STALE)
+
+
+def hint_test_mails(*, now: datetime) -> None:
+    """Ask for queued test mails to be sent."""
     for pk in TestMail.objects.filter(state=TestMailState.QUEUED).values_list("pk", flat=True)[:20]:
         send_test_mail.apply_async((pk,), queue="send", expires=STALE)
+
+
+STEPS: tuple[Step, ...] = (
+    scheduling.start_due,
+    hint_starts,
+    hint_lanes,
+    hint_test_mails,
+    reaper.reap_claims,
+    reaper.reap_fences,
+    reaper.resend_doubts,
+    reaper.expire_deliveries,
+    reaper.cancel_leftovers,
+    reaper.finish_campaigns,
+    sending.give_up_test_mails,
+)
 
 
 @shared_task
@@ -43,8 +94,9 @@ def start_campaign(campaign_id: int) -> None:
 
 @shared_task
 def send_lane(lane_id: int) -> None:
-    """Send what is due in a lane."""
-    sending.send_lane(lane_id)
+    """Send what is due in a lane for one turn; where work is left, others get their turn first."""
+    if sending.send_lane(lane_id):
+        send_lane.apply_async((lane_id,), queue="send", expires=STALE)
 
 
 @shared_task

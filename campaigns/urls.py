@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import compose_views, public_views, views
+from campaigns import compose_views, preview_views, public_views, views
 
 urlpatterns = [
     path("campaigns/", views.campaign_index, name="campaign_index"),
@@ -13,11 +13,11 @@ urlpatterns = [
     path("campaigns/<int:pk>/edit/", compose_views.edit_campaign, name="campaign_edit"),
     path("campaigns/<int:pk>/copy/", compose_views.copy_campaign, name="campaign_copy"),
     path("campaigns/<int:pk>/delete/", compose_views.delete_campaign, name="campaign_delete"),
-    path("campaigns/<int:pk>/preview/", compose_views.preview_campaign, name="campaign_preview"),
-    path("campaigns/<int:pk>/preview/frame/", compose_views.preview_frame, name="campaign_preview_frame"),
-    path("campaigns/<int:pk>/test/", compose_views.send_test, name="campaign_test"),
-    path("campaigns/<int:pk>/test/results/", compose_views.test_results, name="campaign_test_results"),
-    path("campaigns/<int:pk>/schedule/", views.schedule_campaign, name="campaign_schedule"),
+    path("campaigns/<int:pk>/preview/", preview_views.preview_campaign, name="campaign_preview"),
+    path("campaigns/<int:pk>/preview/frame/", preview_views.preview_frame, name="campaign_preview_frame"),
+    path("campaigns/<int:pk>/test/", preview_views.send_test, name="campaign_test"),
+    path("campaigns/<int:pk>/test/results/", preview_views.test_results, name="campaign_test_results"),
+    path("campaigns/<int:pk>/schedule/", preview_views.schedule_campaign, name="campaign_schedule"),
     path("campaigns/<int:pk>/unschedule/", views.unschedule_campaign, name="campaign_unschedule"),
     path("campaigns/<int:pk>/send/", views.send_now, name="campaign_send_now"),
     path("campaigns/<int:pk>/pause/", views.pause_campaign, name="campaign_pause"),

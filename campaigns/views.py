@@ -16,9 +16,8 @@ from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
-from campaigns.forms import ScheduleForm
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
-from campaigns.progress import Progress, count_reasons, measure
+from campaigns.progress import WAITING, Progress, count_reasons, measure
 from campaigns.scheduling import CampaignError
 from lists.models import Subscriber
 
@@ -115,6 +114,8 @@ def search(deliveries: QuerySet[Delivery], request: WorkspaceRequest) -> QuerySe
     state, query = request.GET.get("state", ""), request.GET.get("q", "").strip().lower()
     if state == "failures":
         deliveries = deliveries.filter(state__in=FAILURES)
+    elif state == "waiting":
+        deliveries = deliveries.filter(state__in=WAITING)
     elif state in DeliveryState.values:
         deliveries = deliveries.filter(state=state)
     if query:
@@ -148,25 +149,6 @@ def change_state(
     else:
         messages.success(request, done)
     return redirect(target, pk=pk)
-
-
-@require_POST
-@member_required(Role.EDITOR)
-def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Schedule a draft for the given time."""
-    form = ScheduleForm(request.POST)
-    if not form.is_valid():
-        find_campaign(request.workspace, pk)
-        messages.error(request, str(form.errors["at"][0]))
-        return redirect("campaign_preview", pk=pk)
-    at, now = form.cleaned_data["at"], timezone.now()
-    return change_state(
-        request,
-        pk,
-        lambda campaign: scheduling.schedule(campaign, at, actor=request.user, now=now),
-        _("%(at)s に配信を予約しました。開始までは取り消せます。")
-        % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M")},
-    )
 
 
 @require_POST

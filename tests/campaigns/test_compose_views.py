@@ -170,7 +170,8 @@ def test_a_test_mail_to_a_broken_address_is_refused(editor, mailing_list):
     campaign = make_campaign(mailing_list)
     page = editor.post(reverse("campaign_test", args=[campaign.pk]), {"address": "壊れた"}, follow=True)
     assert not models.TestMail.objects.exists()
-    assert "note-bad" in text_of(page)
+    assert "field-errors" in text_of(page)
+    assert 'value="壊れた"' in text_of(page)
 
 
 def test_a_test_mail_without_a_sender_is_refused(editor, mailing_list):

@@ -4,9 +4,11 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.models import AuditEntry
 from campaigns.deliveries import count_states, freeze_chunk, freeze_recipients, lists_changed
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState
 from lists.models import MailingList, Subscription
+from senders.models import SenderDomain
 from tests.factories import make_campaign, make_list, make_subscriber, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +108,18 @@ def test_a_campaign_whose_list_became_empty_sends_to_nobody():
     assert freeze_recipients(campaign.pk, now=timezone.now())
     campaign.refresh_from_db()
     assert campaign.recipient_count == 0
+
+
+def test_a_sender_that_lost_its_proof_since_the_schedule_sends_the_mailing_back():
+    """A1."""
+    campaign = starting_campaign(1)
+    SenderDomain.objects.update(verified_at=None)
+    assert not freeze_recipients(campaign.pk, now=timezone.now())
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.scheduled_at) == (CampaignState.DRAFT, None)
+    assert campaign.sender.domain.name in campaign.problem
+    assert not Delivery.objects.exists()
+    assert AuditEntry.objects.get().action == "campaign.refused"
 
 
 def test_counts_have_every_state():

@@ -83,6 +83,16 @@ def test_a_complaint_stops_at_once_and_is_no_error():
     assert delivery.subscriber.error_count == 0
 
 
+@pytest.mark.parametrize("state", [DeliveryState.BOUNCED, DeliveryState.PENDING, DeliveryState.FAILED])
+def test_a_complaint_stops_the_address_whatever_became_of_the_delivery(state):
+    delivery = delivery_in(state)
+    complaint = bounce(Reason.COMPLAINT, Kind.COMPLAINT, DeliveryState.COMPLAINED)
+    told = record_notice(delivery.pk, complaint, now=timezone.now())
+    assert told is (Recorded.DONE if state == DeliveryState.BOUNCED else Recorded.IGNORED)
+    delivery.subscriber.refresh_from_db()
+    assert delivery.subscriber.stop_reason == StopReason.COMPLAINT
+
+
 def test_a_notice_for_a_deleted_subscriber_is_still_recorded():
     delivery = delivery_in(DeliveryState.SENT)
     delivery.subscriber.delete()

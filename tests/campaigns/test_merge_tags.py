@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.merge_tags import fill, fill_html, fill_line, find_tags, known_tags, unknown_tags
+from campaigns.merge_tags import broken_tags, fill, fill_html, fill_line, find_tags, known_tags, unknown_tags
 from lists.models import CsvImport, ImportState
 from tests.factories import make_list
 
@@ -45,6 +45,26 @@ def test_a_header_value_stays_one_line(value):
 @given(st.text(), st.dictionaries(st.text(), st.text()))
 def test_any_text_can_be_filled(text, values):
     assert "{{" in text or fill(text, values) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("{{name} さん", ["{{name}"]),
+        ("｛｛name｝｝ 様", ["｛｛name｝｝"]),
+        ("{{お客様", ["{{お客様"]),
+        ("name}} 様", ["name}}"]),
+        ("{name} 様", ["{name}"]),
+        ("{{name|お客様}} 様 {color: red}", []),
+    ],
+)
+def test_finds_tags_gone_wrong(text, broken):
+    assert broken_tags(text) == broken
+
+
+def test_a_style_sheet_is_no_broken_tag():
+    assert broken_tags("<style>@media print { a { color: red }}</style>{{name}}", is_html=True) == []
+    assert broken_tags("<p>{{name}</p>", is_html=True) == ["{{name}"]
 
 
 def test_finds_each_tag_once_in_order():

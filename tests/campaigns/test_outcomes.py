@@ -147,10 +147,10 @@ def test_a_fault_of_ours_gives_the_row_back_and_burns_no_attempt(result):
 
 
 @pytest.mark.parametrize("result", [Result.ROUTE_FAULT, Result.WITHDRAWN, Result.UNTOUCHED])
-def test_a_fenced_row_is_never_given_back(result):
+def test_a_fenced_row_whose_dot_was_surely_not_sent_is_given_back_by_its_worker(result):
     delivery = held_delivery(DeliveryState.FENCED)
     assert record(delivery, outcome(delivery, result))
-    assert delivery.state == DeliveryState.DOUBT
+    assert (delivery.state, delivery.fenced_at, delivery.attempts) == (DeliveryState.PENDING, None, 0)
 
 
 def test_a_connection_lost_after_the_dot_leaves_the_row_in_doubt():

@@ -108,6 +108,16 @@ def test_nothing_expires_that_was_never_tried_or_was_resumed_lately(now):
     assert reaper.expire_deliveries(now=now) == 0
 
 
+@pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.DEFERRED])
+def test_a_row_that_came_back_after_the_cancellation_is_cancelled_too(now, state):
+    campaign = sending_campaign(now, state=CampaignState.CANCELLED, finished_at=now)
+    late, running = make_delivery(campaign, state=state), make_delivery(sending_campaign(now), state=state)
+    assert reaper.cancel_leftovers(now=now) == 1
+    late.refresh_from_db()
+    running.refresh_from_db()
+    assert (late.state, running.state) == (DeliveryState.CANCELLED, state)
+
+
 def test_a_campaign_is_done_when_every_row_is_terminal_and_the_sums_agree(now):
     campaign = sending_campaign(now, recipient_count=2)
     make_delivery(campaign, state=DeliveryState.SENT)

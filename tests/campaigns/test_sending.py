@@ -18,7 +18,7 @@ from lists.models import StopReason
 from lists.subscribers import stop
 from mta.verdicts import Reason
 from senders.dkim_keys import generate_key
-from senders.models import DkimKey
+from senders.models import DkimKey, SenderDomain
 from tests.factories import make_campaign, make_delivery, make_lane, make_list, make_subscriber, make_user
 
 # The ledger writes from a thread with a connection of its own.
@@ -60,7 +60,7 @@ def states():
 
 def test_every_row_is_sent_once_and_recorded(relay):
     campaign = sending_campaign(25)
-    assert sending.send_lane(lane_of(campaign).pk, batch=10) == 25
+    assert not sending.send_lane(lane_of(campaign).pk, batch=10)
     assert states() == [DeliveryState.SENT] * 25
     assert sorted(message.rcpt_to[0] for message in relay.messages) == sorted(
         Delivery.objects.values_list("address", flat=True)
@@ -216,6 +216,21 @@ def test_a_lost_hint_is_given_again(relay):
     assert drain() == [("campaigns.tasks.send_lane", (lane.pk,))] * tasks.HANDS
 
 
+def test_a_step_that_fails_does_not_keep_the_others_from_being_done():
+    done = []
+
+    def broken(*, now):
+        raise ValueError("broken")
+
+    def fine(*, now):
+        done.append(now)
+
+    now = timezone.now()
+    with pytest.raises(ExceptionGroup):
+        tasks.take_steps([broken, fine], now=now)
+    assert done == [now]
+
+
 def test_a_hint_is_taken_by_one_tick():
     lane = lane_of(sending_campaign(1))
     now = timezone.now()
@@ -258,6 +273,17 @@ def test_a_test_mail_is_sent_and_shows_the_servers_answer(relay):
     test_mail.refresh_from_db()
     assert (test_mail.state, test_mail.text) == (models.TestMailState.SENT, "250 2.0.0 OK")
     assert len(relay.messages) == 1
+
+
+def test_a_test_mail_of_an_unproved_sender_does_not_leave(relay):
+    """A1."""
+    campaign = make_campaign()
+    SenderDomain.objects.update(verified_at=None)
+    test_mail = models.TestMail.objects.create(campaign=campaign, address="me@example.com")
+    tasks.send_test_mail(test_mail.pk)
+    test_mail.refresh_from_db()
+    assert test_mail.state == models.TestMailState.FAILED
+    assert relay.messages == []
 
 
 @pytest.mark.usefixtures("no_relay")

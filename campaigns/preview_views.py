@@ -1,0 +1,158 @@
+"""The page on which a mailing is checked before it is sent: preview, test mail, schedule."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import member_required
+from accounts.models import Role, Workspace
+from accounts.requests import WorkspaceRequest
+from campaigns import scheduling
+from campaigns.deliveries import find_refusal
+from campaigns.forms import ScheduleForm, TestMailForm
+from campaigns.legal import missing_items
+from campaigns.models import Campaign, TestMail
+from campaigns.rendering import preview
+from campaigns.scheduling import CampaignError, require_sendable
+from campaigns.views import change_state, find_campaign
+from lists.audience import recipients
+from lists.models import Subscriber
+
+# What a preview of foreign HTML may do: show itself. No script, no form, no frame, no navigation of ours.
+# A link opens a page of its own, so that what is behind it can be tried.
+PREVIEW_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: https: http:; font-src data:; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+# How many subscribers the preview offers to choose from; any other one is found by address.
+CHOICES = 20
+TESTS_AN_HOUR = 100
+
+
+def people_of(campaign: Campaign) -> QuerySet[Subscriber]:
+    """Return those whom a draft would go to."""
+    return recipients(list(campaign.mailing_lists.values_list("pk", flat=True)))
+
+
+def chosen_person(request: WorkspaceRequest, people: QuerySet[Subscriber]) -> Subscriber | None:
+    """Return the subscriber named by `subscriber` (id) or `q` (beginning of the address), else the first one."""
+    if (chosen := request.GET.get("subscriber", "")).isdecimal():
+        return get_object_or_404(Subscriber, workspace=request.workspace, pk=int(chosen))
+    if query := request.GET.get("q", "").strip().lower():
+        return people.filter(address_key__startswith=query).order_by("address_key").first()
+    return people.order_by("pk").first()
+
+
+@require_safe
+@member_required()
+def preview_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Check a mailing before it is sent: as a real subscriber gets it, test mail, schedule or send."""
+    return show_preview(request, find_campaign(request.workspace, pk))
+
+
+def show_preview(
+    request: WorkspaceRequest,
+    campaign: Campaign,
+    *,
+    schedule_form: ScheduleForm | None = None,
+    test_form: TestMailForm | None = None,
+) -> HttpResponse:
+    """Show the check page; a form that was refused comes back with what was typed and why."""
+    people = people_of(campaign)
+    person = chosen_person(request, people)
+    obstacle = ""
+    try:
+        require_sendable(campaign)
+    except CampaignError as error:
+        obstacle = error.sentence
+    offered = people.order_by("pk")[:CHOICES]
+    context: dict[str, Any] = {
+        "campaign": campaign,
+        "person": person,
+        "not_found": bool(request.GET.get("q")) and person is None,
+        "query": request.GET.get("q", ""),
+        "people": offered,
+        "content": preview(campaign, person),
+        "audience": people.count(),
+        "obstacle": obstacle,
+        "footer_added": bool(missing_items(campaign.text)),
+        "schedule_form": schedule_form or ScheduleForm(),
+        "test_form": test_form or TestMailForm(people=people, initial={"address": request.user.email}),
+        "test_mails": campaign.test_mails.order_by("-pk")[:5],
+    }
+    return render(request, "campaigns/preview.html", context)
+
+
+@require_safe
+@member_required()
+def preview_frame(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """The HTML part alone, for a sandboxed frame under a policy of its own."""
+    campaign = find_campaign(request.workspace, pk)
+    person = chosen_person(request, people_of(campaign))
+    shown = '<base target="_blank">' + preview(campaign, person).html
+    return HttpResponse(shown, headers={"Content-Security-Policy": PREVIEW_POLICY})
+
+
+def too_many_tests(workspace: Workspace) -> str:
+    """Return why no more test mails are sent for now, or nothing: a test is for a look, not a way around lists."""
+    hour = timezone.now() - timedelta(hours=1)
+    if TestMail.objects.filter(campaign__workspace=workspace, created_at__gte=hour).count() < TESTS_AN_HOUR:
+        return ""
+    return _("テストメールは1時間に%d通までです。時間をおいてお試しください。") % TESTS_AN_HOUR
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def send_test(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Queue a test mail; its result appears on the check page."""
+    campaign = find_campaign(request.workspace, pk)
+    people = Subscriber.objects.for_workspace(request.workspace)
+    form = TestMailForm(request.POST, people=people)
+    if refusal := find_refusal(campaign) or too_many_tests(request.workspace):
+        messages.error(request, refusal)
+    elif form.is_valid():
+        TestMail.objects.create(
+            campaign=campaign, address=form.cleaned_data["address"], subscriber=form.cleaned_data["subscriber"]
+        )
+        messages.success(
+            request, _("%(address)s へテストメールを送ります。") % {"address": form.cleaned_data["address"]}
+        )
+    else:
+        return show_preview(request, campaign, test_form=form)
+    chosen = request.POST.get("subscriber", "")
+    shown = f"?subscriber={chosen}" if chosen.isdecimal() else ""
+    return redirect(reverse("campaign_preview", args=[pk]) + shown)
+
+
+@require_safe
+@member_required()
+def test_results(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """The newest test mails and what the server said, asked for while one is on its way."""
+    campaign = find_campaign(request.workspace, pk)
+    context = {"campaign": campaign, "test_mails": campaign.test_mails.order_by("-pk")[:5]}
+    return render(request, "campaigns/_test_results.html", context)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Schedule a draft for the given time."""
+    form = ScheduleForm(request.POST)
+    if not form.is_valid():
+        return show_preview(request, find_campaign(request.workspace, pk), schedule_form=form)
+    at, now = form.cleaned_data["at"], timezone.now()
+    return change_state(
+        request,
+        pk,
+        lambda campaign: scheduling.schedule(campaign, at, actor=request.user, now=now),
+        _("%(at)s に配信を予約しました。開始までは取り消せます。")
+        % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M")},
+    )
