@@ -26,6 +26,7 @@ ACTIONS = {
     "campaign.pause": _("配信の一時停止"),
     "campaign.resume": _("配信の再開"),
     "campaign.cancel": _("配信の中止"),
+    "campaign.refused": _("配信の開始の取りやめ"),
     "failures.stop": _("失敗した宛先の配信停止"),
     "failures.unlist": _("失敗した宛先をリストから外す"),
 }
