@@ -1,12 +1,15 @@
 """Forms for senders. They clean input and write nothing."""
 
+from typing import Any
+
 from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Workspace
 from senders.domain_names import ADDRESS_LIMIT, clean_sender_address
 from senders.errors import AddressRefused
-from senders.registry import SenderDetails
+from senders.registry import SenderDetails, clean_new_address
 
 # A line break could add a header to the mail; the marks of writing direction could disguise a name.
 one_line = RegexValidator(
@@ -24,6 +27,7 @@ class SenderDetailsForm(forms.Form):
         label=_("差出人名"),
         max_length=100,
         validators=[one_line],
+        error_messages={"required": _("差出人名を入力してください。")},
         help_text=_("受信者のメールソフトに表示される名前です(例: みほん商店)。"),
     )
     reply_to = forms.CharField(
@@ -37,18 +41,21 @@ class SenderDetailsForm(forms.Form):
         label=_("送信者の氏名または名称"),
         max_length=100,
         validators=[one_line],
+        error_messages={"required": _("送信者の氏名または名称を入力してください。")},
         help_text=_("配信に責任を持つ方の正式な名前です(例: みほん商店株式会社)。"),
     )
     postal_address = forms.CharField(
         label=_("住所"),
         max_length=200,
         validators=[one_line],
+        error_messages={"required": _("住所を入力してください。")},
         help_text=_("例: 東京都千代田区千代田1-1 みほんビル2階"),
     )
     contact = forms.CharField(
         label=_("苦情・問い合わせの受付先"),
         max_length=200,
         validators=[one_line],
+        error_messages={"required": _("苦情・問い合わせの受付先を入力してください。")},
         help_text=_("電話番号、メールアドレス、URL のどれかです(例: https://example.co.jp/contact)。"),
     )
 
@@ -82,9 +89,21 @@ class SenderForm(SenderDetailsForm):
     address = forms.CharField(
         label=_("送信元アドレス"),
         max_length=ADDRESS_LIMIT,
+        error_messages={"required": _("送信元アドレスを入力してください。")},
         widget=forms.TextInput(attrs={"inputmode": "email", "autocomplete": "off", "spellcheck": "false"}),
         help_text=_(
             "お客様の独自ドメインのアドレスです(例: news@example.co.jp)。"
             "gmail.com や docomo.ne.jp などのアドレスは使えません。登録後は変更できません。"
         ),
     )
+
+    def __init__(self, workspace: Workspace, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.workspace = workspace
+
+    def clean_address(self) -> str:
+        """Return the address in the form in which it is sent."""
+        try:
+            return str(clean_new_address(self.workspace, self.cleaned_data["address"]))
+        except AddressRefused as error:
+            raise forms.ValidationError(error.sentence) from error

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User, Workspace
-from senders.domain_names import clean_sender_address
-from senders.domains import register_domain
+from senders.domain_names import SenderAddress, clean_sender_address
+from senders.domains import register_domain, require_not_taken, require_own_domain
 from senders.errors import AddressRefused
 from senders.models import Sender
 
@@ -30,8 +30,7 @@ def create_sender(workspace: Workspace, address: str, details: SenderDetails, *,
 
     Raises AddressRefused where the address cannot be used, and SenderError where no DKIM key can be kept.
     """
-    cleaned = clean_sender_address(address)
-    require_new_address(workspace, str(cleaned))
+    cleaned = clean_new_address(workspace, address)
     try:
         with transaction.atomic():
             domain = register_domain(workspace, cleaned.domain)
@@ -42,6 +41,15 @@ def create_sender(workspace: Workspace, address: str, details: SenderDetails, *,
         require_new_address(workspace, str(cleaned))
         raise
     return sender
+
+
+def clean_new_address(workspace: Workspace, text: str) -> SenderAddress:
+    """Return the address of a sender to be added; raises AddressRefused where the workspace cannot use it."""
+    address = clean_sender_address(text)
+    require_new_address(workspace, str(address))
+    require_own_domain(address.domain)
+    require_not_taken(workspace, address.domain)
+    return address
 
 
 def require_new_address(workspace: Workspace, address: str) -> None:

@@ -32,7 +32,7 @@ def sender_index(request: WorkspaceRequest) -> HttpResponse:
 @member_required(Role.EDITOR)
 def create(request: WorkspaceRequest) -> HttpResponse:
     """Add a sender, and its domain where it is new."""
-    form = SenderForm(request.POST or None)
+    form = SenderForm(request.workspace, request.POST or None)
     if request.method == "POST" and form.is_valid() and (sender := try_create(request, form)):
         if settings.REQUIRE_VERIFIED_SENDERS and not sender.domain.is_verified():
             messages.success(request, _("送信元を追加しました。続けて、配信に必要な DNS の設定を確認してください。"))

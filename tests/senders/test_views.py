@@ -1,21 +1,24 @@
 """The pages of senders and domains: the plain way through, access, and bad input."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.contrib.messages import get_messages
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Role, User, Workspace
+from accounts.requests import WorkspaceRequest
 from senders.dkim_keys import active_key, public_record
+from senders.forms import SenderForm
 from senders.models import Sender, SenderDomain
 from senders.records import dkim_name
 from senders.registry import SenderDetails, archive_sender, create_sender
+from senders.views import try_create
 from tests.factories import make_sender, make_user, make_workspace
 from tests.senders.dns_server import ZoneServer
 
@@ -194,7 +197,11 @@ class TestBadInput:
             ("address", "news@192.0.2.1", "IPアドレス"),
             ("address", "news", "「名前@ドメイン」"),
             ("reply_to", "info@shop", "末尾まで入力"),
-            ("name", "", "必須"),
+            ("name", "", "差出人名を入力してください。"),
+            ("address", "", "送信元アドレスを入力してください。"),
+            ("legal_name", "", "送信者の氏名または名称を入力してください。"),
+            ("postal_address", "", "住所を入力してください。"),
+            ("contact", "", "苦情・問い合わせの受付先を入力してください。"),
             ("postal_address", "x" * 201, "200"),
         ],
     )
@@ -205,6 +212,27 @@ class TestBadInput:
         assert set(errors) == {field}
         assert sentence in errors.as_text()
         assert not Sender.objects.exists()
+
+    def test_a3_all_errors_show_at_once(self, editor: Client, workspace: Workspace) -> None:
+        """A3"""
+        errors = editor.post("/senders/new/", {"address": "me@gmail.com"}).context["form"].errors
+        assert set(errors) == {"name", "address", "legal_name", "postal_address", "contact"}
+        assert "なりすまし" in errors["address"][0]
+        make_sender(workspace, "news@shop.example")
+        response = editor.post("/senders/new/", POSTED | {"name": "", "address": "NEWS@shop.example"})
+        assert "すでに登録されています" in response.context["form"].errors["address"][0]
+        assert set(response.context["form"].errors) == {"name", "address"}
+
+    def test_an_address_added_in_the_same_moment_is_refused_at_its_field(
+        self, workspace: Workspace, rf: RequestFactory
+    ) -> None:
+        forms = [SenderForm(workspace, POSTED) for _twice in range(2)]
+        assert all(form.is_valid() for form in forms)
+        request = cast(WorkspaceRequest, rf.post("/senders/new/"))
+        request.workspace, request.user = workspace, make_user(workspace, Role.EDITOR)
+        assert try_create(request, forms[0])
+        assert try_create(request, forms[1]) is None
+        assert "すでに登録されています" in forms[1].errors["address"][0]
 
     def test_another_workspaces_domain_is_refused_at_the_field(self, editor: Client) -> None:
         make_sender(make_workspace(), "news@shop.example")
