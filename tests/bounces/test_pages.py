@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -79,6 +80,20 @@ def test_failed_addresses_show_code_reason_and_words(editor: Client, campaign: C
     assert "エラーメール" in page
     assert "ok@x.example" not in page
     assert "エラーメールを返しません" in page
+
+
+def test_a_row_is_narrow_enough_to_be_read(editor: Client, campaign: Campaign) -> None:
+    """A8: the reason stands next to the address; code and source have no columns of their own."""
+    fail(campaign, "a@x.example")
+    page = editor.get(reverse("failed_addresses", args=[campaign.pk])).content.decode()
+    [table] = re.findall(r"<table class=\"table[^>]*>.*?</table>", page, re.DOTALL)
+    heads = re.findall(r'<th scope="col">([^<]+)</th>', table)
+    assert heads == ["メールアドレス", "種別と理由", "受信サーバーの応答", "日時と通知元"]
+    words = ["a@x.example", "5.1.1", "宛先不明", "550 5.1.1 user unknown", "SMTP (RCPT TO)"]
+    body = table[table.index("<tbody>") :]
+    # The check box names the address before the cell does.
+    places = [body.rindex(word) if word == "a@x.example" else body.index(word) for word in words]
+    assert places == sorted(places)
 
 
 def test_counts_lead_to_their_rows(editor: Client, campaign: Campaign) -> None:
