@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 # An uploaded file holds personal data and is needed for nothing once the import is over.
 KEEP_FILES = timedelta(days=31)
 FILES_A_TICK = 20
+# Nobody comes back to the page of the columns after so long.
+CANCEL_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +138,30 @@ def _fail(claim: Claim, sentence: str, now: datetime) -> None:
     claim.renew(state=ImportState.FAILED, message=sentence[:500], finished_at=now)
 
 
+def cancel_import(csv_import: CsvImport, *, now: datetime) -> bool:
+    """Give up an import whose columns were never confirmed and delete its file; False where it went on."""
+    uploaded = CsvImport.objects.filter(pk=csv_import.pk, state=ImportState.UPLOADED)
+    if not uploaded.update(state=ImportState.CANCELLED, finished_at=now):
+        return False
+    _delete_file(csv_import)
+    return True
+
+
+def _delete_file(csv_import: CsvImport) -> None:
+    csv_import.file.delete(save=False)
+    CsvImport.objects.filter(pk=csv_import.pk).update(file="")
+
+
 def clear_leftovers(now: datetime) -> None:
-    """Delete files that were kept long enough and staged rows of imports that are over; a few at a time."""
-    old = CsvImport.objects.filter(created_at__lt=now - KEEP_FILES).exclude(file="")
+    """Cancel imports nobody confirmed; delete files that were kept long enough and staged rows of imports
+    that are over; a few at a time.
+    """
+    with_file = CsvImport.objects.exclude(file="")
+    for csv_import in with_file.filter(created_at__lt=now - CANCEL_AFTER, state=ImportState.UPLOADED)[:FILES_A_TICK]:
+        cancel_import(csv_import, now=now)
+    old = with_file.filter(created_at__lt=now - KEEP_FILES)
     for csv_import in old.exclude(state__in=[ImportState.QUEUED, ImportState.RUNNING])[:FILES_A_TICK]:
-        csv_import.file.delete(save=False)
-        CsvImport.objects.filter(pk=csv_import.pk).update(file="")
+        _delete_file(csv_import)
     waiting = CsvImport.objects.filter(state__in=[ImportState.QUEUED, ImportState.RUNNING])
     # While nothing waits the staging table is empty, but for what a process left that died after its merge.
     if not waiting.exists() and StagedRow.objects.exists():

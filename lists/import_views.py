@@ -1,19 +1,21 @@
 """Pages of an import: upload, columns, progress and result, rejected rows."""
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.csv_columns import guess_columns
-from lists.csv_import import Choice, create_import, preview_import, queue_import
+from lists.csv_import import Choice, cancel_import, create_import, preview_import, queue_import
 from lists.csv_reading import Format, Preview
 from lists.csv_writing import CHARSETS, stream_csv
 from lists.exceptions import ListsError, UnreadableFile
@@ -94,6 +96,18 @@ def begin_import(request: WorkspaceRequest, csv_import: CsvImport, form: Columns
             return render(request, "lists/import_confirm.html", context)
     queue_import(csv_import, choice, request.user)
     return redirect("import_detail", csv_import.pk)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def discard(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Throw the uploaded file away and ask for another one, to be imported in the same way."""
+    csv_import = fetch_import(request, pk)
+    if not cancel_import(csv_import, now=timezone.now()):
+        return redirect("import_detail", pk)
+    mode = request.POST.get("mode", "")
+    query = urlencode({"mode": mode if mode in ImportMode.values else csv_import.mode})
+    return redirect(f"{reverse('import_upload', args=[csv_import.mailing_list_id])}?{query}")
 
 
 def fetch_import(request: WorkspaceRequest, pk: int) -> CsvImport:

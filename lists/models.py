@@ -226,7 +226,7 @@ class CsvImport(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="csv_imports")
     mailing_list = models.ForeignKey(MailingList, on_delete=models.CASCADE, related_name="csv_imports")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
-    # Empty once the file was deleted (31 days).
+    # Empty once the file was deleted (31 days; at once where the import was cancelled).
     file = models.FileField(upload_to=upload_path, blank=True)
     filename = models.CharField(max_length=255)
     encoding = models.CharField(_("文字コード"), max_length=20)

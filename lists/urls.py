@@ -14,6 +14,7 @@ urlpatterns = [
     path("lists/<int:pk>/import/", import_views.upload_csv, name="import_upload"),
     path("imports/<int:pk>/", import_views.detail, name="import_detail"),
     path("imports/<int:pk>/columns/", import_views.choose_columns, name="import_columns"),
+    path("imports/<int:pk>/discard/", import_views.discard, name="import_discard"),
     path("imports/<int:pk>/progress/", import_views.progress, name="import_progress"),
     path("imports/<int:pk>/rejected.csv", import_views.rejected_csv, name="import_rejected_csv"),
     path("subscribers/", subscriber_views.index, name="subscriber_index"),

@@ -410,6 +410,20 @@ def test_files_are_deleted_after_a_month(import_csv: Importer, media: Path) -> N
         queue_import(csv_import, Choice(Format("cp932", ",", True), {"0": "address"}, ImportMode.ADD), make_user())
 
 
+def test_an_upload_nobody_confirmed_is_cancelled_after_a_day(queue_csv: Importer, media: Path) -> None:
+    mailing_list = make_list()
+    queued = queue_csv(mailing_list, FILE)
+    upload = create_import(mailing_list, ContentFile(FILE.encode(), name="meibo.csv"), make_user())
+    clear_leftovers(upload.created_at + timedelta(hours=23))
+    assert CsvImport.objects.filter(state=ImportState.UPLOADED).exists()
+    clear_leftovers(upload.created_at + timedelta(hours=25))
+    upload.refresh_from_db()
+    queued.refresh_from_db()
+    assert (upload.state, upload.file.name) == (ImportState.CANCELLED, "")
+    assert queued.state == ImportState.QUEUED
+    assert len(list(media.glob("imports/*"))) == 1
+
+
 def test_staged_rows_of_a_process_that_died_are_cleared(import_csv: Importer) -> None:
     csv_import = import_csv(make_list(), FILE)
     StagedRow.objects.create(csv_import=csv_import, line=2, address="a@example.jp", address_key="a@example.jp")

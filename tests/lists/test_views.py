@@ -228,6 +228,27 @@ def test_replacing_by_a_file_that_breaks_off_is_told_on_the_page(editor: Client,
     assert "32行目から始まる引用符" in page
 
 
+def test_choosing_another_file_throws_the_upload_away(editor: Client, mailing_list: MailingList, media: Any) -> None:
+    upload(editor, mailing_list, FILE)
+    csv_import = CsvImport.objects.get()
+    url = reverse("import_discard", args=[csv_import.pk])
+    assert url in text_of(editor.get(reverse("import_columns", args=[csv_import.pk])))
+    response = editor.post(url, columns_of(csv_import, mode="replace"))
+    assert response["Location"] == reverse("import_upload", args=[mailing_list.pk]) + "?mode=replace"
+    csv_import.refresh_from_db()
+    assert (csv_import.state, csv_import.file.name) == (ImportState.CANCELLED, "")
+    assert list(media.glob("imports/*")) == []
+    assert "列を確認する前に取り消されました" in text_of(editor.get(reverse("import_detail", args=[csv_import.pk])))
+    # A second click, or one after the import went on, changes nothing.
+    assert editor.post(url)["Location"] == reverse("import_detail", args=[csv_import.pk])
+
+
+def test_choosing_another_file_keeps_the_way_of_importing(editor: Client, mailing_list: MailingList) -> None:
+    upload(editor, mailing_list, FILE, mode="replace")
+    url = reverse("import_discard", args=[CsvImport.objects.get().pk])
+    assert editor.post(url, {"mode": "nonsense"})["Location"].endswith("?mode=replace")
+
+
 # Bad input.
 
 
@@ -490,7 +511,7 @@ def test_resuming_who_unsubscribed_is_warned_about(editor: Client, mailing_list:
 
 READ = ["list_detail", "import_detail", "import_progress", "subscriber_detail"]
 WRITE = ["list_edit", "list_delete", "list_export", "import_upload", "import_columns", "import_rejected_csv"]
-POST_ONLY = ["subscriber_stop", "subscriber_resume"]
+POST_ONLY = ["import_discard", "subscriber_stop", "subscriber_resume"]
 
 
 def url_of(name: str, csv_import: CsvImport) -> str:
