@@ -150,7 +150,7 @@ def schedule_and_take_back(visitor: Visitor) -> None:
     for at, answer in ((now - timedelta(days=1), "過去"), (now + timedelta(days=1), "予約しました")):
         page.get_by_label("配信日時").fill(at.strftime("%Y-%m-%dT%H:%M"))
         page.get_by_role("button", name="この日時に予約する").click()
-        expect(page.locator(".toasts")).to_contain_text(answer)
+        expect(page.locator(".field-errors, .toasts").filter(has_text=answer)).to_be_visible()
     visitor.take_picture("scheduled")
     page.get_by_role("button", name="予約を取り消して下書きに戻す").click()
     expect(page.locator(".toasts")).to_contain_text("下書きに戻しました")
