@@ -7,7 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
@@ -73,9 +74,21 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
 
     def mark_stopped(self, reason: StopReason, now: datetime) -> int:
         """Stop those who are active and return how many; what the recipient wants replaces other reasons."""
-        if reason in RECIPIENTS_WILL:
-            self.stopped().exclude(stop_reason__in=RECIPIENTS_WILL).update(stop_reason=reason, updated_at=now)
-        return self.active().update(status=SubscriberStatus.STOPPED, stop_reason=reason, stopped_at=now, updated_at=now)
+        if reason not in RECIPIENTS_WILL:
+            return self.active()._stop(reason, now)
+        with transaction.atomic():
+            rows = self.exclude(stop_reason__in=RECIPIENTS_WILL)
+            # Locked from the count to the update; in the order of the ids, so that nobody waits in a circle.
+            locked = rows.select_for_update(no_key=True).order_by("pk").values_list("status", flat=True)
+            newly = list(locked).count(SubscriberStatus.ACTIVE)
+            # One statement for both, so that a stop by errors that comes in between cannot keep its reason.
+            rows._stop(reason, now)
+        return newly
+
+    def _stop(self, reason: StopReason, now: datetime) -> int:
+        # Who is stopped already was stopped then, not now.
+        since = Coalesce("stopped_at", models.Value(now, output_field=models.DateTimeField()))
+        return self.update(status=SubscriberStatus.STOPPED, stop_reason=reason, stopped_at=since, updated_at=now)
 
 
 class Subscriber(models.Model):

@@ -11,11 +11,17 @@ from lists.models import StopReason, Subscriber, SubscriberStatus
 
 
 def stop(subscriber: Subscriber, reason: StopReason, *, actor: User | None, now: datetime) -> bool:
-    """Put the subscriber into 配信停止; False where it is stopped already. `actor` is None for the system."""
+    """Put the subscriber into 配信停止; False where it is stopped already. `actor` is None for the system.
+
+    The audit log also tells where the recipient's own wish replaced the reason of an earlier stop.
+    """
+    row = Subscriber.objects.filter(pk=subscriber.pk)
     with transaction.atomic():
-        changed = Subscriber.objects.filter(pk=subscriber.pk).mark_stopped(reason, now) == 1
-        if changed:
-            audit.record(subscriber.workspace, actor, "subscriber.stopped", subscriber.address, reason=reason.value)
+        was = row.select_for_update(no_key=True).get().stop_reason
+        changed = row.mark_stopped(reason, now) == 1
+        if row.get().stop_reason != was:
+            detail = {"reason": reason.value} | ({"was": was} if was else {})
+            audit.record(subscriber.workspace, actor, "subscriber.stopped", subscriber.address, **detail)
     subscriber.refresh_from_db()
     return changed
 
