@@ -17,8 +17,8 @@ ACTIONS = {
     "subscriber.resumed": _("購読者の配信再開"),
     "sender.create": _("送信元の追加"),
     "sender.update": _("送信元の変更"),
-    "sender.archive": _("送信元の保管"),
-    "sender.restore": _("送信元の復元"),
+    "sender.archive": _("送信元の使用の終了"),
+    "sender.restore": _("送信元の使用の再開"),
     "sender_domain.verify": _("送信ドメインの確認完了"),
     "sender_domain.unverify": _("送信ドメインの確認取り消し"),
     "campaign.schedule": _("配信の予約"),
@@ -76,3 +76,7 @@ VALUES = {
     "True": _("はい"),
     "False": _("いいえ"),
 }
+
+# What an empty value means; only a list's limit can be empty so far.
+EMPTY_VALUES = {"error_limit": _("ワークスペースの設定に従う")}
+NOTHING = _("なし")

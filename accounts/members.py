@@ -1,6 +1,7 @@
 """Who works in a workspace: inviting, changing the role, removing. The last administrator stays."""
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -41,7 +42,7 @@ def invite(workspace: Workspace, *, email: str, name: str, role: Role, actor: Us
         user = User.objects.create_user(email, password, name=name)
     membership, created = Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})
     if not created:
-        raise AccountError(_("この方はすでにメンバーです。役割は下の一覧で変更できます。"), membership)
+        raise AccountError(_("この方はすでにメンバーです。役割は上の「メンバー」の一覧で変更できます。"), membership)
     record(workspace, actor, "member.invite", email, role=role)
     return Invitation(membership, password)
 
@@ -65,6 +66,12 @@ def remove(membership: Membership, *, actor: User) -> None:
     membership.delete()
 
 
+def find_last_admin(memberships: Iterable[Membership]) -> Membership | None:
+    """Return the only administrator among the members of a workspace, or None where there are several."""
+    admins = [membership for membership in memberships if membership.can_manage()]
+    return admins[0] if len(admins) == 1 else None
+
+
 def require_other_admin(membership: Membership) -> None:
     """Raise AccountError where nobody could manage the workspace without this member.
 
@@ -72,4 +79,4 @@ def require_other_admin(membership: Membership) -> None:
     """
     admins = Membership.objects.select_for_update().filter(workspace=membership.workspace, role=Role.ADMIN)
     if {admin.pk for admin in admins} == {membership.pk}:
-        raise AccountError(_("最後の管理者は変更できません。先に、ほかのメンバーを管理者にしてください。"), membership)
+        raise AccountError(_("最後の管理者は外せません。先に、ほかのメンバーを管理者にしてください。"), membership)

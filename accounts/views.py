@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import member_required
 from accounts.errors import AccountError
 from accounts.forms import InviteForm, RoleForm
-from accounts.members import Invitation, change_role, invite, remove
+from accounts.members import Invitation, change_role, find_last_admin, invite, remove
 from accounts.middleware import SESSION_KEY
 from accounts.models import AuditEntry, Membership, Role
 from accounts.requests import WorkspaceRequest
@@ -52,7 +52,13 @@ def members(request: WorkspaceRequest) -> HttpResponse:
         else:
             form = InviteForm()
     memberships = Membership.objects.filter(workspace=request.workspace).select_related("user").order_by("pk")
-    context = {"form": form, "memberships": memberships, "invitation": invitation, "roles": Role.choices}
+    context = {
+        "form": form,
+        "memberships": memberships,
+        "invitation": invitation,
+        "roles": Role.choices,
+        "last_admin": find_last_admin(memberships),
+    }
     return render(request, "accounts/members.html", context)
 
 
@@ -69,8 +75,8 @@ def set_role(request: WorkspaceRequest, pk: int) -> HttpResponse:
         change_role(membership, Role(form.cleaned_data["role"]), actor=request.user)
     except AccountError as error:
         messages.error(request, error.sentence)
-    else:
-        messages.success(request, _("%(member)sの役割を変更しました。") % {"member": membership.user})
+        return redirect("members")
+    messages.success(request, _("%(member)sの役割を変更しました。") % {"member": membership.user})
     return redirect("home" if membership.user == request.user and not membership.can_manage() else "members")
 
 
@@ -83,8 +89,8 @@ def remove_member(request: WorkspaceRequest, pk: int) -> HttpResponse:
         remove(membership, actor=request.user)
     except AccountError as error:
         messages.error(request, error.sentence)
-    else:
-        messages.success(request, _("%(member)sをメンバーから外しました。") % {"member": membership.user})
+        return redirect("members")
+    messages.success(request, _("%(member)sをメンバーから外しました。") % {"member": membership.user})
     return redirect("home" if membership.user == request.user else "members")
 
 

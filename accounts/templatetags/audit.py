@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from accounts.audit_words import ACTIONS, DETAILS, VALUES
+from accounts.audit_words import ACTIONS, DETAILS, EMPTY_VALUES, NOTHING, VALUES
 
 register = template.Library()
 
@@ -20,7 +20,11 @@ def action_label(action: str) -> str:
 @register.filter
 def detail_text(detail: dict[str, Any]) -> str:
     """Return the details of an entry as one line."""
-    return "、".join(f"{DETAILS.get(name, name)}: {value_text(value)}" for name, value in detail.items())
+    return "、".join(f"{DETAILS.get(name, name)}: {_describe(name, value)}" for name, value in detail.items())
+
+
+def _describe(name: str, value: Any) -> str:
+    return str(EMPTY_VALUES.get(name, NOTHING)) if value is None else value_text(value)
 
 
 def value_text(value: Any) -> str:

@@ -86,6 +86,10 @@ def test_details_are_put_into_words() -> None:
     )
     assert detail_text(detail) == expected
     assert detail_text({"reasons": ["user_unknown", "refused"]}) == "エラーの理由: 宛先不明・受信拒否"
+    assert detail_text({"error_limit": None, "other": None}) == (
+        "エラー停止までの回数: ワークスペースの設定に従う、other: なし"
+    )
+    assert action_label("sender.archive") == "送信元の使用の終了"
     assert action_label("something.else") == "something.else"
 
 

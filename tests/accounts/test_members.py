@@ -66,7 +66,7 @@ def test_invitation_of_a_member_is_refused_with_a_sentence(client: Client) -> No
     workspace = make_workspace()
     user = login(client, workspace=workspace)
     answer = client.post(reverse("members"), {"email": user.email, "role": "viewer"})
-    assert "すでにメンバーです" in answer.content.decode()
+    assert "役割は上の「メンバー」の一覧で変更できます" in answer.content.decode()
     assert membership_of(user).role == Role.ADMIN
     assert not AuditEntry.objects.exists()
 
@@ -111,9 +111,25 @@ def test_the_last_administrator_cannot_step_down(client: Client) -> None:
 def test_the_last_administrator_cannot_leave(client: Client) -> None:
     workspace = make_workspace()
     admin = login(client, workspace=workspace)
-    answer = client.post(reverse("member_remove", args=[membership_of(admin).pk]), follow=True)
-    assert "最後の管理者" in answer.content.decode()
+    answer = client.post(reverse("member_remove", args=[membership_of(admin).pk]))
+    assert answer["Location"] == reverse("members")
+    assert "最後の管理者は外せません" in client.get(reverse("members")).content.decode()
     assert membership_of(admin)
+
+
+def test_the_last_administrator_is_offered_no_button_but_the_reason(client: Client) -> None:
+    workspace = make_workspace()
+    admin = login(client, workspace=workspace)
+    editor = make_user(workspace, role=Role.EDITOR)
+    page = client.get(reverse("members")).content.decode()
+    assert "先に、ほかのメンバーを管理者にしてください" in page
+    for name in ("member_remove", "member_role"):
+        assert reverse(name, args=[membership_of(admin).pk]) not in page
+        assert reverse(name, args=[membership_of(editor).pk]) in page
+    change_role(membership_of(editor), Role.ADMIN, actor=admin)
+    page = client.get(reverse("members")).content.decode()
+    assert "最後の管理者" not in page
+    assert reverse("member_remove", args=[membership_of(admin).pk]) in page
 
 
 def test_one_of_two_administrators_may_leave_and_is_sent_home(client: Client) -> None:
