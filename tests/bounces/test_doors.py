@@ -163,6 +163,7 @@ def test_lmtp_stops_with_a_connection_open(door: Running) -> None:
     with door.client() as client:
         client.ehlo()
         door.end()
+    assert not door.thread.is_alive()
 
 
 @pytest.mark.django_db

@@ -249,6 +249,7 @@ def test_notice_in_hand_is_left_alone() -> None:
 
 def test_unknown_id_is_no_error() -> None:
     process(12345, now=timezone.now())
+    assert not RawNotice.objects.exists()
 
 
 def test_signed_path_inside_the_returned_mail_is_used() -> None:

@@ -129,11 +129,16 @@ def test_a_campaign_stopped_in_mid_send_sends_no_more(relay, steer, left):
     actor = make_user(campaign.workspace)
     handle = relay.handle_DATA
 
+    stopped = asyncio.Event()
+
     async def stop_after_the_first(server, session, envelope):
+        """No mail is answered before the campaign was stopped, so only what was on its way by then is sent."""
         answer = await handle(server, session, envelope)
         if len(relay.messages) == 1:
             arguments = {"actor": actor} | ({"now": timezone.now()} if steer is cancel else {})
             await to_thread(steer, campaign, **arguments)
+            stopped.set()
+        await stopped.wait()
         return answer
 
     relay.handle_DATA = stop_after_the_first

@@ -280,6 +280,7 @@ def test_record_is_copied(site: Site, browser: Browser) -> None:
     page = site.open(browser, "/copy/")
     page.click("[data-copy]")
     page.wait_for_function("document.querySelector('[data-copy-label]').textContent.startsWith('コピーしました')")
+    assert page.inner_text("[data-copy-label]").startswith("コピーしました")
 
 
 def test_pages_work_without_scripts(site: Site, browser: Browser) -> None:

@@ -131,4 +131,4 @@ def test_any_bytes_have_an_encoding_or_a_sentence(content: bytes) -> None:
         encoding = detect(content)
     except UnreadableFile:
         return
-    content.decode(encoding, "replace")
+    assert isinstance(content.decode(encoding, "replace"), str)
