@@ -33,6 +33,15 @@ class User(AbstractUser):
         return self.name or self.email
 
 
+class ErrorCounting(models.TextChoices):
+    """Which errors of an address add up to エラー停止 (A7)."""
+
+    # A mail that arrived and stayed unbounced sets the count to nothing.
+    CONSECUTIVE = "consecutive", _("続けて起きたエラーを数える")
+    # Only errors of the newest days count, whatever arrived in between.
+    PERIOD = "period", _("期間内のエラーを数える")
+
+
 class Workspace(models.Model):
     """One customer of the installation. Every query starts from one."""
 
@@ -42,10 +51,24 @@ class Workspace(models.Model):
     error_limit = models.PositiveSmallIntegerField(_("エラー停止までの回数"), default=3)
     stop_unknown_at_once = models.BooleanField(_("宛先不明は1回で配信停止にする"), default=True)
     count_unknown_reason = models.BooleanField(_("原因不明のエラーも数える"), default=False)
+    error_counting = models.CharField(
+        _("エラーの数え方"), max_length=20, choices=ErrorCounting.choices, default=ErrorCounting.CONSECUTIVE
+    )
+    error_period_days = models.PositiveSmallIntegerField(_("数える期間(日)"), default=90)
+    # 宛先不明 of one provider at or above both in one mailing is held for review (B16).
+    hold_percent = models.PositiveSmallIntegerField(_("宛先不明を保留にする割合(%)"), default=20)
+    hold_minimum = models.PositiveSmallIntegerField(_("宛先不明を保留にする件数"), default=20)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(error_limit__gte=1), name="workspace_error_limit_positive"),
+            models.CheckConstraint(
+                condition=models.Q(error_period_days__gte=1), name="workspace_error_period_positive"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(hold_percent__gte=1, hold_percent__lte=100, hold_minimum__gte=1),
+                name="workspace_hold_sensible",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +29,12 @@ class Door(models.TextChoices):
     """How a notice came in."""
 
     LMTP = "lmtp", "LMTP"
+    SMTP = "smtp", "SMTP"
     PIPE = "pipe", _("パイプ")
+    IMAP = "imap", "IMAP"
+    POP3 = "pop3", "POP3"
+    UPLOAD = "upload", _("アップロード")
+    WEBHOOK = "webhook", _("Webhook")
 
 
 class MatchedBy(models.TextChoices):
@@ -36,8 +42,11 @@ class MatchedBy(models.TextChoices):
 
     RETURN_PATH = "return_path", _("署名付きReturn-Path")
     MESSAGE_ID = "message_id", _("返送されたMessage-ID")
-    # Anybody can write an address into a mail, so this alone counts for nothing.
-    ADDRESS = "address", _("アドレスのみ(数えません)")
+    # A provider's webhook whose signature or secret was right.
+    WEBHOOK = "webhook", _("認証済みWebhook")
+    HAND = "hand", _("手動で割り当て")
+    # Anybody can write an address into a mail, so this alone counts only if the operator allows it.
+    ADDRESS = "address", _("アドレスのみ")
 
 
 class RawNoticeQuerySet(models.QuerySet["RawNotice"]):
@@ -56,6 +65,9 @@ class RawNotice(models.Model):
 
     # Known once it is matched.
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, null=True, related_name="raw_notices")
+    # What it came with: the name of a webhook's service ("ses"); empty for mail.
+    source = models.CharField(max_length=20, blank=True)
+    upload = models.ForeignKey("NoticeUpload", on_delete=models.SET_NULL, null=True, related_name="notices")
     # SHA-256 of envelope recipient and content: the same notice that arrives twice is one row.
     digest = models.CharField(max_length=64, unique=True)
     door = models.CharField(max_length=10, choices=Door.choices)
@@ -73,6 +85,11 @@ class RawNotice(models.Model):
     reading = models.CharField(max_length=60, blank=True)
     matched_by = models.CharField(_("照合方法"), max_length=20, choices=MatchedBy.choices, blank=True)
     note = models.CharField(max_length=300, blank=True)
+    # The state of the rules when it was read; one that was read under older rules may be read again.
+    rules = models.CharField(max_length=12, blank=True)
+    # The delivery a person chose for it, and who did.
+    assigned_to = models.ForeignKey(Delivery, on_delete=models.SET_NULL, null=True, related_name="+")
+    assigned_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 
     objects = RawNoticeQuerySet.as_manager()
 
@@ -110,3 +127,148 @@ class Bounce(models.Model):
 
     def __str__(self) -> str:
         return f"{self.recipient} {self.reason}"
+
+
+class Protocol(models.TextChoices):
+    """How a mailbox is read."""
+
+    IMAP = "imap", "IMAP"
+    POP3 = "pop3", "POP3"
+
+
+class Security(models.TextChoices):
+    """How the connection to a mailbox is protected."""
+
+    TLS = "tls", "TLS"
+    STARTTLS = "starttls", "STARTTLS"
+    NONE = "none", _("暗号化なし")
+
+
+class AfterReading(models.TextChoices):
+    """What is done with a message once its notice is stored."""
+
+    DELETE = "delete", _("メールボックスから削除する")
+    MOVE = "move", _("別のフォルダーに移す(IMAPのみ)")
+
+
+class Mailbox(models.Model):
+    """A mailbox into which notices come back."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="mailboxes")
+    protocol = models.CharField(_("方式"), max_length=10, choices=Protocol.choices, default=Protocol.IMAP)
+    host = models.CharField(_("サーバー"), max_length=253)
+    port = models.PositiveIntegerField(_("ポート"))
+    security = models.CharField(_("接続の保護"), max_length=10, choices=Security.choices, default=Security.TLS)
+    username = models.CharField(_("ユーザー名"), max_length=320)
+    # Encrypted with ENCRYPTION_KEYS; never shown.
+    password = models.TextField()
+    folder = models.CharField(_("フォルダー"), max_length=200, default="INBOX")
+    after_reading = models.CharField(
+        _("読み取った後"), max_length=10, choices=AfterReading.choices, default=AfterReading.DELETE
+    )
+    is_active = models.BooleanField(_("読み取る"), default=True)
+    # A task reads it; until then no other does.
+    lease_until = models.DateTimeField(null=True, blank=True)
+    # The newest try, the newest success, and what went wrong since, in words for people.
+    checked_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "protocol", "host", "username", "folder"], name="mailbox_once"
+            ),
+            models.CheckConstraint(condition=models.Q(port__gte=1, port__lte=65535), name="mailbox_port"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} ({self.host})"
+
+
+class MailboxFault(models.Model):
+    """A message of a mailbox that could not be taken over; after three tries it is set aside."""
+
+    mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="faults")
+    # UIDVALIDITY and UID of IMAP, the UIDL of POP3.
+    uid = models.CharField(max_length=100)
+    tries = models.PositiveSmallIntegerField(default=0)
+    why = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField()
+    set_aside = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mailbox", "uid"], name="mailbox_fault_once")]
+
+    def __str__(self) -> str:
+        return f"{self.mailbox_id} {self.uid} {self.tries}"
+
+
+class Service(models.TextChoices):
+    """Whose webhooks are understood."""
+
+    SES = "ses", "Amazon SES (SNS)"
+    SENDGRID = "sendgrid", "SendGrid"
+    MAILGUN = "mailgun", "Mailgun"
+    POSTMARK = "postmark", "Postmark"
+
+
+class Webhook(models.Model):
+    """A place where a sending service tells of bounces in JSON."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="webhooks")
+    service = models.CharField(_("サービス"), max_length=20, choices=Service.choices)
+    # The unguessable part of its URL.
+    token = models.CharField(max_length=64, unique=True)
+    # Encrypted: Mailgun's signing key, SendGrid's public key, Postmark's password.
+    secret = models.TextField(blank=True)
+    # Amazon SNS: the topics that are listened to, a line each.
+    topics = models.TextField(_("許可するトピックのARN"), blank=True)
+    is_active = models.BooleanField(_("受け付ける"), default=True)
+    received_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.get_service_display()} {self.pk}"
+
+
+class UploadState(models.TextChoices):
+    """Where an upload of notices stands."""
+
+    QUEUED = "queued", _("順番待ち")
+    RUNNING = "running", _("読み取り中")
+    DONE = "done", _("完了")
+    FAILED = "failed", _("失敗")
+
+
+class NoticeUpload(models.Model):
+    """Notices that a person uploaded: single mails (.eml) or a whole mailbox (mbox)."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="notice_uploads")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Empty once its mails are stored.
+    file = models.FileField(upload_to="notices/", blank=True)
+    filename = models.CharField(max_length=255)
+    state = models.CharField(max_length=10, choices=UploadState.choices, default=UploadState.QUEUED)
+    # Mails found, of which new and of which known already.
+    found = models.PositiveIntegerField(default=0)
+    stored = models.PositiveIntegerField(default=0)
+    known = models.PositiveIntegerField(default=0)
+    message = models.CharField(max_length=500, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # For the tick: what is to be read.
+            models.Index(fields=["id"], condition=models.Q(state__in=["queued", "running"]), name="upload_waiting"),
+            # For the page of uploads, newest first.
+            models.Index(fields=["workspace", "-id"], name="upload_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.filename

@@ -89,6 +89,8 @@ class Campaign(models.Model):
     list_generations: models.JSONField[dict[str, int], dict[str, int]] = models.JSONField(default=dict)
     # The number of recipients when the freezing ended; the states of the deliveries always add up to it.
     recipient_count = models.PositiveIntegerField(null=True, blank=True)
+    # When the figures (Tally) are to be counted anew; None before the start and once they are final.
+    tally_due_at = models.DateTimeField(null=True, blank=True)
     # Rises with every save by a person; a form that was opened before an other save is told so.
     revision = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -107,6 +109,12 @@ class Campaign(models.Model):
                 condition=models.Q(state__in=["scheduled", "starting", "sending"]),
                 name="campaign_running",
             ),
+            # For the tick: whose figures are to be counted anew.
+            models.Index(
+                fields=["tally_due_at"], condition=models.Q(tally_due_at__isnull=False), name="campaign_tally_due"
+            ),
+            # For reports over a period.
+            models.Index(fields=["workspace", "started_at"], name="campaign_by_start"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -275,12 +283,105 @@ class Delivery(models.Model):
             ),
             # For counts by state and the rows behind each count.
             models.Index(fields=["campaign", "state", "id"], name="delivery_by_state"),
+            # For the failures of a campaign by provider, kind and reason.
+            models.Index(
+                fields=["campaign", "lane", "kind", "reason", "id"],
+                condition=models.Q(state__in=["failed", "expired", "bounced", "complained"]),
+                name="delivery_failed",
+            ),
             # For matching a notice that has only an address.
             models.Index(fields=["workspace", "address_key", "-id"], name="delivery_by_address"),
         ]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.address} {self.state}"
+
+
+class Tally(models.Model):
+    """How many deliveries of a campaign to one provider stand where: what reports add up, counted in the background.
+
+    The rows of a campaign are replaced together, so they always add up to one moment's state.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="tallies")
+    provider = models.CharField(max_length=20)
+    state = models.CharField(max_length=10, choices=DeliveryState.choices)
+    kind = models.CharField(max_length=20, choices=Kind.choices, blank=True)
+    reason = models.CharField(max_length=20, choices=Reason.choices, blank=True)
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "provider", "state", "kind", "reason"], name="tally_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.provider} {self.state} {self.number}"
+
+
+class HoldState(models.TextChoices):
+    """What a person decided about stops that were held for review."""
+
+    OPEN = "open", _("確認待ち")
+    APPLIED = "applied", _("配信停止にした")
+    DROPPED = "dropped", _("停止しないと決めた")
+
+
+class StopHold(models.Model):
+    """停止の保留: 宛先不明 of one provider jumped in a mailing, which may be a disguised block (B16)."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="stop_holds")
+    provider = models.CharField(max_length=20)
+    state = models.CharField(max_length=10, choices=HoldState.choices, default=HoldState.OPEN)
+    # The figures that opened it: 宛先不明, and all that were tried.
+    unknown = models.PositiveIntegerField()
+    tried = models.PositiveIntegerField()
+    opened_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "provider"], name="stop_hold_once")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.provider} {self.state}"
+
+    def key(self) -> str:
+        """Return the name under which errors are held (AddressError.held_by)."""
+        return f"hold:{self.pk}"
+
+
+class GateState(models.TextChoices):
+    """What a lasting 配信エラー率 led to (A15)."""
+
+    OPEN = "open", _("制限なし")
+    WARNED = "warned", _("注意")
+    SLOWED = "slowed", _("速度制限中")
+    STOPPED = "stopped", _("一時停止中")
+
+
+class ErrorGate(models.Model):
+    """配信エラー率の制限 of one workspace: its figures, its step, and limits of its own where the operator set some."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="error_gate")
+    state = models.CharField(max_length=10, choices=GateState.choices, default=GateState.OPEN)
+    since = models.DateTimeField(null=True, blank=True)
+    # The newest figures: per cent of `tried` that failed for the address's or the sender's fault.
+    percent = models.FloatField(default=0)
+    tried = models.PositiveIntegerField(default=0)
+    measured_at = models.DateTimeField(null=True, blank=True)
+    # Empty: the installation's limits (settings GATE_*).
+    warn_percent = models.FloatField(_("注意の割合(%)"), null=True, blank=True)
+    slow_percent = models.FloatField(_("速度制限の割合(%)"), null=True, blank=True)
+    stop_percent = models.FloatField(_("一時停止の割合(%)"), null=True, blank=True)
+    # The operator lifted the limits: only mailings that start later are looked at.
+    released_at = models.DateTimeField(null=True, blank=True)
+    # The pace while slowed: the minute that is being counted, and how many were claimed in it.
+    minute = models.DateTimeField(null=True, blank=True)
+    claimed = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.state} {self.percent:.1f}%"
 
 
 class TestMailState(models.TextChoices):

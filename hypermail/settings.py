@@ -55,6 +55,22 @@ SEND_CONNECTIONS = env.int("SEND_CONNECTIONS", default=8)
 # How long a delivery is tried before it expires (B5, C19).
 DELIVERY_LIFETIME = timedelta(hours=env.int("DELIVERY_LIFETIME_HOURS", default=24))
 NOTICE_KEEP_DAYS = env.int("NOTICE_KEEP_DAYS", default=31)
+# Whether a notice that is matched by nothing but its address counts towards エラー停止. Anybody can forge one.
+COUNT_ADDRESS_MATCHES = env.bool("COUNT_ADDRESS_MATCHES", default=False)
+# Where run_lmtp also speaks SMTP, for mail servers that hand mail on by it; empty = nowhere.
+BOUNCE_SMTP_LISTEN: str = env("BOUNCE_SMTP_LISTEN", default="")
+# How often a mailbox of notices is looked into, in seconds.
+MAILBOX_INTERVAL = env.int("MAILBOX_INTERVAL", default=60)
+# The addresses mail leaves from, for letters to providers and for the checks of sender domains.
+SENDING_IPS = env.list("SENDING_IPS", default=[])
+# The gate of the 配信エラー率 (A15): per cent of the mailings of the newest days at which a workspace is warned,
+# slowed and stopped, the number of recipients below which nothing is concluded, and the pace while slowed.
+GATE_WARN_PERCENT = env.float("GATE_WARN_PERCENT", default=5.0)
+GATE_SLOW_PERCENT = env.float("GATE_SLOW_PERCENT", default=10.0)
+GATE_STOP_PERCENT = env.float("GATE_STOP_PERCENT", default=20.0)
+GATE_MINIMUM = env.int("GATE_MINIMUM", default=200)
+GATE_DAYS = env.int("GATE_DAYS", default=7)
+GATE_SLOW_PER_MINUTE = env.int("GATE_SLOW_PER_MINUTE", default=60)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=200 * 1024 * 1024)
 
 INSTALLED_APPS = [

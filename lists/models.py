@@ -195,6 +195,12 @@ class AddressError(models.Model):
     counted = models.BooleanField()
     # Set when a success or a person cleared the count.
     cleared_at = models.DateTimeField(null=True, blank=True)
+    # When the mail was sent that failed: a mail sent later and not returned proves the address (None: as `at`).
+    mailed_at = models.DateTimeField(null=True, blank=True)
+    # Whether this error stopped the subscriber.
+    stopped = models.BooleanField(default=False)
+    # The review that holds this error ("hold:7"); until it is decided the error does not count (B16).
+    held_by = models.CharField(max_length=60, blank=True)
     kind = models.CharField(max_length=20)
     reason = models.CharField(max_length=20)
     code = models.CharField(max_length=20, blank=True)
@@ -204,6 +210,14 @@ class AddressError(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["subscriber", "key"], name="address_error_once")]
+        indexes = [
+            # For the errors that a review holds.
+            models.Index(fields=["held_by", "id"], condition=~models.Q(held_by=""), name="address_error_held"),
+            # For the errors that leave the period in which they count.
+            models.Index(
+                fields=["at"], condition=models.Q(counted=True, cleared_at__isnull=True), name="address_error_live"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subscriber_id} {self.reason} {self.code}"
