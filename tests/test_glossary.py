@@ -22,7 +22,7 @@ STATES = {
     if isinstance(thing, type) and issubclass(thing, TextChoices)
 }
 SECTION = re.compile(r"^### .*`(\w+)`\n\n((?:\|.*\n)+)", re.MULTILINE)
-ROW = re.compile(r"^\| (.+?) \| `([A-Z_]+)` \| .+ \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (.+?) \| `([A-Z0-9_]+)` \| .+ \|$", re.MULTILINE)
 
 
 @pytest.mark.parametrize("choices", STATES.values(), ids=STATES.keys())
