@@ -6,11 +6,15 @@ import zlib
 
 from django.conf import settings
 
-from bounces.mime_reading import MAX_BYTES
+from bounces.mime_reading import MAX_BYTES, MAX_HEADER_BYTES, normalise, read_part
 from bounces.models import Door, RawNotice
+from bounces.status_fields import find_addresses
 
 # PostgreSQL stores no NUL, and an address holds no control character.
 CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+# What mail systems write of the envelope recipient when they put a mail into a mailbox; last whom it names itself.
+ENVELOPE_HEADERS = ("x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "to")
 
 
 def store_raw(content: bytes, *, envelope_to: str, door: Door) -> RawNotice:
@@ -37,3 +41,12 @@ def is_for_us(address: str) -> bool:
     local, _at, domain = clean_recipient(address).rpartition("@")
     own: str = settings.RETURN_DOMAIN
     return bool(local) and domain.rstrip(".").lower() == own.lower()
+
+
+def envelope_of(content: bytes) -> str:
+    """Return the envelope recipient of a mail that was kept in a mailbox or a file: the first address on our
+    return domain in the headers that name it. "" where there is none.
+    """
+    headers = read_part(normalise(content[:MAX_HEADER_BYTES])).headers
+    found = (address for name in ENVELOPE_HEADERS for address in find_addresses(headers.get(name, "")))
+    return next((clean_recipient(address) for address in found if is_for_us(address)), "")
