@@ -1,11 +1,14 @@
 """Celery tasks. A message is a hint that may be lost or doubled; the rows say what is to be done."""
 
+from datetime import datetime
+
 from celery import shared_task
 from django.utils import timezone
 
 from bounces.clearing import clear_old_notices
 from bounces.models import RawNotice
 from bounces.processing import process
+from campaigns.tasks import Step, take_steps
 
 BATCH = 25
 # At most this many notices are handed out in one tick; the rest waits for the next.
@@ -16,12 +19,21 @@ STALE = 10
 
 @shared_task
 def tick() -> None:
-    """Hand out what is to be read, and clear out what is old. Two at once do no harm."""
-    now = timezone.now()
+    """Ask the database what is due, and hint at it. Beat calls it every second; two at once do no harm."""
+    take_steps(STEPS, now=timezone.now())
+
+
+def hint_notices(*, now: datetime) -> None:
+    """Hand out the notices that are to be read."""
     waiting = list(RawNotice.objects.unread(now=now).order_by("pk").values_list("pk", flat=True)[:HANDED_OUT])
     for start in range(0, len(waiting), BATCH):
         process_notices.apply_async((waiting[start : start + BATCH],), queue="work", expires=STALE)
-    clear_old_notices(now=now)
+
+
+STEPS: tuple[Step, ...] = (
+    hint_notices,
+    clear_old_notices,
+)
 
 
 @shared_task
