@@ -6,6 +6,7 @@ import zlib
 
 from django.conf import settings
 
+from accounts.models import Workspace
 from bounces.mime_reading import MAX_BYTES, MAX_HEADER_BYTES, normalise, read_part
 from bounces.models import Door, RawNotice
 from bounces.status_fields import find_addresses
@@ -14,19 +15,33 @@ from bounces.status_fields import find_addresses
 CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 # What mail systems write of the envelope recipient when they put a mail into a mailbox; last whom it names itself.
-ENVELOPE_HEADERS = ("x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "to")
+ENVELOPE_HEADERS = (
+    "x-original-to",
+    "delivered-to",
+    "envelope-to",
+    "x-envelope-to",
+    "x-delivered-to",
+    "x-rcpt-to",
+    "to",
+)
 
 
-def store_raw(content: bytes, *, envelope_to: str, door: Door) -> RawNotice:
+def store_raw(content: bytes, *, envelope_to: str, door: Door, workspace: Workspace | None = None) -> RawNotice:
     """Store a notice and return its row; the same notice for the same recipient stays one row.
 
-    `content` is the mail as it came in, at most MAX_BYTES of it are kept; `envelope_to` the address of RCPT TO.
+    `content` is the mail as it came in, at most MAX_BYTES of it are kept; `envelope_to` the address of RCPT TO;
+    `workspace` whose door it came in by, where the door belongs to one.
     """
     envelope_to = clean_recipient(envelope_to)
     digest = hashlib.sha256(envelope_to.lower().encode() + b"\0" + content).hexdigest()
     notice, _created = RawNotice.objects.get_or_create(
         digest=digest,
-        defaults={"door": door, "envelope_to": envelope_to, "content": zlib.compress(content[:MAX_BYTES])},
+        defaults={
+            "door": door,
+            "envelope_to": envelope_to,
+            "content": zlib.compress(content[:MAX_BYTES]),
+            "workspace": workspace,
+        },
     )
     return notice
 

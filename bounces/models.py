@@ -173,6 +173,11 @@ class Mailbox(models.Model):
     checked_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
     problem = models.CharField(max_length=500, blank=True)
+    # When it is looked into next; at once where there is none. Failures in a row make the pauses longer.
+    due_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    # Messages that were left in it at the newest success.
+    waiting = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
