@@ -8,7 +8,7 @@ from django.conf import settings
 
 from accounts.models import Workspace
 from bounces.mime_reading import MAX_BYTES, MAX_HEADER_BYTES, normalise, read_part
-from bounces.models import Door, RawNotice
+from bounces.models import Door, NoticeUpload, RawNotice
 from bounces.status_fields import find_addresses
 
 # PostgreSQL stores no NUL, and an address holds no control character.
@@ -26,21 +26,36 @@ ENVELOPE_HEADERS = (
 )
 
 
-def store_raw(content: bytes, *, envelope_to: str, door: Door, workspace: Workspace | None = None) -> RawNotice:
+def store_raw(
+    content: bytes,
+    *,
+    envelope_to: str,
+    door: Door,
+    workspace: Workspace | None = None,
+    upload: NoticeUpload | None = None,
+    source: str = "",
+    identity: bytes = b"",
+) -> RawNotice:
     """Store a notice and return its row; the same notice for the same recipient stays one row.
 
-    `content` is the mail as it came in, at most MAX_BYTES of it are kept; `envelope_to` the address of RCPT TO;
-    `workspace` whose door it came in by, where the door belongs to one.
+    `content` is what came in, at most MAX_BYTES of it are kept; `envelope_to` the address of RCPT TO. `workspace`
+    is given where the door belongs to one; `source` is the service of a webhook. `identity` names the event where
+    the content does not: whatever comes under the same one is the same notice.
     """
     envelope_to = clean_recipient(envelope_to)
-    digest = hashlib.sha256(envelope_to.lower().encode() + b"\0" + content).hexdigest()
+    # By workspace, so that nobody's upload stands in the way of what another workspace is sent.
+    own = f"{workspace.pk if workspace else ''}\1{envelope_to.lower()}\0".encode()
+    # IMAP gives CRLF, a file LF: the line ends and the last blank lines make no other notice.
+    same = identity or content.replace(b"\r\n", b"\n").rstrip(b"\n")
     notice, _created = RawNotice.objects.get_or_create(
-        digest=digest,
+        digest=hashlib.sha256(own + same).hexdigest(),
         defaults={
             "door": door,
             "envelope_to": envelope_to,
             "content": zlib.compress(content[:MAX_BYTES]),
             "workspace": workspace,
+            "upload": upload,
+            "source": source,
         },
     )
     return notice
