@@ -127,8 +127,9 @@ def begin_sending(campaign: Campaign, *, now: datetime) -> None:
     campaign.state = CampaignState.SENDING
     campaign.recipient_count = Delivery.objects.filter(campaign=campaign).count()
     campaign.lifetime_from = now
+    campaign.tally_due_at = now
     freeze_author(campaign)
-    campaign.save(update_fields=["state", "recipient_count", "lifetime_from", "author"])
+    campaign.save(update_fields=["state", "recipient_count", "lifetime_from", "tally_due_at", "author"])
 
 
 def count_states(campaign: Campaign) -> dict[str, int]:

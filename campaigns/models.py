@@ -91,6 +91,8 @@ class Campaign(models.Model):
     recipient_count = models.PositiveIntegerField(null=True, blank=True)
     # When the figures (Tally) are to be counted anew; None before the start and once they are final.
     tally_due_at = models.DateTimeField(null=True, blank=True)
+    # No count begins before: one is at work, or the newest one took long.
+    tally_not_before = models.DateTimeField(null=True, blank=True)
     # Rises with every save by a person; a form that was opened before an other save is told so.
     revision = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")

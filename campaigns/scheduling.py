@@ -10,6 +10,7 @@ from accounts.models import User
 from campaigns.deliveries import cancel_unsent
 from campaigns.merge_tags import broken_tags, unknown_tags
 from campaigns.models import Campaign, CampaignState
+from campaigns.tally import mark_due
 from lists.audience import recipients
 from senders.errors import SenderError
 from senders.verification import require_verified
@@ -108,6 +109,7 @@ def resume(campaign: Campaign, *, actor: User, now: datetime) -> None:
         paused = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.PAUSED)
         if not paused.update(state=CampaignState.SENDING, lifetime_from=now):
             raise CampaignError(campaign, _("一時停止中ではないため、再開できません。"))
+        mark_due(campaign.pk, now=now)
         record(campaign.workspace, actor, "campaign.resume", str(campaign.pk))
 
 
@@ -123,5 +125,6 @@ def cancel(campaign: Campaign, *, actor: User, now: datetime) -> int:
         ):
             raise CampaignError(campaign, _("配信中ではないため、中止できません。"))
         stopped = cancel_unsent([campaign.pk], now=now)
+        mark_due(campaign.pk, now=now)
         record(campaign.workspace, actor, "campaign.cancel", str(campaign.pk), unsent=stopped)
     return stopped

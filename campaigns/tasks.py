@@ -8,7 +8,7 @@ from typing import Protocol
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import reaper, scheduling, sending
+from campaigns import holds, reaper, scheduling, sending, tally
 from campaigns.deliveries import freeze_recipients
 from campaigns.lanes import HINT, lanes_with_work, take_hint
 from campaigns.models import Campaign, CampaignState, TestMail, TestMailState
@@ -28,6 +28,8 @@ class Step(Protocol):
 
 # Processes that are asked to work in one lane at once.
 HANDS = 2
+# Campaigns that one tick asks to be counted; the next one goes on.
+TALLIES = 10
 # A hint that nobody took in this many seconds is out of date: the tick has given a new one.
 STALE = HINT.total_seconds()
 
@@ -71,11 +73,18 @@ def hint_test_mails(*, now: datetime) -> None:
         send_test_mail.apply_async((pk,), queue="send", expires=STALE)
 
 
+def hint_tallies(*, now: datetime) -> None:
+    """Ask for the figures of campaigns to be counted."""
+    for pk in tally.due_tallies(now=now, limit=TALLIES):
+        count_tally.apply_async((pk,), queue="work", expires=STALE)
+
+
 STEPS: tuple[Step, ...] = (
     scheduling.start_due,
     hint_starts,
     hint_lanes,
     hint_test_mails,
+    hint_tallies,
     reaper.reap_claims,
     reaper.reap_fences,
     reaper.resend_doubts,
@@ -103,3 +112,11 @@ def send_lane(lane_id: int) -> None:
 def send_test_mail(test_mail_id: int) -> None:
     """Send one test mail."""
     sending.send_test_mail(test_mail_id, now=timezone.now())
+
+
+@shared_task
+def count_tally(campaign_id: int) -> None:
+    """Count the figures of a campaign if they are due, and look at what they tell of 宛先不明 (B16)."""
+    now = timezone.now()
+    if tally.refresh_due(campaign_id, now=now):
+        holds.look_for_jumps(Campaign.objects.get(pk=campaign_id), now=now)
