@@ -68,6 +68,16 @@ class _Question:
     host: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A rule, made ready for comparing."""
+
+    rule: Rule
+    pattern: re.Pattern[str] | None
+    status: re.Pattern[str] | None
+    hosts: tuple[str, ...]
+
+
 def classify(code: int | None, status: str, text: str, phase: Phase, host: str = "") -> Verdict:
     """Return what a reply means; never raises, whatever the server wrote.
 
@@ -97,33 +107,45 @@ def enhanced_status(text: str) -> str:
 # A mailing to dead addresses brings the same few texts a thousand times, once the address is taken out.
 @lru_cache(maxsize=2048)
 def _decide(question: _Question) -> Verdict:
-    rule = next(rule for rule, text, status in _COMPILED if _fits(rule, text=text, status=status, question=question))
+    rule = next(row.rule for row in _ROWS if _fits(row, question))
     kind = KINDS[rule.reason]
     if kind is Kind.HARD and _is_temporary(question.code, question.status):
         kind = Kind.SOFT
     return Verdict(kind, rule.reason, rule.name)
 
 
-def _fits(rule: Rule, *, text: re.Pattern[str] | None, status: re.Pattern[str] | None, question: _Question) -> bool:
+def _fits(row: _Row, question: _Question) -> bool:
+    rule = row.rule
     return (
         (not rule.codes or question.code in rule.codes)
         and (not rule.phases or question.phase in rule.phases)
-        and (not rule.hosts or question.host.endswith(tuple("." + host for host in rule.hosts)))
-        and (status is None or status.fullmatch(question.status) is not None)
-        and (not rule.says or any(phrase in question.text for phrase in rule.says))
-        and (text is None or text.search(question.text) is not None)
+        and (not rule.hosts or question.host.endswith(row.hosts))
+        and (row.status is None or row.status.fullmatch(question.status) is not None)
+        and _says(row, question.text)
     )
+
+
+def _says(row: _Row, text: str) -> bool:
+    if any(phrase in text for phrase in row.rule.says):
+        return True
+    return row.pattern.search(text) is not None if row.pattern else not row.rule.says
 
 
 def _is_temporary(code: int | None, status: str) -> bool:
     return 400 <= code < 500 if code is not None else status.startswith("4")
 
 
-def _compiled(pattern: str) -> re.Pattern[str] | None:
+def _prepare(rule: Rule) -> _Row:
+    pattern = "|".join(f"(?:{pattern})" for pattern in rule.patterns)
     # No word of a sentence is longer. Without a bound, one long word costs time by the square of its length.
     for unbounded, bounded in ((r"\S+", r"\S{1,60}"), (r"\w+", r"\w{1,30}"), (r"\w*", r"\w{0,30}")):
         pattern = pattern.replace(unbounded, bounded)
-    return re.compile(pattern) if pattern else None
+    return _Row(
+        rule,
+        re.compile(pattern) if pattern else None,
+        re.compile(rule.status) if rule.status else None,
+        tuple("." + host for host in rule.hosts),
+    )
 
 
-_COMPILED: Final = tuple((rule, _compiled(rule.text), _compiled(rule.status)) for rule in RULES)
+_ROWS: Final = tuple(_prepare(rule) for rule in RULES)

@@ -7,14 +7,17 @@ then bare codes. Texts are lower case, without reply codes, and with every addre
 
 from typing import Final
 
-from mta.rules import codes, japan, passing, recipient, sender, world
+from mta.rules import codes, google, japan, message, microsoft, passing, recipient, sender, world
 from mta.rules.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
     *codes.SUCCESS,
     *japan.RULES,
+    *google.RULES,
+    *microsoft.RULES,
     *world.RULES,
     *sender.RULES,
+    *message.RULES,
     *recipient.RULES,
     *passing.TROUBLE,
     *recipient.REFUSED_AT_RCPT,

@@ -49,8 +49,8 @@ STATUSES: Final = (
     Rule("status-full", Reason.MAILBOX_FULL, "RFC 3463 section 3.3", status=r"[45]\.2\.2"),
     Rule("status-large", Reason.TOO_LARGE, "RFC 3463 sections 3.3 and 3.4", status=r"[45]\.(?:2\.3|3\.4)"),
     # The exit code of a local program (sysexits.h); EX_NOUSER and EX_NOHOST say more than the rest.
-    Rule("program-no-user", Reason.USER_UNKNOWN, "sysexits.h: EX_NOUSER", text=r"^x-unix; 67\b"),
-    Rule("program", Reason.TEMPORARY, "RFC 3464 section 2.3.6, sysexits.h", text=r"^x-unix;"),
+    Rule("program-no-user", Reason.USER_UNKNOWN, "sysexits.h: EX_NOUSER", patterns=(r"^x-unix; 67\b",)),
+    Rule("program", Reason.TEMPORARY, "RFC 3464 section 2.3.6, sysexits.h", patterns=(r"^x-unix;",)),
     Rule("status-system", Reason.TEMPORARY, "RFC 3463 sections 3.3 and 3.4", status=r"[45]\.(?:2\.4|3\.[0-35])"),
     Rule("status-route", Reason.HOST_UNKNOWN, "RFC 3463 section 3.5", status=r"5\.4\.4"),
     Rule("status-network", Reason.TEMPORARY, "RFC 3463 section 3.5", status=r"[45]\.4\.\d{1,3}"),

@@ -8,22 +8,116 @@ from mta.verdicts import Phase, Reason
 # Remote hosts of the providers, as in MX records and Remote-MTA fields.
 DOCOMO = ("docomo.ne.jp",)
 AU = ("ezweb.ne.jp", "au.com", "auone-net.jp", "dion.ne.jp", "uqmobile.jp")
-SOFTBANK = ("softbank.ne.jp", "softbank.jp", "vodafone.ne.jp", "jp-t.ne.jp", "ymobile.ne.jp", "disney.ne.jp", "willcom.com", "pdx.ne.jp")  # fmt: skip
+SOFTBANK = (
+    "softbank.ne.jp",
+    "softbank.jp",
+    "vodafone.ne.jp",
+    "jp-t.ne.jp",
+    "ymobile.ne.jp",
+    "disney.ne.jp",
+    "willcom.com",
+    "pdx.ne.jp",
+)
 
 RULES: Final = (
     # docomo says "Unknown user" for a missing address and for one that blocks the sender (F3). Only the
     # step tells: it knows its addresses at RCPT and looks at the owner's filters after DATA.
-    Rule("docomo-unknown", Reason.USER_UNKNOWN, "docomo: 受信できないメールの応答", text=r"unknown user|user unknown", hosts=DOCOMO, phases=(Phase.RCPT,)),
-    Rule("docomo-refused", Reason.REFUSED, "docomo: 受信できないメールの応答", text=r"unknown user|user unknown", hosts=DOCOMO),
-    Rule("docomo-full", Reason.MAILBOX_FULL, "docomo: センターの保管上限", text=r"^(?!.*(?:too many recipients|too (?:big|large)|size))", codes=(552,), hosts=DOCOMO),
-    Rule("au-refused", Reason.REFUSED, "au: 迷惑メールフィルターはDATAの後に働く", text=r"user unknown|unknown user|recipient unknown", hosts=AU, phases=AFTER_RCPT),
+    Rule(
+        "docomo-unknown",
+        Reason.USER_UNKNOWN,
+        "docomo: 受信できないメールの応答",
+        says=(
+            "unknown user",
+            "user unknown",
+        ),
+        hosts=DOCOMO,
+        phases=(Phase.RCPT,),
+    ),
+    Rule(
+        "docomo-refused",
+        Reason.REFUSED,
+        "docomo: 受信できないメールの応答",
+        says=(
+            "unknown user",
+            "user unknown",
+        ),
+        hosts=DOCOMO,
+    ),
+    Rule(
+        "docomo-full",
+        Reason.MAILBOX_FULL,
+        "docomo: センターの保管上限",
+        patterns=("^(?!.*(?:too many recipients|too (?:big|large)|size))",),
+        codes=(552,),
+        hosts=DOCOMO,
+    ),
+    Rule(
+        "au-refused",
+        Reason.REFUSED,
+        "au: 迷惑メールフィルターはDATAの後に働く",
+        says=(
+            "user unknown",
+            "unknown user",
+            "recipient unknown",
+        ),
+        hosts=AU,
+        phases=AFTER_RCPT,
+    ),
     # A colon with no address before it: said after DATA, when the reply is not about one recipient any more.
-    Rule("au-filtered", Reason.REFUSED, "au: 迷惑メールフィルターの応答", text=r"^: user unknown\b"),
-    Rule("au-limited", Reason.RATE_LIMITED, "au: 大量送信の規制", says=("user(s) account is temporarily limited",)),
-    Rule("softbank-refused", Reason.REFUSED, "SoftBank: 迷惑メールブロックはDATAの後に働く", text=r"user unknown|unknown user|invalid recipient", hosts=SOFTBANK, phases=AFTER_RCPT),
-    Rule("yahoo-jp-suspended", Reason.SUSPENDED, "Yahoo! JAPAN: VS10-RT", text=r"\bvs10-rt\b|possible forgery or deactivated due to abuse"),
-    Rule("yahoo-jp-excess-unknown", Reason.REPUTATION, "Yahoo! JAPAN: VS16-IP", text=r"\bvs16-ip\b|excessive unknown recipients"),
-    Rule("yahoo-jp-virus", Reason.SPAM_CONTENT, "Yahoo! JAPAN: VS34-VF", text=r"\bvs34-vf\b"),
-    Rule("yahoo-jp-policy", Reason.REPUTATION, "Yahoo! JAPAN: VS-IP", text=r"\bvs\d\d-ip\b"),
-    Rule("biglobe-full", Reason.MAILBOX_FULL, "BIGLOBEメール: エラーメール", text=r"number of messages in (?:\S+ )?recipient'?s mailbox exceeded"),
-)  # fmt: skip
+    Rule(
+        "au-filtered",
+        Reason.REFUSED,
+        "au: 迷惑メールフィルターの応答",
+        patterns=(r"^: user unknown\b",),
+    ),
+    Rule(
+        "au-limited",
+        Reason.RATE_LIMITED,
+        "au: 大量送信の規制",
+        says=("user(s) account is temporarily limited",),
+    ),
+    Rule(
+        "softbank-refused",
+        Reason.REFUSED,
+        "SoftBank: 迷惑メールブロックはDATAの後に働く",
+        says=(
+            "user unknown",
+            "unknown user",
+            "invalid recipient",
+        ),
+        hosts=SOFTBANK,
+        phases=AFTER_RCPT,
+    ),
+    Rule(
+        "yahoo-jp-suspended",
+        Reason.SUSPENDED,
+        "Yahoo! JAPAN: VS10-RT",
+        says=("possible forgery or deactivated due to abuse",),
+        patterns=(r"\bvs10-rt\b",),
+    ),
+    Rule(
+        "yahoo-jp-excess-unknown",
+        Reason.REPUTATION,
+        "Yahoo! JAPAN: VS16-IP",
+        says=("excessive unknown recipients",),
+        patterns=(r"\bvs16-ip\b",),
+    ),
+    Rule(
+        "yahoo-jp-virus",
+        Reason.SPAM_CONTENT,
+        "Yahoo! JAPAN: VS34-VF",
+        patterns=(r"\bvs34-vf\b",),
+    ),
+    Rule(
+        "yahoo-jp-policy",
+        Reason.REPUTATION,
+        "Yahoo! JAPAN: VS-IP",
+        patterns=(r"\bvs\d\d-ip\b",),
+    ),
+    Rule(
+        "biglobe-full",
+        Reason.MAILBOX_FULL,
+        "BIGLOBEメール: エラーメール",
+        patterns=(r"number of messages in (?:\S+ )?recipient'?s mailbox exceeded",),
+    ),
+)

@@ -5,30 +5,339 @@ from typing import Final
 from mta.rules.rule import Rule
 from mta.verdicts import Phase, Reason
 
-_MAILBOX: Final = (
+RULES: Final = (
     # cPanel's Exim says this sentence of any address that it could not verify.
-    Rule("exim-verify", Reason.HOST_UNKNOWN, "Exim: callout verification", says=("account or domain may not exist",)),
+    Rule(
+        "exim-verify",
+        Reason.HOST_UNKNOWN,
+        "Exim: callout verification",
+        says=("account or domain may not exist",),
+    ),
     # Said by the own server, no router of Exim knows a way to the domain; said by another, the local part is unknown.
-    Rule("exim-unrouteable", Reason.HOST_UNKNOWN, "Exim specification: routers", text=r"^unrouteable address", codes=(None,), phases=(Phase.NOTICE,)),
-    Rule("lookup-trouble", Reason.TEMPORARY, "RFC 3463 section 3.4: X.3.5", text=r"\b(?:file|database|map|directory server|plugin|transport table)\b.{0,12}(?:not found|missing|unavailable)|in transport table"),
-    Rule("dns-trouble", Reason.TEMPORARY, "RFC 1035 section 4.1.1: server failure", text=r"servfail|host ?name lookup failure|dns (?:\S+ ){0,2}(?:timeout|timed out|failure|temporar\w+)|temporary (?:dns|lookup|name)|name ?server.{0,20}(?:timeout|not respond)|type=\w+: (?:host not found, )?try again|domain not found,? try again"),
-    Rule("system-full", Reason.TEMPORARY, "RFC 3463 section 3.4: X.3.1", says=("insufficient system storage", "insufficient system resources", "mail system full", "no space left on device", "not enough disk space on server", "out of disk space")),
-    Rule("full", Reason.MAILBOX_FULL, "RFC 3463 section 3.3: X.2.2", text=r"mail_?box[ _]size[ _](?:limit )?exceeded|mail ?box space|(?:mail ?box(?:es)?|mail ?folder|inbox|maildir|account|user|recipient|quota|storage|mail ?spool|disk|mail ?drop|message store)\b.{0,40}?(?:\b(?:is |are |was )?full\b|over (?:the |his |her |its |their )?(?:\S+ )?(?:quota|limit|size)|overquota|exce+d(?:s|ed|ing)?\b|quota|insufficient|maxed|no space|too full|reached (?:its|the) (?:\S+ )?(?:limit|quota|size))|(?:over|exceed\w*|out of|beyond|reached) (?:\S+ ){0,3}(?:quota|storage|disk (?:space|usage)|mailbox)|quota (?:exceeded|violation|full|exhausted)|\bover ?quota\b|\bquota\b|not (?:have )?enough (?:\S+ )?(?:storage|disk|space|room)|insufficient (?:disk|storage|quota|space|mailbox)|would exceed|full mail ?box|mailbox full|bo[iî]te .{0,20}pleine|postfach .{0,20}voll|buz[oó]n .{0,20}lleno|ящик .{0,20}(?:полон|переполнен)|邮箱.{0,6}满|容量(?:の?超過|オーバー|不足|を超|が(?:い|一)っぱい|がありません|の上限)|(?:メール|受信)(?:ボックス|箱)[がはの]?.{0,8}(?:一杯|いっぱい|満杯|フル|超過|超えて)|保存件数.{0,8}超"),
-    Rule("mailer", Reason.TEMPORARY, "procmail, maildrop, sendmail: sysexits.h", text=r"couldn'?t create|can'?t create (?:user )?output file|unknown mailer error|mailer error|mailer daemon error|command (?:died|failed|output)|child process of|(?:procmail|maildrop|local delivery agent|\blda\b).{0,40}(?:fail|error|died|terminated)|procmail: |maildrop: "),
-    Rule("suspended", Reason.SUSPENDED, "common replies of MTAs", text=r"(?:account|mail ?box|user|recipient|address|domain|e-?mail|mailaddress)\)?(?:\(s\))? (?:\S+ ){0,4}?(?:suspended|disabled|locked|frozen|deactivated|inactive|terminated|expired|discontinued|on hold|closed|archived|not active|no longer active|not activated|administrative?ly disabled|currently suspended|out of service|temporarily (?:unavailable|disabled|suspended)|under maintenance|blocked due to inactivity)\b|\b(?:disabled|suspended|inactive|deactivated|locked|frozen|closed|expired|dormant) (?:\S+ )?(?:mail ?box|account|user|recipient|address)|user'?s? (?:\S+ )?account (?:is )?(?:not paid|has expired)|not (?:been )?(?:activated|logged in)|domain (?:is )?(?:suspended|disabled|on hold|expired)|(?:利用|使用|一時|配信)(?:を)?停止|休止中|凍結"),
-    Rule("moved", Reason.USER_UNKNOWN, "RFC 5321 section 3.4", text=r"(?:user|recipient|mail ?box|address|he|she|account|<>) (?:has |have |is )?(?:moved|no longer|been moved|been (?:removed|deleted)|deleted|changed|removed|obsolete)|no longer (?:on (?:this )?server|valid|in use|in service|available|exists?|accept\w*|active|with|works?|employed|a (?:valid|user))|not our (?:user|customer)|forwarding address|has left (?:the )?(?:company|organi[sz]ation)|アドレス.{0,10}(?:変更|廃止)|使われていません|使用されて(?:い|お)(?:ません|りません)"),
-    Rule("refused", Reason.REFUSED, "common replies of MTAs", text=r"(?:recipient|user|mailbox owner|addressee|owner) (?:has |have |is |does )?(?:refuse[sd]|reject(?:s|ed) (?:the |this |your |mail|e-?mail|message)|not (?:want|wish|accept(?:ing)?)\b|blocked (?:you|this|mail|messages|the)|not accepting (?:mail|messages) from)|message filtered|(?:blocked|rejected|refused|filtered|denied) by (?:the |its )?(?:recipient|user|addressee|mailbox owner)(?! (?:domain|server|system|mail))|recipient'?s? (?:preference|setting|block ?list|blocked list|filter|personal)|privacy settings|not (?:on|in) (?:the )?(?:recipient|user)'?s? (?:white|allow|safe)|受信(?:を)?拒否|受信者.{0,10}(?:拒否|設定)|ドメイン指定受信|指定受信|受信制限"),
-    Rule("rejected-by-user-check", Reason.USER_UNKNOWN, "Postfix verify(8): the address was found undeliverable", text=r"undeliverable address|unverified address: .{0,80}(?:unknown|no such|not exist|undeliverable)"),
-    Rule("no-such-domain", Reason.HOST_UNKNOWN, "RFC 5321 section 5.1, RFC 3463 3.2: X.1.2", text=r"bad destination system|(?:host|domain)(?: name)?(?: or domain name)? (?:is )?(?:unknown|not found|does not exist|doesn't exist|not exist)|unknown (?:mail )?(?:host|domain)|illegal (?:host|domain)|no such (?:host|domain)|nxdomain|name service error|unrouteable mail domain|host unknown|ドメイン.{0,12}(?:存在しま|見つかりま|不明|ありません)"),
-    Rule("unknown", Reason.USER_UNKNOWN, "RFC 3463 section 3.2: X.1.1", text=r"\b(?:user|recipient|rcpt|mail ?box|account|(?<!\bip )(?<!sender )(?<!sender's )(?<!source )(?<!from )address(?:ee)?|alias|local ?part|e-?mail|user ?id|customer|person)(?:'s)?(?:\(s\))?:? (?:\S+ ){0,5}?(?:unknown|not? (?:be )?(?:found|exist\w*|known|valid|listed|available|recognized|recognised|correct|registered|here|present|local|a (?:valid|known)|in (?:the |our )?(?:\S+ )?(?:directory|list|database|table))|doesn'?t exist|does not (?:exist|appear)|doesn'?t have|does not have|non-?existent|invalid|undeliverable|could not be (?:found|verified)|can(?:not|'t) be (?:found|verified)|unavailable: possible|you are trying to contact is not valid|isn'?t (?:known|valid|found)|is ?n'?t? (?:unknown)|incorrect|misspelled)|(?:unknown|invalid|no such|bad|illegal|undeliverable|nonexistent|non-existent|non existent|incorrect|not a valid|inexistent|unidentified|no valid) (?:\S+ ){0,2}?(?:user|recipients?|mail ?box|account|address(?:ee)?|destination|local ?part|person|customer|alias|user ?id|userid|to address|e-?mail)\b(?! (?:error|domain|system))|\bno (?:such )?(?:mail ?box|account|user|recipient|person|local user|alias|one) (?:here|by|with|found|exist\w*|in|at|named|of)|there is no (?:such )?(?:user|mailbox|account|one)|account unavailable|no user here|not a (?:valid|known|local) (?:user|recipient|mailbox|address|account)|\b(?:user|addressee|mailbox|account|recipient)(?: name)?:? (?:is )?unknown|unknown (?:local[- ]part|to address|recipient name)|not listed in (?:public )?(?:\S+ )?(?:directory|name|address)|name is not recogni[sz]ed|unrouteable address|utilisateur inconnu|destinataire (?:inconnu|invalide)|adresse .{0,30}(?:inconnue|invalide|n'existe pas)|unbekannt(?:er)?\b|existiert nicht|nicht bekannt|usuario (?:desconocido|no existe)|no existe\b|non esist\w*|utente sconosciuto|пользовател\w* .{0,20}не найден|не существует|нет такого|用户不存在|邮箱不存在|收件人.{0,8}不存在|check if (?:the )?(?:address|recipient) is correct|宛先(?:不明|が見つ|が存在|に該当|が(?:ご)?ざいま|.{0,10}見つかりま)|(?:ユーザー?|アドレス|メールボックス|アカウント|受信者|宛先).{0,14}(?:存在しま|見つかりま|不明|ありません|登録されて|正しく|誤り)|該当.{0,10}(?:ユーザー?|アドレス)"),
-    Rule("host-unknown", Reason.HOST_UNKNOWN, "RFC 5321 section 5.1, RFC 7505", text=r"(?:host|domain|domain name|mail server|server) (?:\S+ ){0,5}?(?:not found|unknown|not exist|does not exist|doesn'?t exist|cannot be found|could not be found|is not reachable|doesn'?t receive e?mail|does not (?:accept|receive) (?:any )?(?:e?mail|messages)|not accept mail|isn'?t known)|host/domain does not accept|(?:unknown|no such|invalid|bad|unrouteable|nonexistent|non-existent) (?:mail |destination )?(?:host|domain|system)|(?:no|any) (?:mx|valid mx|mail exchanger|mail host|relevant answers|host named|mx or|dns)\b|couldn't find (?:any|a) (?:host|mail exchanger)|no (?:\S+ )?mx (?:hosts?|records?|found)|null ?mx|indicated no smtp service|all relevant mx records|unrouteable|no route (?:found )?to (?:server|domain)|(?:mx|dns|a) (?:or \S+ )?(?:record|entry|lookup|type)s?.{0,30}(?:not found|fail\w*|missing|no (?:answer|data))|destination seems? to reject all mails?|dns error"),
-)  # fmt: skip
+    Rule(
+        "exim-unrouteable",
+        Reason.HOST_UNKNOWN,
+        "Exim specification: routers",
+        patterns=("^unrouteable address",),
+        codes=(None,),
+        phases=(Phase.NOTICE,),
+    ),
+    Rule(
+        "lookup-trouble",
+        Reason.TEMPORARY,
+        "RFC 3463 section 3.4: X.3.5",
+        says=("in transport table",),
+        patterns=(
+            (
+                r"\b(?:file|database|map|directory server|plugin|transport table)\b.{0,12}(?:not found|missing"
+                "|unavailable)"
+            ),
+        ),
+    ),
+    Rule(
+        "dns-trouble",
+        Reason.TEMPORARY,
+        "RFC 1035 section 4.1.1: server failure",
+        says=("servfail",),
+        patterns=(
+            "host ?name lookup failure",
+            r"dns (?:\S+ ){0,2}(?:timeout|timed out|failure|temporar\w+)",
+            "temporary (?:dns|lookup|name)",
+            "name ?server.{0,20}(?:timeout|not respond)",
+            r"type=\w+: (?:host not found, )?try again",
+            "domain not found,? try again",
+        ),
+    ),
+    Rule(
+        "system-full",
+        Reason.TEMPORARY,
+        "RFC 3463 section 3.4: X.3.1",
+        says=(
+            "insufficient system storage",
+            "insufficient system resources",
+            "mail system full",
+            "no space left on device",
+            "not enough disk space on server",
+            "out of disk space",
+        ),
+    ),
+    Rule(
+        "full",
+        Reason.MAILBOX_FULL,
+        "RFC 3463 section 3.3: X.2.2",
+        says=(
+            "would exceed",
+            "mailbox full",
+        ),
+        patterns=(
+            "mail_?box[ _]size[ _](?:limit )?exceeded",
+            "mail ?box space",
+            (
+                "(?:mail ?box(?:es)?|mail ?folder|inbox|maildir|account|user|recipient|quota|storage|mail ?spool|disk"
+                r"|mail ?drop|message store)\b.{0,40}?(?:\b(?:is |are |was )?full\b|over (?:the |his |her |its "
+                r"|their )?(?:\S+ )?(?:quota|limit|size)|overquota|exce+d(?:s|ed|ing)?\b|quota|insufficient|maxed"
+                r"|no space|too full|reached (?:its|the) (?:\S+ )?(?:limit|quota|size))"
+            ),
+            r"(?:over|exceed\w*|out of|beyond|reached) (?:\S+ ){0,3}(?:quota|storage|disk (?:space|usage)|mailbox)",
+            "quota (?:exceeded|violation|full|exhausted)",
+            r"\bover ?quota\b",
+            r"\bquota\b",
+            r"not (?:have )?enough (?:\S+ )?(?:storage|disk|space|room)",
+            "insufficient (?:disk|storage|quota|space|mailbox)",
+            "full mail ?box",
+            "bo[iî]te .{0,20}pleine",
+            "postfach .{0,20}voll",
+            "buz[oó]n .{0,20}lleno",
+            "ящик .{0,20}(?:полон|переполнен)",
+            "邮箱.{0,6}满",
+            "容量(?:の?超過|オーバー|不足|を超|が(?:い|一)っぱい|がありません|の上限)",
+            "(?:メール|受信)(?:ボックス|箱)[がはの]?.{0,8}(?:一杯|いっぱい|満杯|フル|超過|超えて)",
+            "保存件数.{0,8}超",
+        ),
+    ),
+    Rule(
+        "mailer",
+        Reason.TEMPORARY,
+        "procmail, maildrop, sendmail: sysexits.h",
+        says=(
+            "unknown mailer error",
+            "mailer error",
+            "mailer daemon error",
+            "child process of",
+            "procmail: ",
+            "maildrop: ",
+        ),
+        patterns=(
+            "couldn'?t create",
+            "can'?t create (?:user )?output file",
+            "command (?:died|failed|output)",
+            r"(?:procmail|maildrop|local delivery agent|\blda\b).{0,40}(?:fail|error|died|terminated)",
+        ),
+    ),
+    Rule(
+        "suspended",
+        Reason.SUSPENDED,
+        "common replies of MTAs",
+        says=(
+            "休止中",
+            "凍結",
+        ),
+        patterns=(
+            (
+                "(?:account|mail ?box|user|recipient|address|domain|e-?mail"
+                r"|mailaddress)\)?(?:\(s\))? (?:\S+ ){0,4}?(?:suspended|disabled|locked|frozen|deactivated|inactive"
+                "|terminated|expired|discontinued|on hold|closed|archived|not active|no longer active|not activated"
+                "|administrative?ly disabled|currently suspended|out of service|temporarily (?:unavailable|disabled"
+                r"|suspended)|under maintenance|blocked due to inactivity)\b"
+            ),
+            (
+                r"\b(?:disabled|suspended|inactive|deactivated|locked|frozen|closed|expired"
+                r"|dormant) (?:\S+ )?(?:mail ?box|account|user|recipient|address)"
+            ),
+            r"user'?s? (?:\S+ )?account (?:is )?(?:not paid|has expired)",
+            "not (?:been )?(?:activated|logged in)",
+            "domain (?:is )?(?:suspended|disabled|on hold|expired)",
+            "(?:利用|使用|一時|配信)(?:を)?停止",
+        ),
+    ),
+    Rule(
+        "moved",
+        Reason.USER_UNKNOWN,
+        "RFC 5321 section 3.4",
+        says=(
+            "forwarding address",
+            "使われていません",
+        ),
+        patterns=(
+            (
+                "(?:user|recipient|mail ?box|address|he|she|account|<>) (?:has |have |is )?(?:moved|no longer"
+                "|been moved|been (?:removed|deleted)|deleted|changed|removed|obsolete)"
+            ),
+            (
+                r"no longer (?:on (?:this )?server|valid|in use|in service|available|exists?|accept\w*|active|with"
+                "|works?|employed|a (?:valid|user))"
+            ),
+            "not our (?:user|customer)",
+            "has left (?:the )?(?:company|organi[sz]ation)",
+            "アドレス.{0,10}(?:変更|廃止)",
+            "使用されて(?:い|お)(?:ません|りません)",
+        ),
+    ),
+    Rule(
+        "refused",
+        Reason.REFUSED,
+        "common replies of MTAs",
+        says=(
+            "message filtered",
+            "privacy settings",
+            "ドメイン指定受信",
+            "指定受信",
+            "受信制限",
+        ),
+        patterns=(
+            (
+                "(?:recipient|user|mailbox owner|addressee|owner) (?:has |have |is |does )?(?:refuse[sd]|reject(?:s"
+                r"|ed) (?:the |this |your |mail|e-?mail|message)|not (?:want|wish|accept(?:ing)?)\b|blocked (?:you"
+                "|this|mail|messages|the)|not accepting (?:mail|messages) from)"
+            ),
+            (
+                "(?:blocked|rejected|refused|filtered|denied) by (?:the |its )?(?:recipient|user|addressee"
+                "|mailbox owner)(?! (?:domain|server|system|mail))"
+            ),
+            "recipient'?s? (?:preference|setting|block ?list|blocked list|filter|personal)",
+            "not (?:on|in) (?:the )?(?:recipient|user)'?s? (?:white|allow|safe)",
+            "受信(?:を)?拒否",
+            "受信者.{0,10}(?:拒否|設定)",
+        ),
+    ),
+    Rule(
+        "rejected-by-user-check",
+        Reason.USER_UNKNOWN,
+        "Postfix verify(8): the address was found undeliverable",
+        says=("undeliverable address",),
+        patterns=("unverified address: .{0,80}(?:unknown|no such|not exist|undeliverable)",),
+    ),
+    Rule(
+        "no-such-domain",
+        Reason.HOST_UNKNOWN,
+        "RFC 5321 section 5.1, RFC 3463 3.2: X.1.2",
+        says=(
+            "bad destination system",
+            "nxdomain",
+            "name service error",
+            "unrouteable mail domain",
+            "host unknown",
+        ),
+        patterns=(
+            (
+                "(?:host|domain)(?: name)?(?: or domain name)? (?:is )?(?:unknown|not found|does not exist"
+                "|doesn't exist|not exist)"
+            ),
+            "unknown (?:mail )?(?:host|domain)",
+            "illegal (?:host|domain)",
+            "no such (?:host|domain)",
+            "ドメイン.{0,12}(?:存在しま|見つかりま|不明|ありません)",
+        ),
+    ),
+    Rule(
+        "unknown",
+        Reason.USER_UNKNOWN,
+        "RFC 3463 section 3.2: X.1.1",
+        says=(
+            "account unavailable",
+            "no user here",
+            "unrouteable address",
+            "utilisateur inconnu",
+            "existiert nicht",
+            "nicht bekannt",
+            "utente sconosciuto",
+            "не существует",
+            "нет такого",
+            "用户不存在",
+            "邮箱不存在",
+        ),
+        patterns=(
+            (
+                r"\b(?:user|recipient|rcpt|mail ?box|account"
+                r"|(?<!\bip )(?<!sender )(?<!sender's )(?<!source )(?<!from )address(?:ee)?|alias|local ?part|e-?mail"
+                r"|user ?id|customer|person)(?:'s)?(?:\(s\))?:? (?:\S+ ){0,5}?(?:unknown|not? (?:be )?(?:found"
+                r"|exist\w*|known|valid|listed|available|recognized|recognised|correct|registered|here|present|local"
+                r"|a (?:valid|known)|in (?:the |our )?(?:\S+ )?(?:directory|list|database|table))|doesn'?t exist"
+                "|does not (?:exist|appear)|doesn'?t have|does not have|non-?existent|invalid|undeliverable"
+                "|could not be (?:found|verified)|can(?:not|'t) be (?:found|verified)|unavailable: possible"
+                "|you are trying to contact is not valid|isn'?t (?:known|valid|found)|is ?n'?t? (?:unknown)|incorrect"
+                "|misspelled)"
+            ),
+            (
+                "(?:unknown|invalid|no such|bad|illegal|undeliverable|nonexistent|non-existent|non existent|incorrect"
+                r"|not a valid|inexistent|unidentified|no valid) (?:\S+ ){0,2}?(?:user|recipients?|mail ?box|account"
+                "|address(?:ee)?|destination|local ?part|person|customer|alias|user ?id|userid|to address"
+                r"|e-?mail)\b(?! (?:error|domain|system))"
+            ),
+            (
+                r"\bno (?:such )?(?:mail ?box|account|user|recipient|person|local user|alias|one) (?:here|by|with"
+                r"|found|exist\w*|in|at|named|of)"
+            ),
+            "there is no (?:such )?(?:user|mailbox|account|one)",
+            "not a (?:valid|known|local) (?:user|recipient|mailbox|address|account)",
+            r"\b(?:user|addressee|mailbox|account|recipient)(?: name)?:? (?:is )?unknown",
+            "unknown (?:local[- ]part|to address|recipient name)",
+            r"not listed in (?:public )?(?:\S+ )?(?:directory|name|address)",
+            "name is not recogni[sz]ed",
+            "destinataire (?:inconnu|invalide)",
+            "adresse .{0,30}(?:inconnue|invalide|n'existe pas)",
+            r"unbekannt(?:er)?\b",
+            "usuario (?:desconocido|no existe)",
+            r"no existe\b",
+            r"non esist\w*",
+            r"пользовател\w* .{0,20}не найден",
+            "check if (?:the )?(?:address|recipient) is correct",
+            "收件人.{0,8}不存在",
+            "宛先(?:不明|が見つ|が存在|に該当|が(?:ご)?ざいま|.{0,10}見つかりま)",
+            "(?:ユーザー?|アドレス|メールボックス|アカウント|受信者|宛先).{0,14}(?:存在しま|見つかりま|不明|ありません|登録されて|正しく|誤り)",
+            "該当.{0,10}(?:ユーザー?|アドレス)",
+        ),
+    ),
+    Rule(
+        "host-unknown",
+        Reason.HOST_UNKNOWN,
+        "RFC 5321 section 5.1, RFC 7505",
+        says=(
+            "host/domain does not accept",
+            "indicated no smtp service",
+            "all relevant mx records",
+            "unrouteable",
+            "dns error",
+        ),
+        patterns=(
+            (
+                r"(?:host|domain|domain name|mail server|server) (?:\S+ ){0,5}?(?:not found|unknown|not exist"
+                "|does not exist|doesn'?t exist|cannot be found|could not be found|is not reachable"
+                "|doesn'?t receive e?mail|does not (?:accept|receive) (?:any )?(?:e?mail|messages)|not accept mail"
+                "|isn'?t known)"
+            ),
+            (
+                "(?:unknown|no such|invalid|bad|unrouteable|nonexistent|non-existent) (?:mail |destination )?(?:host"
+                "|domain|system)"
+            ),
+            r"(?:no|any) (?:mx|valid mx|mail exchanger|mail host|relevant answers|host named|mx or|dns)\b",
+            "couldn't find (?:any|a) (?:host|mail exchanger)",
+            r"no (?:\S+ )?mx (?:hosts?|records?|found)",
+            "null ?mx",
+            "no route (?:found )?to (?:server|domain)",
+            (
+                r"(?:mx|dns|a) (?:or \S+ )?(?:record|entry|lookup|type)s?.{0,30}(?:not found|fail\w*|missing"
+                "|no (?:answer|data))"
+            ),
+            "destination seems? to reject all mails?",
+        ),
+    ),
+)
 
 # Said without a cause; the step tells that it is the recipient who was refused.
-_REFUSED_AT_RCPT: Final = (
-    Rule("recipient-rejected", Reason.USER_UNKNOWN, "Postfix reject_unlisted_recipient, Cisco ESA", text=r"(?:recipient )?address(?:es)? rejected|recipient rejected|(?:rejected|refused) (?:the )?(?:recipient|address|rcpt)|does not like recipient|rejected address", status=r"(?:[45]\.(?:0\.0|1\.[01346]))?", phases=(Phase.RCPT, Phase.NOTICE)),
-    Rule("mailbox-unavailable", Reason.USER_UNKNOWN, "RFC 5321 section 4.2.3: 550", text=r"(?:mail ?box|recipient|user) (?:is |name )?(?:unavailable|not available|unreachable|not allowed)", codes=(550, 553), phases=(Phase.RCPT, Phase.NOTICE)),
-)  # fmt: skip
-
-RULES: Final = _MAILBOX
-REFUSED_AT_RCPT: Final = _REFUSED_AT_RCPT
+REFUSED_AT_RCPT: Final = (
+    Rule(
+        "recipient-rejected",
+        Reason.USER_UNKNOWN,
+        "Postfix reject_unlisted_recipient, Cisco ESA",
+        says=(
+            "recipient rejected",
+            "does not like recipient",
+            "rejected address",
+        ),
+        patterns=(
+            "(?:recipient )?address(?:es)? rejected",
+            "(?:rejected|refused) (?:the )?(?:recipient|address|rcpt)",
+        ),
+        status=r"(?:[45]\.(?:0\.0|1\.[01346]))?",
+        phases=(Phase.RCPT, Phase.NOTICE),
+    ),
+    Rule(
+        "mailbox-unavailable",
+        Reason.USER_UNKNOWN,
+        "RFC 5321 section 4.2.3: 550",
+        patterns=("(?:mail ?box|recipient|user) (?:is |name )?(?:unavailable|not available|unreachable|not allowed)",),
+        codes=(550, 553),
+        phases=(Phase.RCPT, Phase.NOTICE),
+    ),
+)

@@ -9,15 +9,15 @@ from mta.verdicts import Phase, Reason
 class Rule:
     """One row: what has to fit, what it means, and where the meaning is told.
 
-    All that is given has to fit: `says` are plain phrases one of which the text holds, or `text` is a regular
-    expression found in it; `status` fits the whole enhanced status code; `hosts` end the name of the server.
+    All that is given has to fit. The words fit when the text holds one of the phrases `says` or one of the regular
+    expressions `patterns` is found in it; `status` fits the whole enhanced status code; `hosts` end the server's name.
     """
 
     name: str
     reason: Reason
     source: str
     says: tuple[str, ...] = ()
-    text: str = ""
+    patterns: tuple[str, ...] = ()
     status: str = ""
     # None stands for "no code was told".
     codes: tuple[int | None, ...] = ()

@@ -1,4 +1,4 @@
-"""What replies say about the sender, the message or the way it came; none of it is the address's fault.
+"""What replies say about the sender and the way a mail came; none of it is the address's fault.
 
 These rows stand before those about the recipient, so that a block is never taken for a dead address.
 """
@@ -8,37 +8,285 @@ from typing import Final
 from mta.rules.rule import BEFORE_RCPT, PERMANENT_CODES, Rule
 from mta.verdicts import Reason
 
-_AUTHENTICATION: Final = (
-    Rule("dmarc", Reason.AUTH, "RFC 7489 section 10.3", text=r"\bdmarc"),
-    Rule("unauthenticated", Reason.AUTH, "Gmail and Yahoo sender rules", text=r"not pass(?:ing)? authentication|failed? (?:sender )?authentication checks|authentication checks? failed|sender authentication fail|fails? to pass (?:\S+ )?authentication|authentication information|aligned with|unauthenticated (?:e-?mail|message)|not authori[sz]ed to (?:send|use) (?:\S+ ){0,6}(?:from|domain|ip|behalf|as)\b|\bspoof|なりすまし|送信ドメイン認証"),
-    Rule("spf", Reason.AUTH, "RFC 7208 section 8.4", text=r"\bspf\b.{0,80}(?:fail|didn'?t pass|unauthori[sz]ed|prohibit|not pass|reject|invalid|check|error|record|-all)|(?:fail\w*|reject\w*|violat\w*|due to|because of).{0,40}\bspf\b|sender policy framework|not (?:a |designated as )?permitted sender|does not designate|openspf"),
-    Rule("dkim", Reason.AUTH, "RFC 6376 section 6.3", text=r"\bdkim\b.{0,60}(?:fail|missing|invalid|not|bad|reject)|(?:fail\w*|invalid|missing|bad) dkim"),
-)  # fmt: skip
+AUTHENTICATION: Final = (
+    Rule(
+        "dmarc",
+        Reason.AUTH,
+        "RFC 7489 section 10.3",
+        patterns=(r"\bdmarc",),
+    ),
+    Rule(
+        "unauthenticated",
+        Reason.AUTH,
+        "Gmail and Yahoo sender rules",
+        says=(
+            "sender authentication fail",
+            "authentication information",
+            "aligned with",
+            "なりすまし",
+            "送信ドメイン認証",
+        ),
+        patterns=(
+            "not pass(?:ing)? authentication",
+            "failed? (?:sender )?authentication checks",
+            "authentication checks? failed",
+            r"fails? to pass (?:\S+ )?authentication",
+            "unauthenticated (?:e-?mail|message)",
+            r"not authori[sz]ed to (?:send|use) (?:\S+ ){0,6}(?:from|domain|ip|behalf|as)\b",
+            r"\bspoof",
+        ),
+    ),
+    Rule(
+        "spf",
+        Reason.AUTH,
+        "RFC 7208 section 8.4",
+        says=(
+            "sender policy framework",
+            "does not designate",
+            "openspf",
+        ),
+        patterns=(
+            (
+                r"\bspf\b.{0,80}(?:fail|didn'?t pass|unauthori[sz]ed|prohibit|not pass|reject|invalid|check|error"
+                "|record|-all)"
+            ),
+            r"(?:fail\w*|reject\w*|violat\w*|due to|because of).{0,40}\bspf\b",
+            "not (?:a |designated as )?permitted sender",
+        ),
+    ),
+    Rule(
+        "dkim",
+        Reason.AUTH,
+        "RFC 6376 section 6.3",
+        patterns=(
+            r"\bdkim\b.{0,60}(?:fail|missing|invalid|not|bad|reject)",
+            r"(?:fail\w*|invalid|missing|bad) dkim",
+        ),
+    ),
+)
 
-_REPUTATION: Final = (
-    Rule("reverse-dns", Reason.REPUTATION, "RFC 7372 section 3.3 and postmaster pages", text=r"\bptr\b|reverse[- ](?:dns|hostname|host name|lookup|mapping|address|resolution|ip)|(?:cannot|could not|can't|unable to) (?:find|resolve) (?:your (?:reverse |client |sending )?(?:host|ip|address|server|dns|ptr)|hostname|reverse|the ip|address)|\brdns\b|mismatch\w* (?:\S+ ){0,2}client ip|unverifiable sending ip|unresolvable|(?:ip|client) name (?:lookup failed|possibly forged)|forged hostname|(?:unknown|unresolved) (?:client|sending|source) |from (?:an? )?(?:unknown|unidentified) (?:host|client|server|ip|domain)|your (?:host|ip|domain|client|server)(?: ?name)?(?: address)?\b.{0,40}(?:unknown|not found|not exist|n[o']t resolv|invalid|no (?:mx|dns|a)\b)|not resolve to (?:a |the )?(?:hostname|host name|ip)|逆引き"),
-    Rule("helo", Reason.REPUTATION, "RFC 5321 section 4.1.4", text=r"(?:helo|ehlo)\b.{0,60}(?:reject|denied|invalid|not found|not resolve|bad|mismatch|fully|require|forged|unknown)|(?:bad|invalid|forged|bogus|fake|improper) (?:\S+ )?(?:helo|ehlo)\b"),
-    Rule("rate", Reason.RATE_LIMITED, "common replies of MTAs", text=r"too many (?:\S+ )?(?:connections?|concurrent|simultaneous|messages|mails|e?-?mails?|recipients|sessions|errors|requests|smtp|rcpts?|failures|attempts|commands|deliveries)(?! in (?:the |this |user'?s? )?(?:mailbox|inbox))|too much (?:mail|traffic)|rate[- ]?(?:limit|control)|throttl|(?:sending|message|delivery|mail|connection|submission|recipient)s? rate\b|frequency limit|sending too (?:fast|quickly|many|much)|exceed\w* (?:the |your |its |max |maximum |allowed )*(?:number of (?:messages|connections|recipients|e?mails|sessions)|messages?\b.{0,20}\bper|connections?\b|recipients?\b(?!'s)|hourly|daily|max defers|rate)|(?:sending|daily|hourly|connection|recipients?|concurrency|outbound|thread) (?:\S+ )?(?:limit|quota)|slow down|(?:excessive|high|unusual) (?:volume|traffic|rate|number of (?:messages|connections|recipients))|temporarily limited|limit on the number of|max(?:imum)? (?:number of )?(?:connections|recipients|concurrent)|流量制限|送信数の?制限|同時接続数"),
-    Rule("block-list", Reason.REPUTATION, "DNS block lists, RFC 5782", text=r"\b(?:spamhaus|spamcop|sorbs|barracuda|cloudmark|senderscore|senderbase|dnsbl|dnswl|rbl\w?|uceprotect|invaluement|surbl|uribl|abuseat|backscatterer|manitu|blocklist\.de|proofpoint|brightmail|trustedsource|hostkarma|abusix\w*)\b|\b[sx]bl\b|(?<!may be )\b(?:black|block|deny)[- ]?list(?:ed|ing)?\b(?! of (?:the )?(?:recipient|user))|blocked using|(?:is|are|been|was|found|address|ip|currently) listed (?:in|on|by|at) (?!(?:the |our |any )?(?:\S+ )?(?:address ?book|directory|domino))|mail ?from domain is listed|ブラックリスト"),
-    Rule("address-of-ours", Reason.REPUTATION, "common replies of MTAs", text=r"(?:banned|blocked|bad|poor|denied|rejected|refused|dynamic|residential|suspicious|untrusted) (?:sending |source |sender )?(?:ip|client|host|network)\b|(?:\bip\b|client|host|server|network|your domain) (?:address )?(?:\S{1,60} ){0,2}?(?:(?:is|has been|was|are|temporarily|permanently|currently) ){0,2}(?:blocked|banned|blacklisted|rejected|denied|refused|blocklisted|barred)\b(?! (?:to accept|the |your )?(?:recipient|address|message|mail|rcpt|your))|reputation|your (?:ip|network|server|host|mail server|domain|isp|system) (?:\S+ ){0,6}(?:block|ban|list|refus|reject|den[iy])|not allowed to (?:connect|send)|connection (?:refused|rejected|denied|blocked|declined) (?:by|due|because|for|per) (?:\S+ )?polic|dial-?up|open (?:mail )?(?:relay|proxy)|spam ?trap|spammer|spamming|spam ?(?:source|host|server|ip)|(?:mail|messages?|connections?|access) from (?:your |this |the )?(?:ip|host|server|network|domain|address|isp|mail server|\[?\d[\d.]+\]?)\b.{0,40}(?:refus|reject|den[iy]|block|not (?:accept|allow|permit))|(?:no|not|don't|do not|won't|will not) (?:accept|access)\w* (?:\S+ )?(?:mail |e-?mails? |messages? |connections? )?from (?:your|this|mail server|dynamic|\[)|smtp server of your isp|abus(?:e|ive) (?:detected|from|prevention)|too much spam|not authori[sz]ed to send (?:e-?mail|mail) directly|サーバー?から(?:の|は).{0,20}拒否"),
-    Rule("complaints", Reason.REPUTATION, "postmaster pages", text=r"user complaints|complaint rate|spam complaints|\bcomplaints (?:from|about|received)|苦情"),
-    Rule("unsolicited-server", Reason.REPUTATION, "common replies of MTAs", text=r"(?:too many|much) unwanted (?:messages|mail)|unwanted messages have been sent"),
-)  # fmt: skip
+REPUTATION: Final = (
+    Rule(
+        "reverse-dns",
+        Reason.REPUTATION,
+        "RFC 7372 section 3.3 and postmaster pages",
+        says=(
+            "unverifiable sending ip",
+            "unresolvable",
+            "forged hostname",
+            "逆引き",
+        ),
+        patterns=(
+            r"\bptr\b",
+            "reverse[- ](?:dns|hostname|host name|lookup|mapping|address|resolution|ip)",
+            (
+                "(?:cannot|could not|can't|unable to) (?:find|resolve) (?:your (?:reverse |client |sending )?(?:host"
+                "|ip|address|server|dns|ptr)|hostname|reverse|the ip|address)"
+            ),
+            r"\brdns\b",
+            r"mismatch\w* (?:\S+ ){0,2}client ip",
+            "(?:ip|client) name (?:lookup failed|possibly forged)",
+            "(?:unknown|unresolved) (?:client|sending|source) ",
+            "from (?:an? )?(?:unknown|unidentified) (?:host|client|server|ip|domain)",
+            (
+                r"your (?:host|ip|domain|client|server)(?: ?name)?(?: address)?\b.{0,40}(?:unknown|not found|not exist"
+                r"|n[o']t resolv|invalid|no (?:mx|dns|a)\b)"
+            ),
+            "not resolve to (?:a |the )?(?:hostname|host name|ip)",
+        ),
+    ),
+    Rule(
+        "helo",
+        Reason.REPUTATION,
+        "RFC 5321 section 4.1.4",
+        patterns=(
+            (
+                r"(?:helo|ehlo)\b.{0,60}(?:reject|denied|invalid|not found|not resolve|bad|mismatch|fully|require"
+                "|forged|unknown)"
+            ),
+            r"(?:bad|invalid|forged|bogus|fake|improper) (?:\S+ )?(?:helo|ehlo)\b",
+        ),
+    ),
+    Rule(
+        "rate",
+        Reason.RATE_LIMITED,
+        "common replies of MTAs",
+        says=(
+            "throttl",
+            "frequency limit",
+            "slow down",
+            "temporarily limited",
+            "limit on the number of",
+            "流量制限",
+            "同時接続数",
+        ),
+        patterns=(
+            (
+                r"too many (?:\S+ )?(?:connections?|concurrent|simultaneous|messages|mails|e?-?mails?|recipients"
+                "|sessions|errors|requests|smtp|rcpts?|failures|attempts|commands|deliveries)(?! in (?:the |this "
+                "|user'?s? )?(?:mailbox|inbox))"
+            ),
+            "too much (?:mail|traffic)",
+            "rate[- ]?(?:limit|control)",
+            r"(?:sending|message|delivery|mail|connection|submission|recipient)s? rate\b",
+            "sending too (?:fast|quickly|many|much)",
+            (
+                r"exceed\w* (?:the |your |its |max |maximum |allowed )*(?:number of (?:messages|connections|recipients"
+                r"|e?mails|sessions)|messages?\b.{0,20}\bper|connections?\b|recipients?\b(?!'s)|hourly|daily"
+                "|max defers|rate)"
+            ),
+            r"(?:sending|daily|hourly|connection|recipients?|concurrency|outbound|thread) (?:\S+ )?(?:limit|quota)",
+            "(?:excessive|high|unusual) (?:volume|traffic|rate|number of (?:messages|connections|recipients))",
+            "max(?:imum)? (?:number of )?(?:connections|recipients|concurrent)",
+            "送信数の?制限",
+        ),
+    ),
+    Rule(
+        "block-list",
+        Reason.REPUTATION,
+        "DNS block lists, RFC 5782",
+        says=(
+            "blocked using",
+            "ブラックリスト",
+        ),
+        patterns=(
+            (
+                r"\b(?:spamhaus|spamcop|sorbs|barracuda|cloudmark|senderscore|senderbase|dnsbl|dnswl|rbl\w?|uceprotect"
+                r"|invaluement|surbl|uribl|abuseat|backscatterer|manitu|blocklist\.de|proofpoint|brightmail"
+                r"|trustedsource|hostkarma|abusix\w*)\b"
+            ),
+            r"\b[sx]bl\b",
+            r"(?<!may be )\b(?:black|block|deny)[- ]?list(?:ed|ing)?\b(?! of (?:the )?(?:recipient|user))",
+            (
+                "(?:is|are|been|was|found|address|ip|currently) listed (?:in|on|by|at) (?!(?:the |our "
+                r"|any )?(?:\S+ )?(?:address ?book|directory|domino))"
+            ),
+            "mail ?from domain is listed",
+        ),
+    ),
+    Rule(
+        "address-of-ours",
+        Reason.REPUTATION,
+        "common replies of MTAs",
+        says=(
+            "reputation",
+            "spammer",
+            "spamming",
+            "smtp server of your isp",
+            "too much spam",
+        ),
+        patterns=(
+            (
+                "(?:banned|blocked|bad|poor|denied|rejected|refused|dynamic|residential|suspicious"
+                r"|untrusted) (?:sending |source |sender )?(?:ip|client|host|network)\b"
+            ),
+            (
+                r"(?:\bip\b|client|host|server|network|your domain) (?:address )?(?:\S{1,60} ){0,2}?(?:(?:is|has been"
+                "|was|are|temporarily|permanently|currently) ){0,2}(?:blocked|banned|blacklisted|rejected|denied"
+                r"|refused|blocklisted|barred)\b(?! (?:to accept|the |your )?(?:recipient|address|message|mail|rcpt"
+                "|your))"
+            ),
+            (
+                r"your (?:ip|network|server|host|mail server|domain|isp|system) (?:\S+ ){0,6}(?:block|ban|list|refus"
+                "|reject|den[iy])"
+            ),
+            "not allowed to (?:connect|send)",
+            r"connection (?:refused|rejected|denied|blocked|declined) (?:by|due|because|for|per) (?:\S+ )?polic",
+            "dial-?up",
+            "open (?:mail )?(?:relay|proxy)",
+            "spam ?trap",
+            "spam ?(?:source|host|server|ip)",
+            (
+                "(?:mail|messages?|connections?|access) from (?:your |this |the )?(?:ip|host|server|network|domain"
+                r"|address|isp|mail server|\[?\d[\d.]+\]?)\b.{0,40}(?:refus|reject|den[iy]|block|not (?:accept|allow"
+                "|permit))"
+            ),
+            (
+                r"(?:no|not|don't|do not|won't|will not) (?:accept|access)\w* (?:\S+ )?(?:mail |e-?mails? |messages? "
+                r"|connections? )?from (?:your|this|mail server|dynamic|\[)"
+            ),
+            "abus(?:e|ive) (?:detected|from|prevention)",
+            "not authori[sz]ed to send (?:e-?mail|mail) directly",
+            "サーバー?から(?:の|は).{0,20}拒否",
+        ),
+    ),
+    Rule(
+        "complaints",
+        Reason.REPUTATION,
+        "postmaster pages",
+        says=(
+            "user complaints",
+            "complaint rate",
+            "spam complaints",
+            "苦情",
+        ),
+        patterns=(r"\bcomplaints (?:from|about|received)",),
+    ),
+    Rule(
+        "unsolicited-server",
+        Reason.REPUTATION,
+        "common replies of MTAs",
+        says=("unwanted messages have been sent",),
+        patterns=("(?:too many|much) unwanted (?:messages|mail)",),
+    ),
+)
 
-_SENDER: Final = (
-    Rule("sender-address", Reason.POLICY, "common replies of MTAs", text=r"sender(?:'s)?[ -]?(?:e-?mail )?(?:address |domain |verif\w+ |id )?(?:is |was |not )?(?:rejected|denied|refused|not allowed|not accepted|fail\w*|unknown|invalid|blocked|not found|does not exist|must|verif\w+ fail\w*|unverif\w+|validation|authenti\w+ required)|(?:bad|invalid|unknown|unverified|unauthenticated|rejected|blocked|denied|forged|illegal|unroute?able|verify|verify the) senders?\b|return[- ]?path.{0,30}(?:invalid|reject|not|fail|unknown)|\b(?:in|your) (?:the )?mail ?from\b|\byour (?:e-?mail )?address (?:is|was|has|does|not)\b|\b(?:for|of) your (?:domain|address)\b|sending domain|mail ?from\b.{0,30}(?:invalid|denied|not exist|not allowed|reject|refused|must)|domain of sender|domain name in from|sender(?:'s)? domain|purported responsible|\bfrom:? (?:address|header|domain|field).{0,30}(?:invalid|reject|not (?:valid|accept|allow|permit)|refus|den[iy])|(?:reject|refus|block)\w* (?:mail |messages? )?from (?:the |this )?(?:sender|domain|address|<>)|verification failed for|envelope[- ](?:from|sender)|originator|(?:exp[eé]diteur|absender)\b|差出人|送信者(?:アドレス|ドメイン)?.{0,12}(?:拒否|不正|確認)"),
-    Rule("unknown-at-mail", Reason.POLICY, "RFC 5321 section 3.3: the recipient is not named yet", text=r"unknown|not exist|not found|invalid|no such|rejected|denied", codes=PERMANENT_CODES, phases=BEFORE_RCPT),
-)  # fmt: skip
+SENDER: Final = (
+    Rule(
+        "sender-address",
+        Reason.POLICY,
+        "common replies of MTAs",
+        says=(
+            "sending domain",
+            "domain of sender",
+            "domain name in from",
+            "purported responsible",
+            "verification failed for",
+            "originator",
+            "差出人",
+        ),
+        patterns=(
+            (
+                r"sender(?:'s)?[ -]?(?:e-?mail )?(?:address |domain |verif\w+ |id )?(?:is |was |not )?(?:rejected"
+                r"|denied|refused|not allowed|not accepted|fail\w*|unknown|invalid|blocked|not found|does not exist"
+                r"|must|verif\w+ fail\w*|unverif\w+|validation|authenti\w+ required)"
+            ),
+            (
+                "(?:bad|invalid|unknown|unverified|unauthenticated|rejected|blocked|denied|forged|illegal"
+                r"|unroute?able|verify|verify the) senders?\b"
+            ),
+            "return[- ]?path.{0,30}(?:invalid|reject|not|fail|unknown)",
+            r"\b(?:in|your) (?:the )?mail ?from\b",
+            r"\byour (?:e-?mail )?address (?:is|was|has|does|not)\b",
+            r"\b(?:for|of) your (?:domain|address)\b",
+            r"mail ?from\b.{0,30}(?:invalid|denied|not exist|not allowed|reject|refused|must)",
+            "sender(?:'s)? domain",
+            (
+                r"\bfrom:? (?:address|header|domain|field).{0,30}(?:invalid|reject|not (?:valid|accept|allow|permit)"
+                "|refus|den[iy])"
+            ),
+            r"(?:reject|refus|block)\w* (?:mail |messages? )?from (?:the |this )?(?:sender|domain|address|<>)",
+            "envelope[- ](?:from|sender)",
+            r"(?:exp[eé]diteur|absender)\b",
+            "送信者(?:アドレス|ドメイン)?.{0,12}(?:拒否|不正|確認)",
+        ),
+    ),
+    Rule(
+        "unknown-at-mail",
+        Reason.POLICY,
+        "RFC 5321 section 3.3: the recipient is not named yet",
+        says=(
+            "unknown",
+            "not exist",
+            "not found",
+            "invalid",
+            "no such",
+            "rejected",
+            "denied",
+        ),
+        codes=PERMANENT_CODES,
+        phases=BEFORE_RCPT,
+    ),
+)
 
-_MESSAGE: Final = (
-    Rule("malformed", Reason.POLICY, "RFC 5322 section 3.6", text=r"not rfc ?\d* ?(?:5322 |2822 |822 )?complian|rfc ?-?(?:5322|2822|822|2047|5321|2821)\b.{0,40}(?:complian|violat|conform|valid)|(?:violates|non-?compliant|not compl\w+|not conform\w*|does not conform).{0,20}rfc|multiple (?:\S+ ){0,2}(?:addresses in from|from|subject|headers?)|(?:missing|invalid|malformed|duplicate|improper|no|illegal|bad|broken) (?:\S+ )?(?:message-?id|date|from|to|subject)?[: ]{0,2}(?:header|field)s?\b|bare (?:lf|cr|newline|linefeed|<cr>|<lf>)|8-?bit .{0,20}not|line (?:is )?too long|lines? (?:length )?exceed\w*|line length|header (?:line |field |section )?(?:is )?too (?:long|large)|malformed|improper use of|missing message-?id|invalid (?:mime|charset|content-type)|smtputf8"),
-    Rule("virus", Reason.SPAM_CONTENT, "common replies of content filters", text=r"\bvirus(?:es)?\b|malware|infected|phish|trojan|\bworm\b|ransomware|\bclamav|ウイルス|ウィルス"),
-    Rule("spam", Reason.SPAM_CONTENT, "common replies of content filters", text=r"\bspam\b|spam ?(?:message|content|detect|score|assassin|filter|signature)|\bspammy\b|looks like spam|junk ?(?:e-?)?mail|considered (?:as )?junk|unsolicited|\bube\b|\buce\b|\bbulk (?:e-?)?mail\b|迷惑メール|スパム"),
-    Rule("content", Reason.SPAM_CONTENT, "common replies of content filters", text=r"content.{0,30}(?:rejected|refused|denied|not (?:accepted|allowed|acceptable)|blocked|violat\w*|unacceptable|restrict\w*|prohibited|presents a potential|filter)|because (?:of )?(?:its|the) (?:content|attachment)|(?:illegal|prohibited|forbidden|blocked|suspicious|banned|dangerous|unacceptable|executable|bad) (?:file |message )?(?:attachments?|url|link|content|extension|file|words?|subject)|attach(?:ment|ed file)s?.{0,60}(?:not allowed|blocked|rejected|prohibited|not accept\w*|denied|restricted|forbidden|removed|unacceptable)|(?:not accept|block|refus|reject|den[iy])\w* .{0,30}attachment|rejected by (?:the )?(?:content|message|header) (?:filter|scanner|check)|rejected.{0,20}(?:header|body) check|(?:url|link)s? .{0,30}(?:blocked|blacklist|listed|reject)|内容.{0,10}拒否|添付ファイル.{0,16}(?:拒否|制限|禁止|できま)"),
-    Rule("too-large", Reason.TOO_LARGE, "RFC 1870 section 6", text=r"\b(?:message|mail|e-?mail|body|header|data|file|attachment|msg|content)s?\b (?:\S+ ){0,4}?too (?:large|big|long|huge)(?! in (?:the )?queue)|\b(?:message|mail|e-?mail|data|content|body|file|msg)(?:'s)? (?:file )?(?:size|length)\b.{0,50}(?:exceed|too|limit|maximum|over|larger|greater|not allowed|violat)|(?:message|mail|e-?mail|body|data)s? (?:\S+ ){0,2}exce+d\w* (?:\S+ ){0,5}(?:size|limit|maximum|length|bytes|[kmg]b)\b|too (?:large|big) (?:a )?(?:message|mail|e-?mail|body|data)|(?<!box )\bsize (?:of (?:the |this |your )?(?:\S+ )?(?:message|mail|e-?mail) |limit )(?:\S+ ){0,4}?(?:exceed|larger|over|too)|exce+d\w* (?:the )?(?:\S+ ){0,4}(?:message|mail|e-?mail|inbound|data) (?:size|length)|(?:exceeds|over|above) (?:the |fixed |our |server )?(?:\S+ )?size limit|maximum (?:message|mail|allowed message|e-?mail) size|larger than (?:the |maximum |\d)|message .{0,20}(?:is )?larger than|サイズ.{0,12}(?:超|制限|大き)|trop volumineux"),
-    Rule("tls-required", Reason.POLICY, "RFC 3207 section 4, RFC 7672", text=r"must issue a starttls|(?:\btls\b|encryption|starttls|encrypted) (?:\S+ ){0,2}(?:required|needed|mandatory|must)|(?:require|need|force)s? (?:\S+ )?(?:tls|encrypt\w*|starttls)\b|tls (?:is )?(?:required|needed)|not sent over (?:a )?tls|starttls (?:is )?(?:not (?:supported|offered|available|advertised)|refused|failed)"),
-    Rule("relay-denied", Reason.POLICY, "RFC 5321 section 3.6.2", text=r"relay\w* (?:\S+ )?(?:is |was |not )?(?:denied|not (?:allowed|permitted|authori[sz]ed|support\w*|possible)|prohibited|disallowed|rejected|refused|forbidden|blocked|attempt)|(?:unable|not (?:able|permitted|allowed|authori[sz]ed)|cannot|can't|won't|will not|do(?:es)? not|refus\w+|may not|don't|denied|no|deny) (?:to |the )?relay\w*|isn'?t in my list of (?:permitted|allowed) rcpthosts|not (?:in |on )?(?:my |our )?(?:list of )?rcpthosts|not relaying|we do not relay|(?:smtp |client )?authentication (?:is )?(?:required|needed|failed|credentials)|(?:smtp|requires?|need|use|without|turn on smtp) auth\w*|client was not authenticated|must (?:first )?(?:authenticate|check for new mail|pop|log ?in)|authenticate (?:first|before)|not a (?:local|recognised|recognized|authori[sz]ed) (?:domain|relay)|not (?:a )?(?:gateway|local mail|hosted here)|check (?:your )?(?:mail )?(?:before|for new mail) (?:first|before)|non-accepted domain|domain (?:is )?not (?:hosted|handled|served|local|accepted)|don't handle (?:mail )?for|no relay"),
-    Rule("suspicious-message", Reason.POLICY, "common replies of MTAs", text=r"not a member of (?:this|the) (?:list|group|ml)|members? only|moderat(?:ed|or)|you are not (?:a |allowed )?(?:member|to post)|not member|not allowed to post"),
-)  # fmt: skip
-
-RULES: Final = (*_AUTHENTICATION, *_REPUTATION, *_SENDER, *_MESSAGE)
+RULES: Final = (*AUTHENTICATION, *REPUTATION, *SENDER)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mta.replies import KINDS, classify, enhanced_status
 from mta.reply_rules import RULES
+from mta.rules.rule import Rule
 from mta.verdicts import Kind, Phase, Reason, Verdict
 from tests.mta.reply_examples import EXAMPLES
 
@@ -292,14 +293,10 @@ def test_table_is_in_good_order() -> None:
     assert len(names) == len(set(names))
     assert all(len(name) <= 60 and rule.source for name, rule in zip(names, RULES, strict=True))
     # Texts are compared in lower case.
-    assert all(rule.text == rule.text.lower() or "\\S" in rule.text for rule in RULES)
-    assert (RULES[-1].text, RULES[-1].status, RULES[-1].codes, RULES[-1].hosts, RULES[-1].phases) == (
-        "",
-        "",
-        (),
-        (),
-        (),
-    )
+    assert all(phrase == phrase.lower() for rule in RULES for phrase in rule.says)
+    assert all(pattern == pattern.lower() or "\\S" in pattern for rule in RULES for pattern in rule.patterns)
+    last = RULES[-1]
+    assert last == Rule(last.name, last.reason, last.source)
 
 
 def test_every_rule_is_met_by_an_example() -> None:

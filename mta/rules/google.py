@@ -1,0 +1,106 @@
+"""Replies of Gmail, Google Workspace and Google Groups."""
+
+from typing import Final
+
+from mta.rules.rule import Rule
+from mta.verdicts import Reason
+
+RULES: Final = (
+    Rule(
+        "gmail-over-quota",
+        Reason.MAILBOX_FULL,
+        "Gmail SMTP errors: 4.2.2, 5.2.2",
+        says=(
+            "out of storage space",
+            "tried to reach is over quota",
+        ),
+    ),
+    Rule(
+        "gmail-recipient-rate",
+        Reason.RATE_LIMITED,
+        "Gmail SMTP errors: 4.2.1",
+        says=(
+            "receiving mail at a rate",
+            "receiving mail too quickly",
+        ),
+    ),
+    Rule(
+        "gmail-sending-limit",
+        Reason.RATE_LIMITED,
+        "Gmail SMTP errors: 5.4.5, 5.7.0",
+        says=(
+            "daily user sending",
+            "sending quota exceeded",
+            "daily smtp relay",
+            "mail relay quota exceeded",
+            "smtp relay limit exceeded",
+        ),
+    ),
+    Rule(
+        "gmail-disabled",
+        Reason.SUSPENDED,
+        "Gmail SMTP errors: 5.2.1",
+        patterns=("email account that you tried to reach is (?:disabled|inactive)",),
+    ),
+    Rule(
+        "gmail-no-account",
+        Reason.USER_UNKNOWN,
+        "Gmail SMTP errors: 5.1.1",
+        says=(
+            "email account that you tried to reach does not exist",
+            "?p=nosuchuser",
+        ),
+    ),
+    Rule(
+        "gmail-malformed",
+        Reason.POLICY,
+        "Gmail SMTP errors: 5.7.1 RfcMessageNonCompliant",
+        says=("?p=rfcmessagenoncompliant",),
+    ),
+    Rule(
+        "gmail-unauthenticated",
+        Reason.AUTH,
+        "Gmail SMTP errors: 5.7.26, 4.7.27, 4.7.30",
+        says=(
+            "?p=unauthenticatedemail",
+            "?p=dmarcrejection",
+            "sender is unauthenticated",
+            "requires all senders to authenticate",
+        ),
+    ),
+    Rule(
+        "gmail-unsolicited",
+        Reason.REPUTATION,
+        "Gmail SMTP errors: 4.7.28, 5.7.1",
+        says=("low reputation",),
+        patterns=("unusual rate of (?:unsolicited )?(?:e?mail|messages)",),
+    ),
+    Rule(
+        "gmail-likely-spam",
+        Reason.SPAM_CONTENT,
+        "Gmail SMTP errors: 5.7.1",
+        says=("detected that this message is",),
+        patterns=("likely (?:unsolicited mail|suspicious)",),
+    ),
+    # Which of the two it is, Google does not tell.
+    Rule(
+        "google-group",
+        Reason.POLICY,
+        "Google Groups: a group that is missing or takes no mail of this sender",
+        says=(
+            "groups.google.com/support",
+            "topic=25838",
+            "posting permissions to the group",
+            "group you tried to contact",
+        ),
+    ),
+    Rule(
+        "gmail-send-as",
+        Reason.POLICY,
+        "Gmail: Send mail as",
+        says=(
+            "send mail as",
+            "?p=customfromdenied",
+        ),
+    ),
+)

@@ -1,0 +1,157 @@
+"""Replies of Outlook.com, Exchange Online and Exchange Server."""
+
+from typing import Final
+
+from mta.rules.rule import Rule
+from mta.verdicts import Reason
+
+RULES: Final = (
+    Rule(
+        "microsoft-rate",
+        Reason.RATE_LIMITED,
+        "Outlook.com postmaster: RP-001, S77xxxx",
+        patterns=(
+            r"\brp-00[123]\b",
+            r"\(s775\)",
+            r"\(s77719\)",
+            "exceeded the (?:rate|connection) limit",
+        ),
+    ),
+    Rule(
+        "microsoft-reputation",
+        Reason.REPUTATION,
+        "Outlook.com postmaster: S3140, S3150, SC-001",
+        patterns=(
+            r"\bs31[45]0\b",
+            r"\bsc-00[1-4]\b",
+            r"\bdy-00[12]\b",
+            r"\bou-00[12]\b",
+            "part of their network is on our block ?list",
+        ),
+    ),
+    Rule(
+        "microsoft-unknown",
+        Reason.USER_UNKNOWN,
+        "Exchange Online: 5.4.1, 5.1.10",
+        says=(
+            "recipnotfound",
+            "recipientnotfound",
+        ),
+        patterns=(
+            "(?<!all )recipient address rejected: access denied",
+            "recipient ?not ?found by smtp address lookup",
+            r"resolver\.adr\.(?:ex)?recip",
+        ),
+    ),
+    Rule(
+        "microsoft-restricted",
+        Reason.REFUSED,
+        "Exchange Online: 5.7.129, 5.7.133",
+        patterns=(
+            r"resolver\.rst\.(?:auth|restricted|notauthorized|senderrestricted)",
+            "recipient(?:'s)? mailbox .{0,60}isn'?t set up to receive",
+        ),
+    ),
+    Rule(
+        "microsoft-restricted-status",
+        Reason.REFUSED,
+        "Exchange Online: 5.7.124–5.7.137",
+        status=r"5\.7\.1(?:2[4-9]|3[0-7])",
+    ),
+    Rule(
+        "microsoft-too-large",
+        Reason.TOO_LARGE,
+        "Exchange Online: 5.2.3",
+        patterns=(r"resolver\.rst\.(?:recip|send)sizelimit",),
+    ),
+    Rule(
+        "microsoft-full",
+        Reason.MAILBOX_FULL,
+        "Exchange Online: 5.2.2",
+        patterns=(
+            "(?:shutoff)?quotaexceeded",
+            r"storedrv\.deliver[:;]? ?mailbox full",
+        ),
+    ),
+    Rule(
+        "microsoft-disabled",
+        Reason.SUSPENDED,
+        "Exchange: 5.2.1",
+        says=(
+            "mapiexceptionmailboxdisabled",
+            "accountdisabled",
+        ),
+        patterns=(r"storedrv\.deliver[:;]? ?(?:disabled mailbox|mailbox disabled)",),
+    ),
+    Rule(
+        "microsoft-store",
+        Reason.TEMPORARY,
+        "Exchange: the store driver could not deliver",
+        says=(
+            "storedrv.",
+            "mapiexception",
+        ),
+    ),
+    Rule(
+        "microsoft-loop",
+        Reason.TEMPORARY,
+        "Exchange Online: 5.4.6, 5.4.14",
+        says=("hop count exceeded",),
+        patterns=(r"\brouting loop",),
+        status=r"[45]\.4\.(?:6|8|14)",
+    ),
+    Rule(
+        "microsoft-banned-address",
+        Reason.REPUTATION,
+        "Exchange Online: 5.7.606–649, 5.7.511",
+        status=r"5\.7\.(?:511|6[0-4]\d)",
+    ),
+    Rule(
+        "microsoft-spam",
+        Reason.SPAM_CONTENT,
+        "Exchange Online: 5.7.501–503, 5.1.8",
+        status=r"5\.7\.50[1-3]",
+    ),
+    Rule(
+        "microsoft-dmarc",
+        Reason.AUTH,
+        "Exchange Online: 5.7.509, 5.7.515",
+        status=r"[45]\.7\.5(?:09|15)",
+    ),
+    Rule(
+        "microsoft-too-many",
+        Reason.RATE_LIMITED,
+        "Exchange Online: 5.7.705, 5.7.708, 4.7.5xx, 5.2.121",
+        status=r"5\.7\.(?:50[78]|70[58])|4\.7\.(?:5\d\d|650)|5\.2\.12[12]|5\.1\.90",
+    ),
+    Rule(
+        "microsoft-no-domain",
+        Reason.HOST_UNKNOWN,
+        "Exchange Online: 5.4.310",
+        status=r"[45]\.4\.310",
+    ),
+    Rule(
+        "microsoft-expired",
+        Reason.TEMPORARY,
+        "Exchange Online: 4.4.7, 5.4.300, 5.4.312–317",
+        status=r"[45]\.4\.3\d\d",
+    ),
+    Rule(
+        "microsoft-group",
+        Reason.POLICY,
+        "Exchange Online: 5.7.193",
+        says=("usercontactgroup",),
+    ),
+    Rule(
+        "microsoft-attribution",
+        Reason.POLICY,
+        "Exchange Online: 5.7.64",
+        says=("tenantattribution",),
+    ),
+    Rule(
+        "microsoft-remote-unknown",
+        Reason.USER_UNKNOWN,
+        "Exchange Online: 5.1.351",
+        says=("remote server returned unknown recipient",),
+    ),
+)
