@@ -88,7 +88,13 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def _stop(self, reason: StopReason, now: datetime) -> int:
         # Who is stopped already was stopped then, not now.
         since = Coalesce("stopped_at", models.Value(now, output_field=models.DateTimeField()))
-        return self.update(status=SubscriberStatus.STOPPED, stop_reason=reason, stopped_at=since, updated_at=now)
+        return self.update(
+            status=SubscriberStatus.STOPPED,
+            stop_reason=reason,
+            stopped_at=since,
+            errors_due_at=None,
+            updated_at=now,
+        )
 
 
 class Subscriber(models.Model):
@@ -107,6 +113,9 @@ class Subscriber(models.Model):
     stopped_at = models.DateTimeField(null=True, blank=True)
     # Number of live counted errors (AddressError); compared with the limit.
     error_count = models.PositiveIntegerField(_("エラー回数"), default=0)
+    # When the count may change by itself: an error leaves the period, or a later mail proves the address.
+    # None without errors and for the stopped.
+    errors_due_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -124,11 +133,28 @@ class Subscriber(models.Model):
         indexes = [
             # For the subscriber pages by status, newest first.
             models.Index(fields=["workspace", "status", "-id"], name="subscriber_by_status"),
+            # For 停止アドレス, newest first, all or of one reason, and for the numbers of each reason.
+            models.Index(
+                fields=["workspace", "-stopped_at", "-id"],
+                condition=models.Q(status="stopped"),
+                name="subscriber_newest_stops",
+            ),
+            models.Index(
+                fields=["workspace", "stop_reason", "-stopped_at", "-id"],
+                condition=models.Q(status="stopped"),
+                name="subscriber_stops_by_reason",
+            ),
             # For a lowered threshold: who has already as many errors.
             models.Index(
                 fields=["workspace", "error_count"],
                 condition=models.Q(status="active", error_count__gt=0),
                 name="subscriber_with_errors",
+            ),
+            # For the tick: whose errors are to be looked at again.
+            models.Index(
+                fields=["errors_due_at"],
+                condition=models.Q(errors_due_at__isnull=False),
+                name="subscriber_errors_due",
             ),
         ]
 
@@ -182,6 +208,25 @@ class Consent(models.Model):
         return f"{self.get_source_display()} {self.at:%Y-%m-%d}"
 
 
+class ClearedBy(models.TextChoices):
+    """Why an error counts no more."""
+
+    # A mail that was sent later was accepted and stayed unbounced for 7 days.
+    SUCCESS = "success", _("その後の配信にエラーなし")
+    PERSON = "person", _("配信の再開")
+
+
+class AddressErrorQuerySet(models.QuerySet["AddressError"]):
+    def uncleared(self) -> AddressErrorQuerySet:
+        """Keep errors of a kind that counts, held for review or not, that nothing has cleared."""
+        return self.filter(counted=True, cleared_at=None)
+
+    def live(self, since: datetime | None) -> AddressErrorQuerySet:
+        """Keep the errors that count now; where only a period counts, those that were told after `since`."""
+        found = self.uncleared().filter(held_by="")
+        return found if since is None else found.filter(at__gt=since)
+
+
 class AddressError(models.Model):
     """One error told about one subscriber: the evidence for エラー停止.
 
@@ -195,6 +240,7 @@ class AddressError(models.Model):
     counted = models.BooleanField()
     # Set when a success or a person cleared the count.
     cleared_at = models.DateTimeField(null=True, blank=True)
+    cleared_by = models.CharField(max_length=10, choices=ClearedBy.choices, blank=True)
     # When the mail was sent that failed: a mail sent later and not returned proves the address (None: as `at`).
     mailed_at = models.DateTimeField(null=True, blank=True)
     # Whether this error stopped the subscriber.
@@ -207,6 +253,8 @@ class AddressError(models.Model):
     text = models.CharField(max_length=1000, blank=True)
     # What the error was about, for people: the subject of the mailing.
     about = models.CharField(max_length=255, blank=True)
+
+    objects = AddressErrorQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["subscriber", "key"], name="address_error_once")]
