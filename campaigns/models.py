@@ -93,6 +93,10 @@ class Campaign(models.Model):
     tally_due_at = models.DateTimeField(null=True, blank=True)
     # No count begins before: one is at work, or the newest one took long.
     tally_not_before = models.DateTimeField(null=True, blank=True)
+    # When the figures were counted last.
+    tally_at = models.DateTimeField(null=True, blank=True)
+    # The mailing whose failures this one is for (失敗分に再送).
+    resend_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="resends")
     # Rises with every save by a person; a form that was opened before an other save is told so.
     revision = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
