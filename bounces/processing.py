@@ -1,43 +1,58 @@
-"""Takes a stored notice through reading, matching and counting, once."""
+"""Takes a stored notice through reading, matching and counting, once.
+
+`process` is the plain way, a notice at a time; `batches.process_batch` does the same for many at once and is held
+against it by a test.
+"""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
 
 from accounts.models import Workspace
-from bounces.matching import Match, find_delivery
+from bounces import rule_digest
+from bounces.judging import COUNTED, choose_recipient, code_of, describe, judge
+from bounces.matching import Match, Why, find_delivery
 from bounces.mime_reading import MAX_BYTES, UnreadableNotice
-from bounces.models import Bounce, NoticeState, RawNotice
-from bounces.parsed import Action, NoticeKind, ParsedNotice, ParsedRecipient
+from bounces.models import Bounce, Door, NoticeState, RawNotice
+from bounces.parsed import NoticeKind, ParsedNotice, ParsedRecipient
 from bounces.parsing import parse
+from bounces.webhook_events import parse_event
+from campaigns.deadlocks import retry_transaction
 from campaigns.deliveries import record_evidence
-from campaigns.failures import Failure, Recorded, record_notice
-from campaigns.models import Delivery, DeliveryState
-from mta.replies import classify
-from mta.verdicts import Kind, Reason, Verdict
+from campaigns.failures import Recorded, record_notice
+from campaigns.models import Delivery
 
 MAX_TRIES = 3
-LEASE = timedelta(seconds=60)
-# How long a notice waits that overtook the record of its own delivery.
+# Longer than a batch of notices takes that all use up their time.
+LEASE = timedelta(seconds=120)
+# The pause after a failed reading, as many times as it failed: a busy machine may be the cause.
+PAUSE = timedelta(seconds=20)
+# How long a notice waits whose delivery is still being sent: at first, at most, and all in all.
 LATER = timedelta(seconds=5)
-COUNTED = (NoticeKind.BOUNCE, NoticeKind.COMPLAINT)
+LATER_AT_MOST = timedelta(hours=1)
+LONGEST_WAIT = timedelta(days=7)
 
 
 def process(notice_id: int, *, now: datetime) -> None:
-    """Read one notice and move what it is about. A second call for the same notice does nothing."""
+    """Read one notice and move what it is about. A second call for the same notice does nothing.
+
+    Raises what reading it raised, if that was a fault of ours; the notice is left for another try.
+    """
     notice = take_notice(notice_id, now=now)
     if notice is None:
         return
     try:
-        parsed = parse(unpack(notice.content))
-    except (UnreadableNotice, zlib.error) as error:
-        give_back(notice, str(error))
-        return
-    settle(notice, parsed, now=now)
+        parsed = read(notice)
+        retry_transaction(lambda: settle(notice, parsed, now=now))
+    except Exception as error:
+        give_back(notice, error, now=now)
+        if not is_expected(error):
+            raise
 
 
 def take_notice(notice_id: int, *, now: datetime) -> RawNotice | None:
@@ -45,47 +60,85 @@ def take_notice(notice_id: int, *, now: datetime) -> RawNotice | None:
     free = RawNotice.objects.unread(now=now).filter(pk=notice_id)
     if free.filter(tries__lt=MAX_TRIES).update(tries=F("tries") + 1, lease_until=now + LEASE):
         return RawNotice.objects.get(pk=notice_id)
-    free.update(state=NoticeState.BROKEN, lease_until=None)
+    if free.update(state=NoticeState.BROKEN, lease_until=None, note=Why.KILLED, rules=rule_digest.CURRENT):
+        show_somewhere(notice_id)
     return None
 
 
+def read(notice: RawNotice) -> ParsedNotice:
+    """Read a notice as its door says. Raises UnreadableNotice or zlib.error where that is not possible.
+
+    What a person has assigned is a bounce without a cause where it cannot be read.
+    """
+    try:
+        content = unpack(notice.content)
+        return parse_event(content, notice.source) if notice.door == Door.WEBHOOK else parse(content)
+    except (UnreadableNotice, zlib.error):
+        if notice.assigned_to is None:
+            raise
+        recipient = ParsedRecipient(notice.assigned_to.address)
+        return ParsedNotice(NoticeKind.BOUNCE, "by-hand", (recipient,), trusted=False)
+
+
 def unpack(content: bytes | memoryview) -> bytes:
-    """Decompress a stored mail, never to more than a mail may have."""
+    """Decompress a stored mail, never to more than a mail may have. Raises zlib.error where it is damaged."""
     return zlib.decompressobj().decompress(bytes(content), MAX_BYTES)
 
 
-def give_back(notice: RawNotice, why: str) -> None:
-    """Leave a notice for another try; after the last one it is broken."""
-    state = NoticeState.BROKEN if notice.tries >= MAX_TRIES else NoticeState.NEW
-    RawNotice.objects.filter(pk=notice.pk, state=NoticeState.NEW).update(state=state, lease_until=None, note=why[:300])
+def is_expected(error: Exception) -> bool:
+    """Say whether the mail is to blame for an error and not the program."""
+    return isinstance(error, UnreadableNotice | zlib.error)
+
+
+def give_back(notice: RawNotice, error: Exception, *, now: datetime) -> None:
+    """Leave a notice for another try after a pause; after the last one it is broken, and says why."""
+    is_last = notice.tries >= MAX_TRIES
+    why = Why.UNREADABLE if isinstance(error, UnreadableNotice) else Why.DAMAGED
+    RawNotice.objects.filter(pk=notice.pk, state=NoticeState.NEW).update(
+        state=NoticeState.BROKEN if is_last else NoticeState.NEW,
+        lease_until=None if is_last else now + PAUSE * notice.tries,
+        note=f"{why if is_expected(error) else Why.FAULT}: {type(error).__name__}: {error}"[:300],
+        rules=rule_digest.CURRENT,
+    )
+    if is_last:
+        show_somewhere(notice.pk)
+
+
+def show_somewhere(notice_id: int) -> None:
+    """Give a notice that fits nothing to the only workspace, if there is just one; else it is the operator's."""
+    RawNotice.objects.filter(pk=notice_id, workspace=None).update(workspace=only_workspace())
 
 
 @transaction.atomic
 def settle(notice: RawNotice, parsed: ParsedNotice, *, now: datetime) -> None:
     """Write what a notice says, in one transaction with its state, so that it counts once."""
-    if not RawNotice.objects.select_for_update().filter(pk=notice.pk, state=NoticeState.NEW).exists():
-        return
-    match = find_delivery(notice.envelope_to, parsed)
+    if RawNotice.objects.select_for_update().filter(pk=notice.pk, state=NoticeState.NEW).exists():
+        write_down(notice, parsed, now=now)
+
+
+def write_down(
+    notice: RawNotice, parsed: ParsedNotice, *, now: datetime, known: Mapping[int, Delivery] | None = None
+) -> None:
+    """Match a notice, move its delivery and write what became of it. The caller holds its row in a transaction."""
+    match = find_delivery(notice, parsed, now=now, known=known)
     chosen = choose_recipient(parsed, match.delivery)
     recorded = apply(parsed, chosen, match, now=now)
     if recorded is Recorded.TOO_EARLY:
-        RawNotice.objects.filter(pk=notice.pk).update(lease_until=now + LATER, tries=F("tries") - 1)
-        return
+        if now < notice.received_at + LONGEST_WAIT:
+            postpone(notice, now=now)
+            return
+        match = Match(match.delivery, match.by, Why.NEVER_SETTLED)
+    if notice.reading:
+        # It was read before; what was written then counted nothing.
+        notice.bounces.all().delete()
     if parsed.kind in COUNTED:
         write_bounces(notice, parsed, match, applied=chosen if recorded is Recorded.DONE else None)
-    RawNotice.objects.filter(pk=notice.pk).update(
-        state=final_state(parsed, match),
-        kind=parsed.kind,
-        reading=parsed.rule[:60],
-        matched_by=match.by or "",
-        workspace=match.delivery.workspace_id if match.delivery else only_workspace(),
-        lease_until=None,
-    )
+    finish(notice, parsed, match)
 
 
 def apply(parsed: ParsedNotice, chosen: ParsedRecipient | None, match: Match, *, now: datetime) -> Recorded:
-    """Move the delivery of a proven match. Any mail with a valid token proves that the delivery arrived."""
-    if match.delivery is None or not match.is_proven():
+    """Move the delivery of a match that counts. Any mail with a valid token proves that the delivery arrived."""
+    if match.delivery is None or not match.counts():
         return Recorded.IGNORED
     if parsed.kind not in COUNTED or chosen is None:
         record_evidence(match.delivery.pk, now=now)
@@ -93,50 +146,25 @@ def apply(parsed: ParsedNotice, chosen: ParsedRecipient | None, match: Match, *,
     return record_notice(match.delivery.pk, describe(parsed, chosen), now=now)
 
 
-def choose_recipient(parsed: ParsedNotice, delivery: Delivery | None) -> ParsedRecipient | None:
-    """Return the failed recipient that is about a delivery: its own address, else the first, as after a forward."""
-    failed = [recipient for recipient in parsed.recipients if recipient.action is Action.FAILED]
-    if parsed.kind == NoticeKind.COMPLAINT and not failed and delivery is not None:
-        # Many complaints hide the address; the token still names it.
-        return ParsedRecipient(delivery.address)
-    own = delivery.address_key if delivery else ""
-    return next(
-        (recipient for recipient in failed if own in (recipient.address.lower(), recipient.original.lower())),
-        failed[0] if failed else None,
+def postpone(notice: RawNotice, *, now: datetime) -> None:
+    """Look at a notice again later; the longer it has waited, the longer it waits."""
+    pause = min(max((now - notice.received_at) / 4, LATER), LATER_AT_MOST)
+    RawNotice.objects.filter(pk=notice.pk).update(lease_until=now + pause, tries=F("tries") - 1)
+
+
+def finish(notice: RawNotice, parsed: ParsedNotice, match: Match) -> None:
+    """Write where a notice ends, and how it got there."""
+    state = final_state(parsed, match)
+    RawNotice.objects.filter(pk=notice.pk).update(
+        state=state,
+        kind=parsed.kind,
+        reading=parsed.rule[:60],
+        matched_by=match.by or "",
+        workspace=match.delivery.workspace_id if match.delivery else notice.workspace_id or only_workspace(),
+        lease_until=None,
+        note=match.why if state == NoticeState.UNMATCHED else "",
+        rules=rule_digest.CURRENT,
     )
-
-
-def describe(parsed: ParsedNotice, recipient: ParsedRecipient) -> Failure:
-    """Turn what a notice says of a recipient into the failure that is recorded."""
-    verdict = judge(parsed, recipient)
-    return Failure(
-        state=DeliveryState.COMPLAINED if verdict.kind == Kind.COMPLAINT else DeliveryState.BOUNCED,
-        kind=verdict.kind,
-        reason=verdict.reason,
-        code=code_of(recipient),
-        text=recipient.text,
-        phase=recipient.phase,
-        rule=verdict.rule,
-    )
-
-
-def judge(parsed: ParsedNotice, recipient: ParsedRecipient) -> Verdict:
-    """Say what a notice means for one of its recipients."""
-    if parsed.kind == NoticeKind.COMPLAINT:
-        return Verdict(Kind.COMPLAINT, Reason.COMPLAINT, parsed.rule)
-    if recipient.action is Action.DELAYED:
-        return Verdict(Kind.NOT_BOUNCE, Reason.DELAYED, parsed.rule)
-    if recipient.action is Action.DELIVERED:
-        return Verdict(Kind.NOT_BOUNCE, Reason.DELIVERED, parsed.rule)
-    if not parsed.trusted:
-        return Verdict(Kind.UNKNOWN, Reason.UNKNOWN, parsed.rule)
-    host = recipient.host or recipient.address.rpartition("@")[2]
-    return classify(recipient.code, recipient.status, recipient.text, recipient.phase, host)
-
-
-def code_of(recipient: ParsedRecipient) -> str:
-    """Return the error code as people see it: the enhanced status, else the three digits."""
-    return recipient.status or (str(recipient.code) if recipient.code else "")
 
 
 def write_bounces(notice: RawNotice, parsed: ParsedNotice, match: Match, *, applied: ParsedRecipient | None) -> None:
@@ -167,7 +195,7 @@ def final_state(parsed: ParsedNotice, match: Match) -> NoticeState:
     """Return where a read notice ends."""
     if parsed.kind not in COUNTED:
         return NoticeState.IGNORED
-    return NoticeState.PROCESSED if match.is_proven() else NoticeState.UNMATCHED
+    return NoticeState.PROCESSED if match.counts() and match.why != Why.NEVER_SETTLED else NoticeState.UNMATCHED
 
 
 def only_workspace() -> int | None:

@@ -5,9 +5,9 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
+from bounces.batches import process_batch
 from bounces.clearing import clear_old_notices
 from bounces.models import RawNotice
-from bounces.processing import process
 from campaigns.tasks import Step, take_steps
 
 BATCH = 25
@@ -38,6 +38,5 @@ STEPS: tuple[Step, ...] = (
 
 @shared_task
 def process_notices(notice_ids: list[int]) -> None:
-    """Process a batch. One that raises ends it loudly; the others are handed out again."""
-    for notice_id in notice_ids:
-        process(notice_id, now=timezone.now())
+    """Process a batch. What could not be processed for a fault of ours is raised at the end."""
+    process_batch(notice_ids, now=timezone.now())

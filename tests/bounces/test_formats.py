@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bounces.judging import judge
 from bounces.parsing import parse
-from bounces.processing import judge
 
 FORMATS = sorted((Path(__file__).parent.parent / "emails" / "formats").glob("*.eml"))
 

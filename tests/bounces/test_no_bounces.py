@@ -2,8 +2,8 @@
 
 import pytest
 
+from bounces.judging import judge
 from bounces.parsing import parse
-from bounces.processing import judge
 from mta.verdicts import Kind
 from tests.emails.no_bounces import LETTERS, Letter, build
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bounces.judging import judge
 from bounces.mime_reading import MAX_PARTS, UnreadableNotice, decode_base64, decode_text, decode_words, drop_element
 from bounces.parsed import NoticeKind
 from bounces.parsing import parse
-from bounces.processing import judge
 from mta.verdicts import Phase
 from tests.bounces.notices import EMAILS, read_email
 from tests.bounces.test_parsing import bounce_with, summary, written

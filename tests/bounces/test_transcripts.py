@@ -2,9 +2,9 @@
 
 import pytest
 
+from bounces.judging import judge
 from bounces.parsed import ParsedRecipient
 from bounces.parsing import parse
-from bounces.processing import judge
 from mta.verdicts import Kind, Phase, Reason
 from tests.bounces.test_parsing import bounce_with, written
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from bounces.judging import judge
 from bounces.parsed import NoticeKind, ParsedNotice
 from bounces.parsing import parse
-from bounces.processing import judge
 from mta.verdicts import Kind
 
 # Kinds as the outside knows them; a refusal by the recipient is a block that is not the address's fault.
