@@ -8,11 +8,13 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.models import Workspace
-from campaigns.models import Delivery, DeliveryState
+from campaigns.models import CLAIMABLE, Delivery, DeliveryState
 from lists.errors import ErrorEvent, Weight, count_error
 from mta.verdicts import Kind, Phase, Reason
 
 TEXT_LIMIT = 1000
+# States whose outcome is not recorded yet.
+OPEN = (*CLAIMABLE, DeliveryState.CLAIMED, DeliveryState.FENCED)
 # How much an error of each reason says about the address (docs/bounces.md); a reason not named never counts.
 WEIGHTS = {
     Reason.HOST_UNKNOWN: Weight.COUNT,
@@ -40,7 +42,7 @@ class Recorded(Enum):
     """What became of a failure that was told."""
 
     DONE = auto()
-    # The row is still being sent; the notice must be looked at again later.
+    # The row is still being sent, or will be again; the notice must be looked at again later.
     TOO_EARLY = auto()
     # The row ended otherwise, or the same was told before.
     IGNORED = auto()
@@ -79,8 +81,11 @@ def record_notice(delivery_id: int, failure: Failure, *, now: datetime) -> Recor
 
 
 def unsettled_or_ignored(delivery_id: int) -> Recorded:
-    """Say whether a notice came before its row's outcome was recorded, or is of no use."""
-    early = Delivery.objects.filter(pk=delivery_id, state__in=(DeliveryState.CLAIMED, DeliveryState.FENCED))
+    """Say whether a notice came before its row's outcome was recorded, or is of no use.
+
+    A row that waits to be sent again has sent a copy before, for its token was read in a mail: that notice waits too.
+    """
+    early = Delivery.objects.filter(pk=delivery_id, state__in=OPEN)
     return Recorded.TOO_EARLY if early.exists() else Recorded.IGNORED
 
 
