@@ -1,4 +1,4 @@
-"""LMTP and the pipe: a row is stored before a mail is taken."""
+"""LMTP, SMTP and the pipe: a row is stored before a mail is taken."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,15 +36,19 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass
 class Running:
-    """A served LMTP door and how to stop it."""
+    """The served doors and how to stop them."""
 
     port: int
+    smtp_port: int
     loop: asyncio.AbstractEventLoop
     stop: asyncio.Event
     thread: threading.Thread
 
     def client(self) -> smtplib.LMTP:
         return smtplib.LMTP("127.0.0.1", self.port)
+
+    def smtp(self) -> smtplib.SMTP:
+        return smtplib.SMTP("127.0.0.1", self.smtp_port, local_hostname="mx.example")
 
     def end(self) -> None:
         if self.thread.is_alive():
@@ -54,20 +59,37 @@ class Running:
 
 @pytest.fixture
 def door() -> Iterator[Running]:
-    """The LMTP door on a free port of loopback."""
+    """Both doors on free ports of loopback."""
     told: Future[Running] = Future()
 
     async def run() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        ready: asyncio.Future[int] = loop.create_future()
-        ready.add_done_callback(lambda port: told.set_result(Running(port.result(), loop, stop, thread)))
-        await lmtp.serve("127.0.0.1", 0, stop=stop, ready=ready)
+        ready: asyncio.Future[list[int]] = loop.create_future()
+        ready.add_done_callback(
+            lambda ports: told.set_result(Running(ports.result()[0], ports.result()[1], loop, stop, thread))
+        )
+        listeners = [lmtp.Listener(door, "127.0.0.1", 0) for door in (Door.LMTP, Door.SMTP)]
+        await lmtp.serve(listeners, stop=stop, ready=ready)
 
     thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     running = told.result(timeout=10)
     yield running
     running.end()
+
+
+@contextmanager
+def moved_table() -> Iterator[None]:
+    """The database as it is when it is away: the table of notices cannot be found."""
+    table = RawNotice._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
+    try:
+        yield
+    finally:
+        connections.close_all()
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -124,16 +146,9 @@ def test_lmtp_refuses_what_is_too_large(door: Running) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_lmtp_asks_to_come_again_while_the_database_is_away(door: Running) -> None:
     """A mail is never taken without its row."""
-    table = RawNotice._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
-    try:
-        with door.client() as client, pytest.raises(smtplib.SMTPDataError) as refused:
-            client.sendmail("", [TO], b"x")
-        assert refused.value.smtp_code == 451
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+    with moved_table(), door.client() as client, pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail("", [TO], b"x")
+    assert refused.value.smtp_code == 451
     with door.client() as client:
         client.sendmail("", [TO], b"x")
     assert RawNotice.objects.count() == 1
@@ -151,6 +166,70 @@ def test_lmtp_survives_a_hostile_return_path(door: Running) -> None:
             replies.append(reply[:3])
     # Whether such a path is refused or taken, the door goes on.
     assert replies[2:] == [b"250", b"221"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_smtp_stores_a_notice_for_each_recipient(door: Running) -> None:
+    content = read_email("postfix-user-unknown").replace(b"\n", b"\r\n")
+    with door.smtp() as client:
+        assert client.sendmail("", [TO, "b-2-y@bounce.example.com"], content) == {}
+        notices = RawNotice.objects.order_by("pk")
+        assert [(notice.door, notice.envelope_to) for notice in notices] == [
+            (Door.SMTP, TO),
+            (Door.SMTP, "b-2-y@bounce.example.com"),
+        ]
+    assert zlib.decompress(notices[0].content) == b"Return-Path: <>\r\n" + content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_smtp_refuses_other_domains(door: Running) -> None:
+    """D9: no open relay."""
+    with door.smtp() as client:
+        refused = client.sendmail("a@x.example", [TO, "b@other.example"], b"x")
+        assert refused == {"b@other.example": (550, b"5.1.2 This door takes returned mail of its own domain only")}
+    assert RawNotice.objects.get().envelope_to == TO
+
+
+@pytest.mark.django_db(transaction=True)
+def test_smtp_refuses_what_is_too_large(door: Running) -> None:
+    """Said beforehand by SIZE (RFC 1870) or found out at the end, the answer is the same."""
+    with door.smtp() as client:
+        with pytest.raises(smtplib.SMTPSenderRefused) as refused:
+            client.sendmail("a@x.example", [TO], b"x", mail_options=[f"SIZE={MAX_BYTES + 1}"])
+        assert (refused.value.smtp_code, bytes(refused.value.smtp_error)[:5]) == (552, b"5.3.4")
+        client.mail("")
+        client.rcpt(TO)
+        code, text = client.data((b"y" * 70 + b"\r\n") * (MAX_BYTES // 72 + 100))
+        assert (code, text[:5]) == (552, b"5.3.4")
+    assert not RawNotice.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_smtp_takes_a_hundred_recipients_at_a_time(door: Running) -> None:
+    with door.smtp() as client:
+        client.ehlo()
+        client.mail("")
+        codes = [client.rcpt(f"b-{number}@bounce.example.com")[0] for number in range(101)]
+    assert (codes[:100], codes[100]) == ([250] * 100, 452)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_smtp_stores_for_all_or_for_none_while_the_database_is_away(door: Running) -> None:
+    """A fault of ours is never final for the sender."""
+    with moved_table(), door.smtp() as client, pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail("", [TO, "b-2-y@bounce.example.com"], b"x")
+    assert refused.value.smtp_code == 451
+    assert not RawNotice.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_door_asks_to_come_again_when_it_is_full(door: Running) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(door.smtp()) for _ in range(lmtp.MAX_CONNECTIONS)]
+        with pytest.raises(smtplib.SMTPConnectError) as full:
+            door.smtp()
+        assert full.value.smtp_code == 421
+        assert clients[0].noop()[0] == 250
 
 
 def test_bugs_of_the_door_are_temporary() -> None:
@@ -175,16 +254,23 @@ def test_run_lmtp_wants_host_and_port() -> None:
 
 @pytest.mark.django_db
 def test_run_lmtp_says_when_the_port_is_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CommandError, match="LMTP"):
-        call_command("run_lmtp", listen=f"127.0.0.1:{taken.getsockname()[1]}", skip_checks=True)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(CommandError, match=f"LMTP {place}"):
+            call_command("run_lmtp", listen=place, skip_checks=True)
+        with pytest.raises(CommandError, match=f"SMTP {place}"):
+            call_command("run_lmtp", listen="127.0.0.1:0", smtp=place, skip_checks=True)
+    with pytest.raises(CommandError, match="BOUNCE_SMTP_LISTEN"):
+        call_command("run_lmtp", smtp="25", skip_checks=True)
 
 
-def test_run_lmtp_stops_on_sigterm() -> None:
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+def test_run_lmtp_opens_both_doors_and_stops_on_sigterm() -> None:
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "BOUNCE_SMTP_LISTEN": "127.0.0.1:0"}
     command = [sys.executable, "manage.py", "run_lmtp", "--listen", "127.0.0.1:0", "--skip-checks"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("LMTP: 127.0.0.1:")
+        assert process.stdout.readline().startswith("SMTP: 127.0.0.1:")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=15) == 0
 
@@ -215,15 +301,40 @@ def test_pipe_refuses_foreign_recipients_with_67(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.django_db(transaction=True)
 def test_pipe_asks_to_come_again_with_75_while_the_database_is_away() -> None:
-    table = RawNotice._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
-    try:
+    with moved_table():
         assert receive_notice.receive(b"x", TO) == os.EX_TEMPFAIL
-    finally:
-        connections.close_all()
-        with connection.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+
+
+def pipe_with_environment(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> int:
+    for name in ("ORIGINAL_RECIPIENT", "RECIPIENT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return pipe(b"x", "", monkeypatch)
+
+
+@pytest.mark.django_db
+def test_pipe_finds_the_recipient_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As local(8) of Postfix tells it to a command of an alias."""
+    assert pipe_with_environment(monkeypatch, {"ORIGINAL_RECIPIENT": TO, "RECIPIENT": "hm@mx.example"}) == os.EX_OK
+    assert RawNotice.objects.get().envelope_to == TO
+    assert pipe_with_environment(monkeypatch, {"RECIPIENT": TO}) == os.EX_OK
+    assert pipe_with_environment(monkeypatch, {}) == os.EX_USAGE
+
+
+def test_pipe_ends_with_64_for_wrong_arguments() -> None:
+    with pytest.raises(SystemExit) as ended:
+        receive_notice.Command().run_from_argv(["manage.py", "receive_notice", "--of", TO])
+    assert ended.value.code == os.EX_USAGE
+
+
+@pytest.mark.django_db
+def test_pipe_asks_to_come_again_after_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x")))
+    sys.stdin.buffer.close()
+    with pytest.raises(SystemExit) as ended:
+        call_command("receive_notice", to=TO)
+    assert ended.value.code == os.EX_TEMPFAIL
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""`manage.py receive_notice --to ADDRESS`: takes one returned mail from a pipe, as Postfix's pipe(8) gives it."""
+"""`manage.py receive_notice`: takes one returned mail from a pipe, as Postfix's pipe(8) and local(8) give it."""
 
 import logging
 import os
@@ -14,6 +14,11 @@ from bounces.models import Door
 
 logger = logging.getLogger(__name__)
 
+# Postfix's local(8) sets both; the first is the address before aliases.
+RECIPIENT_VARIABLES = ("ORIGINAL_RECIPIENT", "RECIPIENT")
+# What argparse exits with, which Postfix would take for a final failure without a name.
+BAD_ARGUMENTS = 2
+
 
 class Command(BaseCommand):
     help = "標準入力から返送されたエラーメールを1通受け取ります。終了コードはsysexits.hに従います。"
@@ -22,11 +27,36 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the envelope recipient."""
-        parser.add_argument("--to", required=True, help="封筒の宛先 (Postfix: ${original_recipient})")
+        parser.add_argument(
+            "--to",
+            default="",
+            help="封筒の宛先 (Postfix: ${original_recipient})。なければ環境変数 ORIGINAL_RECIPIENT、RECIPIENT",
+        )
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run; wrong arguments end with EX_USAGE."""
+        try:
+            super().run_from_argv(argv)
+        except SystemExit as ended:
+            sys.exit(os.EX_USAGE if ended.code == BAD_ARGUMENTS else ended.code)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Exit 0 when stored, 75 when the database is away, 65 for bad data, 67 for a foreign recipient."""
-        sys.exit(receive(sys.stdin.buffer.read(MAX_BYTES + 1), options["to"]))
+        """Exit with 0 when stored, 64 without a recipient, 65 for bad data, 67 for a foreign recipient, 75 later."""
+        recipient = options["to"] or find_recipient()
+        if not recipient:
+            logger.error("receive_notice: no recipient; give --to ADDRESS or set %s", " or ".join(RECIPIENT_VARIABLES))
+            sys.exit(os.EX_USAGE)
+        try:
+            sys.exit(receive(sys.stdin.buffer.read(MAX_BYTES + 1), recipient))
+        except Exception:
+            # Whatever else is wrong is wrong with us: the mail server keeps the mail and tries again.
+            logger.exception("receive_notice failed")
+            sys.exit(os.EX_TEMPFAIL)
+
+
+def find_recipient() -> str:
+    """Return the envelope recipient that the mail server tells in the environment, "" where it tells none."""
+    return next((os.environ[name] for name in RECIPIENT_VARIABLES if os.environ.get(name)), "")
 
 
 def receive(content: bytes, recipient: str) -> int:
