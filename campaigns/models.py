@@ -345,9 +345,19 @@ class StopHold(models.Model):
     opened_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Errors are taken back or applied piece by piece: when the next piece is due (None: all is done), and the
+    # last delivery that was looked at.
+    sweep_due_at = models.DateTimeField(null=True, blank=True)
+    sweep_cursor = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["campaign", "provider"], name="stop_hold_once")]
+        indexes = [
+            # For the tick: which holds have errors to take back or to apply.
+            models.Index(
+                fields=["sweep_due_at"], condition=models.Q(sweep_due_at__isnull=False), name="stop_hold_due"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.campaign_id} {self.provider} {self.state}"
