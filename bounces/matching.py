@@ -8,17 +8,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from accounts.models import Workspace
 from bounces.models import Door, MatchedBy, RawNotice
 from bounces.parsed import ParsedNotice
-from campaigns.models import Delivery
+from campaigns.models import Delivery, DeliveryState
 from campaigns.rendering import MESSAGE_ID
 from mta import return_path, tokens
 
 # A service that proved who it is names the address only; it tells within days of the mail.
 WEBHOOK_WINDOW = timedelta(days=14)
+# Nothing can have come back of a mail that was not yet made.
+NEVER_TRIED = Q(state=DeliveryState.PENDING, mail_date=None)
 # Only we or a person of the workspace could have led to the delivery.
 PROVEN = (MatchedBy.RETURN_PATH, MatchedBy.MESSAGE_ID, MatchedBy.WEBHOOK, MatchedBy.HAND)
 
@@ -137,8 +139,8 @@ def newest_anywhere(workspace_id: int | None, address: str) -> Match:
     """Match the newest delivery to an address; none where several workspaces have sent to it."""
     # The workspaces are named so that the index on workspace and address serves.
     asked = [workspace_id] if workspace_id else list(Workspace.objects.values_list("pk", flat=True))
-    rows = Delivery.objects.filter(workspace__in=asked, address_key=address).values("workspace").order_by()
-    newest = list(rows.annotate(newest=Max("pk")).values_list("newest", flat=True)[:2])
+    sent = Delivery.objects.filter(workspace__in=asked, address_key=address).exclude(NEVER_TRIED)
+    newest = list(sent.values("workspace").order_by().annotate(newest=Max("pk")).values_list("newest", flat=True)[:2])
     if len(newest) > 1:
         return Match(why=Why.SEVERAL_WORKSPACES)
     delivery = get_delivery(newest[0], None) if newest else None
