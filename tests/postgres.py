@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,8 +41,8 @@ def find_account() -> pwd.struct_passwd | None:
 
 
 @contextmanager
-def run_server(binaries: Path) -> Iterator[str]:
-    """Start a server of its own, yield its URL, stop it."""
+def run_server(binaries: Path, settings: Sequence[str] = CAREFREE) -> Iterator[str]:
+    """Start a server of its own, yield its URL, stop it. `settings` are lines of its configuration."""
     account = find_account()
     as_account = (
         ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"] if account else []
@@ -65,7 +65,7 @@ def run_server(binaries: Path) -> Iterator[str]:
             "--no-sync",
         ]
         subprocess.run([*as_account, *initdb], check=True, stdout=subprocess.DEVNULL, cwd=directory)
-        options = [part for option in CAREFREE for part in ("-c", option)]
+        options = [part for setting in settings for part in ("-c", setting)]
         # Not durable and alone, so the log would only fill the pipe that nobody reads.
         quiet = ["-c", "logging_collector=on", "-c", "log_min_messages=fatal"]
         server = Child(
