@@ -1,0 +1,46 @@
+"""Throw-away installations for the benchmarks: their settings, and a database of each kind that keeps its promises."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
+
+from tests.postgres import find_binaries, run_server  # noqa: E402
+
+# PostgreSQL's own settings: commits are durable. More memory than its defaults, as every installation gives it.
+DURABLE = ("listen_addresses=", "shared_buffers=512MB", "maintenance_work_mem=512MB", "max_wal_size=4GB")
+
+
+@contextmanager
+def scratch_database(kind: str) -> Iterator[dict[str, str]]:
+    """Yield the environment of an installation on an empty database ("sqlite" or "postgresql"), and drop it after.
+
+    Raises RuntimeError where PostgreSQL's programs are not installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="hypermail-bench-") as folder:
+        if kind == "sqlite":
+            yield settings_for(folder, f"sqlite:///{folder}/bench.sqlite3")
+            return
+        binaries = find_binaries()
+        if binaries is None:
+            raise RuntimeError("PostgreSQL's programs were not found")
+        with run_server(binaries, DURABLE) as url:
+            yield settings_for(folder, url)
+
+
+def settings_for(folder: str, database_url: str) -> dict[str, str]:
+    """Return the environment of an installation of its own."""
+    return os.environ | {
+        "SECRET_KEY": "only-for-the-benchmark",
+        "ENCRYPTION_KEYS": "b25seS1mb3ItdGhlLWJlbmNobWFyay0wMTIzNDU2Nzg=",
+        "DATA_DIR": folder,
+        "DATABASE_URL": database_url,
+        "RETURN_DOMAIN": "bounce.bench.example",
+        "DJANGO_SETTINGS_MODULE": "hypermail.settings",
+        "LOG_LEVEL": "ERROR",
+    }
