@@ -5,8 +5,10 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
+from bounces import mailbox_reading
 from bounces.batches import process_batch
 from bounces.clearing import clear_old_notices
+from bounces.mailboxes import due_mailboxes
 from bounces.models import RawNotice
 from campaigns.tasks import Step, take_steps
 
@@ -30,8 +32,15 @@ def hint_notices(*, now: datetime) -> None:
         process_notices.apply_async((waiting[start : start + BATCH],), queue="work", expires=STALE)
 
 
+def hint_mailboxes(*, now: datetime) -> None:
+    """Ask for the mailboxes to be read whose turn it is."""
+    for pk in due_mailboxes(now=now):
+        read_mailbox.apply_async((pk,), queue="work", expires=STALE)
+
+
 STEPS: tuple[Step, ...] = (
     hint_notices,
+    hint_mailboxes,
     clear_old_notices,
 )
 
@@ -40,3 +49,9 @@ STEPS: tuple[Step, ...] = (
 def process_notices(notice_ids: list[int]) -> None:
     """Process a batch. What could not be processed for a fault of ours is raised at the end."""
     process_batch(notice_ids, now=timezone.now())
+
+
+@shared_task
+def read_mailbox(mailbox_id: int) -> None:
+    """Read a mailbox for one turn."""
+    mailbox_reading.read_mailbox(mailbox_id, now=timezone.now())

@@ -61,6 +61,9 @@ COUNT_ADDRESS_MATCHES = env.bool("COUNT_ADDRESS_MATCHES", default=False)
 BOUNCE_SMTP_LISTEN: str = env("BOUNCE_SMTP_LISTEN", default="")
 # How often a mailbox of notices is looked into, in seconds.
 MAILBOX_INTERVAL = env.int("MAILBOX_INTERVAL", default=60)
+# Whether mailboxes may be at other ports than those of IMAP and POP3. Members enter hosts, so this opens the
+# network of the installation to them.
+MAILBOX_ANY_PORT = env.bool("MAILBOX_ANY_PORT", default=False)
 # The addresses mail leaves from, for letters to providers and for the checks of sender domains.
 SENDING_IPS = env.list("SENDING_IPS", default=[])
 # The gate of the 配信エラー率 (A15): per cent of the mailings of the newest days at which a workspace is warned,
