@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models.deletion import Collector
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Workspace
+from accounts.models import AuditEntry, Workspace
 from lists.models import MailingList, Subscriber
 from mta.providers import PROVIDER_LABELS
 from mta.verdicts import Kind, Phase, Reason
@@ -390,6 +390,10 @@ class ErrorGate(models.Model):
     warn_percent = models.FloatField(_("注意の割合(%)"), null=True, blank=True)
     slow_percent = models.FloatField(_("速度制限の割合(%)"), null=True, blank=True)
     stop_percent = models.FloatField(_("一時停止の割合(%)"), null=True, blank=True)
+    # The operator set this step: the figures may raise it, and only the operator lowers it.
+    by_hand = models.BooleanField(default=False)
+    # The newest step, where the managers have not been written to about it yet.
+    to_mail = models.ForeignKey(AuditEntry, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     # The operator lifted the limits: only mailings that start later are looked at.
     released_at = models.DateTimeField(null=True, blank=True)
     # The pace while slowed: the minute that is being counted, and how many were claimed in it.

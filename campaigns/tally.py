@@ -217,7 +217,8 @@ def count(campaign: Campaign, lease: datetime, *, now: datetime) -> bool:
         marked = held.tally_due_at if held.tally_due_at != lease else None
         held.tally_due_at = marked or next_due(held, took, now=now + took)
         held.tally_not_before = now + took + took * RUNNING_SHARE
-        held.save(update_fields=["tally_due_at", "tally_not_before"])
+        held.tally_at = now
+        held.save(update_fields=["tally_at", "tally_due_at", "tally_not_before"])
     return True
 
 
