@@ -52,6 +52,12 @@ RULES: Final = (
         ),
     ),
     Rule(
+        "gmail-no-domain",
+        Reason.HOST_UNKNOWN,
+        "Gmail: Address not found",
+        patterns=(r"because the domain .{0,80}could(?:n't| not) be found",),
+    ),
+    Rule(
         "gmail-malformed",
         Reason.POLICY,
         "Gmail SMTP errors: 5.7.1 RfcMessageNonCompliant",

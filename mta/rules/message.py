@@ -81,6 +81,7 @@ RULES: Final = (
         "content",
         Reason.SPAM_CONTENT,
         "common replies of content filters",
+        says=("too many attachments", "content reject", "content denied"),
         patterns=(
             (
                 r"content.{0,30}(?:rejected|refused|denied|not (?:accepted|allowed|acceptable)|blocked|violat\w*"
@@ -171,8 +172,10 @@ RULES: Final = (
             "not (?:in |on )?(?:my |our )?(?:list of )?rcpthosts",
             "(?:smtp |client )?authentication (?:is )?(?:required|needed|failed|credentials)",
             r"(?:smtp|requires?|need|use|without|turn on smtp) auth\w*",
-            "must (?:first )?(?:authenticate|check for new mail|pop|log ?in)",
+            "must (?:first )?(?:be authenticated|authenticate|check for new mail|pop|log ?in)",
+            r"use (?:me|us|this (?:server|host|system))\b.{0,60} as an? (?:\S+ )?relay",
             "authenticate (?:first|before)",
+            r"\bcredentials\b",
             "not a (?:local|recognised|recognized|authori[sz]ed) (?:domain|relay)",
             "not (?:a )?(?:gateway|local mail|hosted here)",
             "check (?:your )?(?:mail )?(?:before|for new mail) (?:first|before)",
@@ -181,9 +184,9 @@ RULES: Final = (
         ),
     ),
     Rule(
-        "suspicious-message",
+        "members-only",
         Reason.POLICY,
-        "common replies of MTAs",
+        "mailing lists: who may post",
         says=(
             "not member",
             "not allowed to post",
@@ -191,6 +194,7 @@ RULES: Final = (
         patterns=(
             "not a member of (?:this|the) (?:list|group|ml)",
             "members? only",
+            r"only (?:\S+ )?(?:members|subscribers) (?:may|can|are allowed)",
             "moderat(?:ed|or)",
             "you are not (?:a |allowed )?(?:member|to post)",
         ),

@@ -29,16 +29,23 @@ RULES: Final = (
             "part of their network is on our block ?list",
         ),
     ),
+    # Other servers say the same of an address that a rule forbids, with 5.7.1.
+    Rule(
+        "microsoft-unknown-at-edge",
+        Reason.USER_UNKNOWN,
+        "Exchange Online: 5.4.1, Directory Based Edge Blocking",
+        patterns=("(?<!all )recipient address rejected: access denied",),
+        status=r"(?:5\.4\.1|5\.1\.\d{1,2}|5\.0\.0)?",
+    ),
     Rule(
         "microsoft-unknown",
         Reason.USER_UNKNOWN,
-        "Exchange Online: 5.4.1, 5.1.10",
+        "Exchange Online: 5.1.10",
         says=(
             "recipnotfound",
             "recipientnotfound",
         ),
         patterns=(
-            "(?<!all )recipient address rejected: access denied",
             "recipient ?not ?found by smtp address lookup",
             r"resolver\.adr\.(?:ex)?recip",
         ),
@@ -93,14 +100,6 @@ RULES: Final = (
         ),
     ),
     Rule(
-        "microsoft-loop",
-        Reason.TEMPORARY,
-        "Exchange Online: 5.4.6, 5.4.14",
-        says=("hop count exceeded",),
-        patterns=(r"\brouting loop",),
-        status=r"[45]\.4\.(?:6|8|14)",
-    ),
-    Rule(
         "microsoft-banned-address",
         Reason.REPUTATION,
         "Exchange Online: 5.7.606–649, 5.7.511",
@@ -123,6 +122,12 @@ RULES: Final = (
         Reason.RATE_LIMITED,
         "Exchange Online: 5.7.705, 5.7.708, 4.7.5xx, 5.2.121",
         status=r"5\.7\.(?:50[78]|70[58])|4\.7\.(?:5\d\d|650)|5\.2\.12[12]|5\.1\.90",
+    ),
+    Rule(
+        "microsoft-own-organization",
+        Reason.POLICY,
+        "Exchange Online: 5.7.520, 5.7.703, 5.7.750",
+        status=r"5\.7\.(?:520|703|750)",
     ),
     Rule(
         "microsoft-no-domain",

@@ -100,6 +100,8 @@ TROUBLE: Final = (
             "(?:could ?n[o']t|cannot|can't) (?:connect|establish|be reached|reach)",
             "unexpected(?:ly)? (?:dropped|disconnect|eof|close)",
             "all (?:hosts|routes)",
+            r"\bconnect(?:\(\))? (?:failed|error)",
+            "closed (?:the )?connection",
             "接続(?:でき|に失敗)",
         ),
     ),
@@ -121,7 +123,6 @@ TROUBLE: Final = (
         says=(
             "out of memory",
             "queue file write error",
-            "command died",
             "could not load",
             "transaction failed",
             "permission denied",
@@ -176,7 +177,7 @@ REFUSALS: Final = (
         says=(
             "syntax error",
             "nested mail",
-            "remote protocol error",
+            "protocol violation",
         ),
         patterns=(
             r"(?:bad|improper|out of|wrong|incorrect) (?:\S+ )?sequence",
@@ -192,10 +193,7 @@ REFUSALS: Final = (
         "refused-by-server",
         Reason.POLICY,
         "common replies of MTAs",
-        says=(
-            "service refused",
-            "拒否",
-        ),
+        says=("拒否",),
         patterns=(
             (
                 r"(?:message|mail|connection|delivery|transaction|e-?mail|recipient|request) (?:\S+ ){0,3}?(?:refus\w*"

@@ -5,6 +5,36 @@ from typing import Final
 from mta.rules.rule import Rule
 from mta.verdicts import Phase, Reason
 
+# The recipient's own choice; these rows stand before those about the sender, which know the same lists.
+CHOSEN: Final = (
+    Rule(
+        "recipients-list",
+        Reason.REFUSED,
+        "common replies of MTAs",
+        patterns=(
+            r"(?:user|recipient|addressee)'?s? (?:own |personal )?(?:black|block|deny|reject) ?-?list",
+            r"personal (?:black|block|deny) ?-?list",
+            r"not (?:on|in) (?:the |this )?(?:recipient|user|addressee)'?s? (?:accept|white|allow|safe|approved|friend)",
+        ),
+    ),
+)
+
+# Words about a size that are about the mailbox; these rows stand before those about the message.
+SPACE: Final = (
+    Rule(
+        "mailbox-file-full",
+        Reason.MAILBOX_FULL,
+        "Postfix local(8): mailbox_size_limit",
+        patterns=("(?:cannot update mailbox|mailbox /).{0,120}file (?:too large|size limit)",),
+    ),
+    Rule(
+        "no-space-for-message",
+        Reason.MAILBOX_FULL,
+        "RFC 3463 section 3.3: X.2.2",
+        says=("exceeds remaining quota",),
+    ),
+)
+
 RULES: Final = (
     # cPanel's Exim says this sentence of any address that it could not verify.
     Rule(
@@ -29,7 +59,7 @@ RULES: Final = (
         says=("in transport table",),
         patterns=(
             (
-                r"\b(?:file|database|map|directory server|plugin|transport table)\b.{0,12}(?:not found|missing"
+                r"\b(?:file|database|map|directory server|(?:user|home|mail) directory|plugin|transport table)\b.{0,12}(?:not found|missing"
                 "|unavailable)"
             ),
         ),
@@ -43,10 +73,32 @@ RULES: Final = (
             "host ?name lookup failure",
             r"dns (?:\S+ ){0,2}(?:timeout|timed out|failure|temporar\w+)",
             "temporary (?:dns|lookup|name)",
+            "dns (?:lookup|query) fail",
             "name ?server.{0,20}(?:timeout|not respond)",
             r"type=\w+: (?:host not found, )?try again",
             "domain not found,? try again",
         ),
+    ),
+    # What qmail's delivery program says of its own machine.
+    Rule(
+        "qmail-local",
+        Reason.TEMPORARY,
+        "qmail-local(8): temporary and permanent trouble of the system",
+        says=(
+            "unable to switch to",
+            "unable to chdir",
+            "home directory is writable",
+            "trouble in home directory",
+            "uh-oh",
+        ),
+    ),
+    # Sendmail's words for its queue's disk; the status tells it from a mailbox.
+    Rule(
+        "system-full-status",
+        Reason.TEMPORARY,
+        "RFC 3463 sections 3.4 and 3.5: X.3.1, X.4.5",
+        patterns=("(?:disk )?space",),
+        status=r"[45]\.(?:3\.1|4\.5)",
     ),
     Rule(
         "system-full",
@@ -68,6 +120,12 @@ RULES: Final = (
         says=(
             "would exceed",
             "mailbox full",
+            "storage space",
+            "speichervolumen",
+            "speicherplatz",
+            "kontingent",
+            "용량 초과",
+            "空间不足",
         ),
         patterns=(
             "mail_?box[ _]size[ _](?:limit )?exceeded",
@@ -86,8 +144,10 @@ RULES: Final = (
             "insufficient (?:disk|storage|quota|space|mailbox)",
             "full mail ?box",
             "bo[iî]te .{0,20}pleine",
-            "postfach .{0,20}voll",
-            "buz[oó]n .{0,20}lleno",
+            r"(?:postfach|mailbox|postvak) .{0,20}(?:voll?\b|vol is)",
+            "(?:buz[oó]n|casilla|casella|caixa postal|caixa de correio) .{0,20}(?:llen[ao]|pien[ao]|cheia)",
+            "zu ?viele mails",
+            "too many (?:messages|mails) (?:in|on) (?:the |this |user'?s? )?(?:mailbox|inbox|server)",
             "ящик .{0,20}(?:полон|переполнен)",
             "邮箱.{0,6}满",
             "容量(?:の?超過|オーバー|不足|を超|が(?:い|一)っぱい|がありません|の上限)",
@@ -126,9 +186,14 @@ RULES: Final = (
             (
                 "(?:account|mail ?box|user|recipient|address|domain|e-?mail"
                 r"|mailaddress)\)?(?:\(s\))? (?:\S+ ){0,4}?(?:suspended|disabled|locked|frozen|deactivated|inactive"
-                "|terminated|expired|discontinued|on hold|closed|archived|not active|no longer active|not activated"
-                "|administrative?ly disabled|currently suspended|out of service|temporarily (?:unavailable|disabled"
-                r"|suspended)|under maintenance|blocked due to inactivity)\b"
+                "|discontinued|on hold|archived|not active|no longer active|not activated|administrative?ly disabled"
+                "|currently suspended|out of service|temporarily (?:unavailable|disabled|suspended)"
+                r"|under maintenance|blocked due to inactivity)\b"
+            ),
+            # A message expires too, and a server closes its connection.
+            (
+                "(?:account|mail ?box|user|recipient|address|domain"
+                r"|mailaddress)\)?(?:\(s\))? (?:is |was |has |been |already |now )*(?:terminated|expired|closed)\b"
             ),
             (
                 r"\b(?:disabled|suspended|inactive|deactivated|locked|frozen|closed|expired"
@@ -150,11 +215,11 @@ RULES: Final = (
         ),
         patterns=(
             (
-                "(?:user|recipient|mail ?box|address|he|she|account|<>) (?:has |have |is )?(?:moved|no longer"
+                r"(?:\b(?:user|recipient|mail ?box|address|he|she|account)|<>) (?:has |have |is )?(?:moved|no longer"
                 "|been moved|been (?:removed|deleted)|deleted|changed|removed|obsolete)"
             ),
             (
-                r"no longer (?:on (?:this )?server|valid|in use|in service|available|exists?|accept\w*|active|with"
+                r"no longer (?:on (?:this )?server|valid|in use|in service|available|exists?|accept\w*(?!.{0,20} from )|active|with"
                 "|works?|employed|a (?:valid|user))"
             ),
             "not our (?:user|customer)",
@@ -184,8 +249,7 @@ RULES: Final = (
                 "(?:blocked|rejected|refused|filtered|denied) by (?:the |its )?(?:recipient|user|addressee"
                 "|mailbox owner)(?! (?:domain|server|system|mail))"
             ),
-            "recipient'?s? (?:preference|setting|block ?list|blocked list|filter|personal)",
-            "not (?:on|in) (?:the )?(?:recipient|user)'?s? (?:white|allow|safe)",
+            "recipient'?s? (?:preference|setting|blocked list|filter|personal)",
             "受信(?:を)?拒否",
             "受信者.{0,10}(?:拒否|設定)",
         ),
@@ -232,6 +296,8 @@ RULES: Final = (
             "nicht bekannt",
             "utente sconosciuto",
             "не существует",
+            "존재하지 않",
+            "用戶不存在",
             "нет такого",
             "用户不存在",
             "邮箱不存在",
@@ -243,7 +309,7 @@ RULES: Final = (
                 r"|user ?id|customer|person)(?:'s)?(?:\(s\))?:? (?:\S+ ){0,5}?(?:unknown|not? (?:be )?(?:found"
                 r"|exist\w*|known|valid|listed|available|recognized|recognised|correct|registered|here|present|local"
                 r"|a (?:valid|known)|in (?:the |our )?(?:\S+ )?(?:directory|list|database|table))|doesn'?t exist"
-                "|does not (?:exist|appear)|doesn'?t have|does not have|non-?existent|invalid|undeliverable"
+                "|does not (?:exist|appear)|non-?existent|invalid|undeliverable"
                 "|could not be (?:found|verified)|can(?:not|'t) be (?:found|verified)|unavailable: possible"
                 "|you are trying to contact is not valid|isn'?t (?:known|valid|found)|is ?n'?t? (?:unknown)|incorrect"
                 "|misspelled)"
@@ -259,6 +325,10 @@ RULES: Final = (
                 r"|found|exist\w*|in|at|named|of)"
             ),
             "there is no (?:such )?(?:user|mailbox|account|one)",
+            (
+                r"\b(?:user|recipient|customer|person|addressee|<>) (?:\S+ )?(?:does not|does ?n[o']t) have an? "
+                r"(?:\S+ )?(?:account|mail ?box|address)\b"
+            ),
             "not a (?:valid|known|local) (?:user|recipient|mailbox|address|account)",
             r"\b(?:user|addressee|mailbox|account|recipient)(?: name)?:? (?:is )?unknown",
             "unknown (?:local[- ]part|to address|recipient name)",
@@ -269,6 +339,8 @@ RULES: Final = (
             r"unbekannt(?:er)?\b",
             "usuario (?:desconocido|no existe)",
             r"no existe\b",
+            "(?:adresse|direcci[oó]n|endere[cç]o|cuenta|conta) .{0,10}inexist",
+            "(?:usuario|destinatario|destinat[aá]rio) no encontrado",
             r"non esist\w*",
             r"пользовател\w* .{0,20}не найден",
             "check if (?:the )?(?:address|recipient) is correct",
@@ -291,11 +363,13 @@ RULES: Final = (
         ),
         patterns=(
             (
-                r"(?:host|domain|domain name|mail server|server) (?:\S+ ){0,5}?(?:not found|unknown|not exist"
-                "|does not exist|doesn'?t exist|cannot be found|could not be found|is not reachable"
+                # Not across "host … said: …", where another sentence begins.
+                r"(?:host|domain|domain name|mail server|server) (?:(?!said)\S+ ){0,5}?(?:not found|unknown(?! error)"
+                "|not exist|does not exist|doesn'?t exist|can(?:not|'t) be found|could ?n[o']t be found"
                 "|doesn'?t receive e?mail|does not (?:accept|receive) (?:any )?(?:e?mail|messages)|not accept mail"
                 "|isn'?t known)"
             ),
+            "domain is not reachable",
             (
                 "(?:unknown|no such|invalid|bad|unrouteable|nonexistent|non-existent) (?:mail |destination )?(?:host"
                 "|domain|system)"
@@ -314,20 +388,18 @@ RULES: Final = (
     ),
 )
 
-# Said without a cause; the step tells that it is the recipient who was refused.
+# Said without a cause; the step tells that it is the recipient who was refused. Where a cause is told after all,
+# it is not a missing address.
+_NO_CAUSE = "^(?!.*(?:polic|restrict|block|spam|abus|dns|sender|den(?:y|ied)|reputation|not allowed|quota|black)).*?"
 REFUSED_AT_RCPT: Final = (
     Rule(
         "recipient-rejected",
         Reason.USER_UNKNOWN,
         "Postfix reject_unlisted_recipient, Cisco ESA",
-        says=(
-            "recipient rejected",
-            "does not like recipient",
-            "rejected address",
-        ),
         patterns=(
-            "(?:recipient )?address(?:es)? rejected",
-            "(?:rejected|refused) (?:the )?(?:recipient|address|rcpt)",
+            _NO_CAUSE + "(?:address(?:es)?|recipient) rejected",
+            _NO_CAUSE + "(?:rejected|refused) (?:the )?(?:recipient|address|rcpt)",
+            _NO_CAUSE + "does not like recipient",
         ),
         status=r"(?:[45]\.(?:0\.0|1\.[01346]))?",
         phases=(Phase.RCPT, Phase.NOTICE),
@@ -336,7 +408,11 @@ REFUSED_AT_RCPT: Final = (
         "mailbox-unavailable",
         Reason.USER_UNKNOWN,
         "RFC 5321 section 4.2.3: 550",
-        patterns=("(?:mail ?box|recipient|user) (?:is |name )?(?:unavailable|not available|unreachable|not allowed)",),
+        patterns=(
+            _NO_CAUSE + "(?:mail ?box|recipient|user) (?:is )?(?:unavailable|not available|unreachable)",
+            # RFC 5321 section 4.2.3: 553.
+            "mailbox name (?:is )?not allowed",
+        ),
         codes=(550, 553),
         phases=(Phase.RCPT, Phase.NOTICE),
     ),

@@ -60,7 +60,7 @@ AUTHENTICATION: Final = (
         "RFC 6376 section 6.3",
         patterns=(
             r"\bdkim\b.{0,60}(?:fail|missing|invalid|not|bad|reject)",
-            r"(?:fail\w*|invalid|missing|bad) dkim",
+            r"(?:fail\w*|invalid|missing|bad|valid|no) dkim\b",
         ),
     ),
 )
@@ -86,10 +86,11 @@ REPUTATION: Final = (
             r"\brdns\b",
             r"mismatch\w* (?:\S+ ){0,2}client ip",
             "(?:ip|client) name (?:lookup failed|possibly forged)",
+            "client (?:host|ip|name) (?:is )?unknown",
             "(?:unknown|unresolved) (?:client|sending|source) ",
             "from (?:an? )?(?:unknown|unidentified) (?:host|client|server|ip|domain)",
             (
-                r"your (?:host|ip|domain|client|server)(?: ?name)?(?: address)?\b.{0,40}(?:unknown|not found|not exist"
+                r"your (?:host|ip|domain|client|server|mail server)(?: ?name)?(?: address)?\b.{0,40}(?:unknown|not found|not exist"
                 r"|n[o']t resolv|invalid|no (?:mx|dns|a)\b)"
             ),
             "not resolve to (?:a |the )?(?:hostname|host name|ip)",
@@ -101,8 +102,8 @@ REPUTATION: Final = (
         "RFC 5321 section 4.1.4",
         patterns=(
             (
-                r"(?:helo|ehlo)\b.{0,60}(?:reject|denied|invalid|not found|not resolve|bad|mismatch|fully|require"
-                "|forged|unknown)"
+                r"(?:helo|ehlo)\b.{0,60}(?:reject|denied|invalid|not found|not resolve|not map|bad|mismatch|fully"
+                "|fqdn|require|should|must|forged|unknown)"
             ),
             r"(?:bad|invalid|forged|bogus|fake|improper) (?:\S+ )?(?:helo|ehlo)\b",
         ),
@@ -116,15 +117,14 @@ REPUTATION: Final = (
             "frequency limit",
             "slow down",
             "temporarily limited",
-            "limit on the number of",
             "流量制限",
             "同時接続数",
         ),
         patterns=(
             (
                 r"too many (?:\S+ )?(?:connections?|concurrent|simultaneous|messages|mails|e?-?mails?|recipients"
-                "|sessions|errors|requests|smtp|rcpts?|failures|attempts|commands|deliveries)(?! in (?:the |this "
-                "|user'?s? )?(?:mailbox|inbox))"
+                "|sessions|errors|requests|smtp|rcpts?|failures|attempts|commands|deliveries)(?! (?:in|on) (?:the |this "
+                "|user'?s? )?(?:mailbox|inbox|server))"
             ),
             "too much (?:mail|traffic)",
             "rate[- ]?(?:limit|control)",
@@ -135,7 +135,9 @@ REPUTATION: Final = (
                 r"|e?mails|sessions)|messages?\b.{0,20}\bper|connections?\b|recipients?\b(?!'s)|hourly|daily"
                 "|max defers|rate)"
             ),
-            r"(?:sending|daily|hourly|connection|recipients?|concurrency|outbound|thread) (?:\S+ )?(?:limit|quota)",
+            r"(?:sending|send|daily|hourly|connection|recipients?|concurrency|outbound|thread) (?:\S+ )?(?:limit|quota)",
+            "(?:number|limit) of (?:rcpts?|recipients|connections|messages|mails|e-?mails) (?:per|on|from|exceed)",
+            "limit on (?:the )?number of",
             "(?:excessive|high|unusual) (?:volume|traffic|rate|number of (?:messages|connections|recipients))",
             "max(?:imum)? (?:number of )?(?:connections|recipients|concurrent)",
             "送信数の?制限",
@@ -151,7 +153,7 @@ REPUTATION: Final = (
         ),
         patterns=(
             (
-                r"\b(?:spamhaus|spamcop|sorbs|barracuda|cloudmark|senderscore|senderbase|dnsbl|dnswl|rbl\w?|uceprotect"
+                r"\b(?:spamhaus|spamcop|sorbs|barracuda|cloudmark|senderscore|senderbase|dnsbls?|dnswl|rbl\w?|uceprotect"
                 r"|invaluement|surbl|uribl|abuseat|backscatterer|manitu|blocklist\.de|proofpoint|brightmail"
                 r"|trustedsource|hostkarma|abusix\w*)\b"
             ),
@@ -162,6 +164,9 @@ REPUTATION: Final = (
                 r"|any )?(?:\S+ )?(?:address ?book|directory|domino))"
             ),
             "mail ?from domain is listed",
+            # An address of the net, listed by somebody.
+            r"\d{1,3}(?:\.\d{1,3}){3}[\])>]?,? (?:is )?(?:currently )?(?:black|block)?listed\b",
+            r"\bin (?:a|an|the|our) (?:black|block) ?list\b",
         ),
     ),
     Rule(
@@ -190,7 +195,7 @@ REPUTATION: Final = (
                 r"your (?:ip|network|server|host|mail server|domain|isp|system) (?:\S+ ){0,6}(?:block|ban|list|refus"
                 "|reject|den[iy])"
             ),
-            "not allowed to (?:connect|send)",
+            r"not allowed to (?:connect|send)(?! (?:\S+ ){0,2}to )",
             r"connection (?:refused|rejected|denied|blocked|declined) (?:by|due|because|for|per) (?:\S+ )?polic",
             "dial-?up",
             "open (?:mail )?(?:relay|proxy)",
@@ -206,6 +211,9 @@ REPUTATION: Final = (
                 r"|connections? )?from (?:your|this|mail server|dynamic|\[)"
             ),
             "abus(?:e|ive) (?:detected|from|prevention)",
+            r"invalid ip$|dynamic address$",
+            "directory harvest",
+            "(?:excessive|too many) (?:unknown|invalid|bad|non-?existent) (?:users|recipients|addresses)",
             "not authori[sz]ed to send (?:e-?mail|mail) directly",
             "サーバー?から(?:の|は).{0,20}拒否",
         ),
@@ -242,6 +250,8 @@ SENDER: Final = (
             "domain name in from",
             "purported responsible",
             "verification failed for",
+            "callback setup failed",
+            "sending account",
             "originator",
             "差出人",
         ),
@@ -252,7 +262,7 @@ SENDER: Final = (
                 r"|must|verif\w+ fail\w*|unverif\w+|validation|authenti\w+ required)"
             ),
             (
-                "(?:bad|invalid|unknown|unverified|unauthenticated|rejected|blocked|denied|forged|illegal"
+                "(?:bad|invalid|unknown|unverified|unauthenticated|rejected|blocked|denied|forged|fake|illegal"
                 r"|unroute?able|verify|verify the) senders?\b"
             ),
             "return[- ]?path.{0,30}(?:invalid|reject|not|fail|unknown)",
@@ -261,6 +271,8 @@ SENDER: Final = (
             r"\b(?:for|of) your (?:domain|address)\b",
             r"mail ?from\b.{0,30}(?:invalid|denied|not exist|not allowed|reject|refused|must)",
             "sender(?:'s)? domain",
+            r"\bin (?:the )?from:? (?:header|address|field|line)\b",
+            r"(?:invalid|no valid|missing|illegal|bad) from\b",
             (
                 r"\bfrom:? (?:address|header|domain|field).{0,30}(?:invalid|reject|not (?:valid|accept|allow|permit)"
                 "|refus|den[iy])"

@@ -71,6 +71,117 @@ APPLE: Final = (
     ),
 )
 
+_AOL_WORDS = "AOL postmaster: error messages, http://postmaster.aol.com/errors/"
+AOL: Final = (
+    Rule(
+        "aol-content",
+        Reason.SPAM_CONTENT,
+        _AOL_WORDS,
+        patterns=(r"\bhvu:[a-z]\w\b",),
+    ),
+    Rule(
+        "aol-reputation",
+        Reason.REPUTATION,
+        _AOL_WORDS,
+        patterns=(r"\b(?:rtr|rly|dyn|con|dns|isp):[a-z][a-z\d]\b",),
+    ),
+)
+
+_NETEASE_WORDS = "NetEase (163, 126, yeah): 退信代码说明"
+NETEASE: Final = (
+    Rule(
+        "netease-rate",
+        Reason.RATE_LIMITED,
+        _NETEASE_WORDS,
+        patterns=(r"\b(?:hl:i[a-z]c|mi:(?:cel|dmc|ccl|sfq|stc)|rp:(?:drc|ccl|cel|qrc|trc))\b",),
+    ),
+    Rule(
+        "netease-reputation",
+        Reason.REPUTATION,
+        _NETEASE_WORDS,
+        patterns=(r"\b(?:hl:(?:rep|mep|ipb)|dt:rbl|wm:bl[iu])\b",),
+    ),
+    Rule(
+        "netease-spam",
+        Reason.SPAM_CONTENT,
+        _NETEASE_WORDS,
+        patterns=(r"\b(?:dt:s[pu]m|mi:spb)\b",),
+    ),
+    Rule(
+        "netease-auth",
+        Reason.AUTH,
+        _NETEASE_WORDS,
+        patterns=(r"\bmi:(?:spf|dkim)\b",),
+    ),
+)
+
+_GMX_WORDS = "GMX, WEB.DE and 1&1 postmaster: error messages, https://postmaster.gmx.net/en/error-messages"
+GMX: Final = (
+    Rule(
+        "gmx-policy",
+        Reason.POLICY,
+        _GMX_WORDS,
+        says=(
+            "reject due to policy restrictions",
+            "invalid dns mx or a",
+        ),
+    ),
+    Rule(
+        "gmx-full",
+        Reason.MAILBOX_FULL,
+        _GMX_WORDS,
+        says=("too many messages on the server",),
+    ),
+)
+
+_COREMAIL_WORDS = "Coremail: 退信, https://www.icoremail.vip/support/"
+COREMAIL: Final = (
+    Rule(
+        "coremail-server",
+        Reason.REPUTATION,
+        _COREMAIL_WORDS,
+        patterns=(r"\bip is (?:hangup|rejected)|not taken: (?:invalid ip|no smtp mx only)",),
+    ),
+    Rule(
+        "coremail-local",
+        Reason.POLICY,
+        _COREMAIL_WORDS,
+        says=("not taken: local user only",),
+    ),
+)
+
+_COMCAST_WORDS = "Comcast postmaster: SMTP error codes, http://postmaster.comcast.net/smtp-error-codes.php"
+COMCAST: Final = (
+    Rule(
+        "comcast-rate",
+        Reason.RATE_LIMITED,
+        _COMCAST_WORDS,
+        patterns=(r"\brl0\d{5}\b",),
+    ),
+    Rule(
+        "comcast-reputation",
+        Reason.REPUTATION,
+        _COMCAST_WORDS,
+        says=("comcast block for spam",),
+        patterns=(r"\b(?:bl|es|dm)0\d{5}\b",),
+    ),
+    Rule(
+        "comcast-suspended",
+        Reason.SUSPENDED,
+        _COMCAST_WORDS,
+        says=("not able to receive mail at this time",),
+    ),
+)
+
+BARRACUDA: Final = (
+    Rule(
+        "barracuda-blocked",
+        Reason.POLICY,
+        "Barracuda Email Gateway Defense: the next server refused",
+        says=("permanent failure for one or more recipients (<>:blocked",),
+    ),
+)
+
 OTHERS: Final = (
     Rule(
         "facebook-unknown",
@@ -309,12 +420,6 @@ OTHERS: Final = (
         ),
         patterns=(r"\bsuppressed because\b",),
     ),
-    Rule(
-        "comcast-suspended",
-        Reason.SUSPENDED,
-        "Comcast postmaster",
-        says=("not able to receive mail at this time",),
-    ),
 )
 
-RULES: Final = (*YAHOO, *APPLE, *OTHERS)
+RULES: Final = (*YAHOO, *APPLE, *AOL, *NETEASE, *GMX, *COREMAIL, *COMCAST, *BARRACUDA, *OTHERS)

@@ -11,6 +11,7 @@ from mta.replies import KINDS, classify, enhanced_status
 from mta.reply_rules import RULES
 from mta.rules.rule import Rule
 from mta.verdicts import Kind, Phase, Reason, Verdict
+from tests.mta.misleading_replies import RECIPIENT, ROUTE, SENDER
 from tests.mta.reply_examples import EXAMPLES
 
 RCPT, DATA, DOT, NOTICE = Phase.RCPT, Phase.DATA, Phase.DOT, Phase.NOTICE
@@ -141,6 +142,30 @@ def test_meaning_of_a_reply(code: int | None, text: str, phase: Phase, host: str
 def test_meaning_of_a_reply_in_a_notice(text: str, reason: Reason) -> None:
     verdict = ask(text)
     assert verdict.reason == reason, verdict.rule
+
+
+@pytest.mark.parametrize("text", [*SENDER, *RECIPIENT, *ROUTE])
+def test_what_blames_something_else_is_not_permanent(text: str) -> None:
+    """B11, B16: where evidence conflicts, no address is called dead."""
+    verdict = ask(text)
+    assert verdict.kind is not Kind.HARD, verdict.rule
+
+
+def test_no_phrase_is_hidden_by_an_earlier_rule() -> None:
+    """A phrase that an earlier row always takes would be dead weight."""
+    hidden = [(rule.name, phrase) for rule in RULES for phrase in rule.says if reach(rule, phrase).rule != rule.name]
+    assert not hidden
+
+
+def reach(rule: Rule, phrase: str) -> Verdict:
+    """Return what a phrase of a rule means where everything else that the rule asks for holds."""
+    return classify(
+        rule.codes[0] if rule.codes else None,
+        "",
+        f"x {phrase} x",
+        rule.phases[0] if rule.phases else NOTICE,
+        rule.hosts[0] if rule.hosts else "",
+    )
 
 
 def ask(text: str) -> Verdict:
