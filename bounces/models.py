@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
@@ -102,6 +103,15 @@ class RawNotice(models.Model):
             # For the page of notices, newest first, all or of one state.
             models.Index(fields=["workspace", "-id"], name="notice_newest"),
             models.Index(fields=["workspace", "state", "-id"], name="notice_by_state"),
+            # The same of one door, and the reports, which are kept apart.
+            models.Index(fields=["workspace", "door", "-id"], name="notice_by_door"),
+            models.Index(fields=["workspace", "-id"], condition=models.Q(kind="report"), name="notice_reports"),
+            # For what was read under older rules and may be read again.
+            models.Index(
+                fields=["workspace", "rules", "-id"],
+                condition=models.Q(state__in=["ignored", "unmatched", "broken"]),
+                name="notice_rereadable",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -124,6 +134,8 @@ class Bounce(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["notice", "recipient"], name="bounce_once_per_recipient")]
+        # For the search by address, newest first.
+        indexes = [models.Index(Lower("recipient"), models.F("notice").desc(), name="bounce_by_recipient")]
 
     def __str__(self) -> str:
         return f"{self.recipient} {self.reason}"
