@@ -117,8 +117,12 @@ class AuditEntry(models.Model):
     detail = models.JSONField(default=dict)
 
     class Meta:
-        # For the newest entries of a workspace.
-        indexes = [models.Index(fields=["workspace", "-at"], name="audit_newest")]
+        indexes = [
+            # For the newest entries of a workspace.
+            models.Index(fields=["workspace", "-at"], name="audit_newest"),
+            # For what was done with one address.
+            models.Index(fields=["workspace", "target", "-id"], name="audit_by_target"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.action} {self.target}"

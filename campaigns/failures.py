@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.models import Workspace
-from campaigns.models import CLAIMABLE, Delivery, DeliveryState
+from campaigns.models import CLAIMABLE, Delivery, DeliveryState, HoldState, Lane, StopHold
 from lists.errors import ErrorEvent, Weight, count_error
 from mta.verdicts import Kind, Phase, Reason
 
@@ -105,7 +105,7 @@ def settled(failure: Failure, now: datetime) -> dict[str, object]:
 
 
 def count(delivery: Delivery, failure: Failure, *, now: datetime) -> None:
-    """Count the failure against its subscriber, if there still is one."""
+    """Count the failure against its subscriber, if there still is one; a review may hold it (B16)."""
     if delivery.subscriber_id is None:
         return
     complaint = failure.kind == Kind.COMPLAINT
@@ -118,15 +118,29 @@ def count(delivery: Delivery, failure: Failure, *, now: datetime) -> None:
         text=failure.text[:TEXT_LIMIT],
         about=delivery.campaign.subject,
         complaint=complaint,
+        mailed_at=delivery.mail_date or delivery.fenced_at,
+        held_by=find_holder(delivery) if failure.reason == Reason.USER_UNKNOWN else "",
     )
     count_error(delivery.subscriber_id, event, now=now)
+
+
+def find_holder(delivery: Delivery) -> str:
+    """Return the name of the review that holds 宛先不明 of the delivery's provider in its mailing, "" for none."""
+    lane = Lane.objects.filter(pk=delivery.lane_id)
+    holds = StopHold.objects.filter(campaign=delivery.campaign_id, provider__in=lane.values("provider"))
+    hold = holds.exclude(state=HoldState.APPLIED).first()
+    return hold.key() if hold else ""
 
 
 def weigh(failure: Failure, workspace: Workspace) -> Weight:
     """Return how much a failure counts towards エラー停止 under the workspace's settings (A7, B11, B17)."""
     if failure.reason == Reason.USER_UNKNOWN:
-        at_once = failure.kind == Kind.HARD and workspace.stop_unknown_at_once
-        return Weight.STOP if at_once else Weight.COUNT
+        return Weight.STOP if stops_at_once(failure.kind, workspace) else Weight.COUNT
     if failure.reason == Reason.UNKNOWN:
         return Weight.COUNT if workspace.count_unknown_reason else Weight.NEVER
     return WEIGHTS.get(failure.reason, Weight.NEVER)
+
+
+def stops_at_once(kind: str, workspace: Workspace) -> bool:
+    """Say whether 宛先不明 of a kind stops the address whatever its count."""
+    return kind == Kind.HARD and workspace.stop_unknown_at_once

@@ -366,6 +366,14 @@ class StopHold(models.Model):
         """Return the name under which errors are held (AddressError.held_by)."""
         return f"hold:{self.pk}"
 
+    def provider_label(self) -> str:
+        """Return the provider's name for people."""
+        return PROVIDER_LABELS.get(self.provider, self.provider)
+
+    def percent(self) -> float:
+        """Return what part of the tried deliveries was 宛先不明 when the hold was opened, in per cent."""
+        return 100 * self.unknown / self.tried
+
 
 class GateState(models.TextChoices):
     """What a lasting 配信エラー率 led to (A15)."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import holds, reaper, scheduling, sending, tally
+from campaigns import holds, reaper, recoveries, scheduling, sending, tally
 from campaigns.deliveries import freeze_recipients
 from campaigns.lanes import HINT, lanes_with_work, take_hint
 from campaigns.models import Campaign, CampaignState, TestMail, TestMailState
@@ -79,12 +79,20 @@ def hint_tallies(*, now: datetime) -> None:
         count_tally.apply_async((pk,), queue="work", expires=STALE)
 
 
+def hint_gate_mails(*, now: datetime) -> None:
+    """Ask for managers to be written to about steps of the gate."""
+    for pk in gate_mails.gates_to_mail():
+        mail_gate.apply_async((pk,), queue="work", expires=STALE)
+
+
 STEPS: tuple[Step, ...] = (
     scheduling.start_due,
     hint_starts,
     hint_lanes,
     hint_test_mails,
     hint_tallies,
+    error_gate.evaluate_due,
+    hint_gate_mails,
     reaper.reap_claims,
     reaper.reap_fences,
     reaper.resend_doubts,
@@ -92,6 +100,8 @@ STEPS: tuple[Step, ...] = (
     reaper.cancel_leftovers,
     reaper.finish_campaigns,
     sending.give_up_test_mails,
+    recoveries.recheck_errors,
+    holds.sweep_holds,
 )
 
 
@@ -120,3 +130,9 @@ def count_tally(campaign_id: int) -> None:
     now = timezone.now()
     if tally.refresh_due(campaign_id, now=now):
         holds.look_for_jumps(Campaign.objects.get(pk=campaign_id), now=now)
+
+
+@shared_task
+def mail_gate(gate_id: int) -> None:
+    """Write to a workspace's managers about the newest step of its gate."""
+    gate_mails.mail_step(gate_id, now=timezone.now())

@@ -1,4 +1,4 @@
-"""The workspace's settings: saving them and applying a lowered limit at once (A7)."""
+"""The workspace's settings: saving them, what they would stop, and applying them to the errors that are there (A7)."""
 
 from datetime import datetime
 
@@ -6,20 +6,32 @@ from django.db import transaction
 
 from accounts.audit import record
 from accounts.models import User, Workspace
-from hypermail.forms import WorkspaceForm
-from lists.errors import apply_limits
+from campaigns.recoveries import find_proofs
+from hypermail.forms import RuleForm, WorkspaceForm
+from lists.limits import Rule, apply_limits, mark_errors, mark_limits, preview_rule
 
 
-@transaction.atomic
 def save_settings(form: WorkspaceForm, *, actor: User, now: datetime) -> int:
-    """Save a valid form and return how many subscribers a lowered limit has stopped."""
-    workspace: Workspace = form.save()
-    changed = {name: form.cleaned_data[name] for name in form.changed_data if name != "name"}
-    if form.changed_data:
-        record(workspace, actor, "workspace.settings", workspace.name, **changed)
-    if "error_limit" not in changed or changed["error_limit"] >= form.initial["error_limit"]:
-        return 0
-    stopped = apply_limits(workspace, now=now)
-    if stopped:
-        record(workspace, None, "workspace.limit_applied", workspace.name, stopped=stopped)
-    return stopped
+    """Save a valid form and return how many subscribers the new rule has stopped at once."""
+    rule = stored_rule(form)
+    with transaction.atomic():
+        workspace: Workspace = form.save()
+        if form.changed_data:
+            changed = {name: form.cleaned_data[name] for name in form.changed_data if name != "name"}
+            record(workspace, actor, "workspace.settings", workspace.name, **changed)
+        # Marked together with the rule, so that the tick goes on whatever happens to this request.
+        if not rule.counts_like(Rule.of(workspace)):
+            mark_errors(workspace, now=now)
+        mark_limits(workspace, now=now)
+    return apply_limits(workspace, now=now, prove=lambda ids: find_proofs(ids, now=now))
+
+
+def preview_settings(form: RuleForm, *, now: datetime) -> int:
+    """Return how many subscribers a valid form would stop, were it saved."""
+    workspace = Workspace.objects.get(pk=form.instance.pk)
+    return preview_rule(workspace, Rule.of(form.instance), now=now)
+
+
+def stored_rule(form: WorkspaceForm) -> Rule:
+    """Return the rule that a form is about to change."""
+    return Rule.of(Workspace.objects.get(pk=form.instance.pk))

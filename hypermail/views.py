@@ -15,9 +15,8 @@ from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from hypermail.context import THEME_COOKIE, THEMES
 from hypermail.dashboard import read_dashboard
-from hypermail.forms import LimitForm, WorkspaceForm
-from hypermail.preferences import save_settings
-from lists.errors import preview_limit
+from hypermail.forms import RuleForm, WorkspaceForm
+from hypermail.preferences import preview_settings, save_settings
 
 YEAR = 365 * 24 * 60 * 60
 
@@ -32,28 +31,39 @@ def home(request: WorkspaceRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @member_required(Role.ADMIN)
 def workspace_settings(request: WorkspaceRequest) -> HttpResponse:
-    """Change the workspace's name and when errors stop an address; a lowered limit applies at once (A7)."""
-    # A form writes on its object before it is valid, so it gets one of its own.
-    form = WorkspaceForm(request.POST or None, instance=Workspace.objects.get(pk=request.workspace.pk))
+    """Change the workspace's name and when errors stop an address; a lowered limit applies at once (A7).
+
+    Where a new value would stop addresses, their number is told and asked about first.
+    """
+    form = WorkspaceForm(request.POST or None, instance=own_workspace(request))
     if request.method == "POST" and form.is_valid():
-        stopped = save_settings(form, actor=request.user, now=timezone.now())
+        now = timezone.now()
+        if "confirmed" not in request.POST and (would_stop := preview_settings(form, now=now)):
+            return render(request, "hypermail/settings_confirm.html", {"form": form, "would_stop": would_stop})
+        stopped = save_settings(form, actor=request.user, now=now)
         messages.success(request, _("設定を保存しました。"))
         if stopped:
             messages.warning(
-                request, _("新しい回数に達していた%(count)s件を配信停止にしました。") % {"count": f"{stopped:,}"}
+                request,
+                _("新しい設定で停止の回数に達していた%(count)s件を配信停止にしました。") % {"count": f"{stopped:,}"},
             )
         return redirect("settings")
     return render(request, "hypermail/settings.html", {"form": form})
 
 
+def own_workspace(request: WorkspaceRequest) -> Workspace:
+    """Return the workspace for a form, which writes on it before it is valid."""
+    return Workspace.objects.get(pk=request.workspace.pk)
+
+
 @require_GET
 @member_required(Role.ADMIN)
 def limit_preview(request: WorkspaceRequest) -> HttpResponse:
-    """Say how many addresses a new limit would stop at once; asked for while it is being typed."""
-    form = LimitForm(request.GET)
-    limit = form.cleaned_data["error_limit"] if form.is_valid() else None
-    would_stop = preview_limit(request.workspace, limit) if limit else 0
-    return render(request, "hypermail/_limit_preview.html", {"limit": limit, "would_stop": would_stop})
+    """Say how many addresses a new rule would stop at once; asked for while it is being typed."""
+    form = RuleForm(request.GET, instance=own_workspace(request))
+    would_stop = preview_settings(form, now=timezone.now()) if form.is_valid() else 0
+    context = {"is_valid": form.is_valid(), "would_stop": would_stop}
+    return render(request, "hypermail/_limit_preview.html", context)
 
 
 @require_POST

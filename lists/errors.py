@@ -1,19 +1,15 @@
-"""エラー停止: evidence of errors, the count, the limits and the stop (A7)."""
+"""エラー停止: one error told about one subscriber is kept, counted, and stops it at the limit (A7)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
 from django.db import transaction
-from django.db.models import F, Min, OuterRef, Subquery
+from django.db.models import Count, Min
 from django.db.models.functions import Coalesce
 
-from accounts.models import Workspace
-from lists.models import AddressError, MailingList, StopReason, Subscriber, SubscriberQuerySet, Subscription
-
-# Rows whose ids go into one statement.
-BATCH = 1000
+from lists.models import AddressError, StopReason, Subscriber
+from lists.recounting import PROVEN_AFTER, counts_since, limit_for, lock_subscribers, period_of
 
 
 class Weight(Enum):
@@ -33,8 +29,9 @@ class ErrorEvent:
     """One error told about a subscriber.
 
     `key` names the event ("delivery:12", "campaign:3"): a key told twice for a subscriber counts once.
-    `text` is the server's own words (hostile), `about` the subject of the mailing. A complaint stops at
-    once and is no error, whatever its weight.
+    `text` is the server's own words (hostile), `about` the subject of the mailing, `mailed_at` when the mail was
+    sent (None: not known). With `held_by`, the name of a review, the error is kept and does not count until the
+    review is decided (B16). A complaint stops at once and is no error, whatever its weight.
     """
 
     key: str
@@ -45,9 +42,11 @@ class ErrorEvent:
     text: str
     about: str
     complaint: bool = False
+    mailed_at: datetime | None = None
+    held_by: str = ""
 
     def is_counted(self) -> bool:
-        """Say whether the event adds to the error count."""
+        """Say whether the event is of a sort that adds to the error count."""
         return self.weight is not Weight.NEVER and not self.complaint
 
 
@@ -58,28 +57,25 @@ def count_error(subscriber_id: int, event: ErrorEvent, *, now: datetime) -> bool
     """
     with transaction.atomic():
         # The lock makes the count and the comparison with the limit one step for each subscriber.
-        subscriber = Subscriber.objects.select_for_update(no_key=True).filter(pk=subscriber_id).first()
-        if subscriber is None or not _keep_evidence(subscriber, event, now):
-            return False
-        row = Subscriber.objects.filter(pk=subscriber_id)
-        if event.complaint:
-            return row.mark_stopped(StopReason.COMPLAINT, now) == 1
-        if not event.is_counted():
-            return False
-        row.update(error_count=F("error_count") + 1)
-        if event.weight is Weight.STOP or subscriber.error_count + 1 >= limit_for(subscriber):
-            return row.mark_stopped(StopReason.ERRORS, now) == 1
-        return False
+        for subscriber in lock_subscribers([subscriber_id]):
+            error, is_new = _keep_evidence(subscriber, event, now)
+            if is_new and event.complaint:
+                return Subscriber.objects.filter(pk=subscriber_id).mark_stopped(StopReason.COMPLAINT, now) == 1
+            if is_new and event.is_counted() and not event.held_by:
+                return _count(subscriber, error, at_once=event.weight is Weight.STOP, now=now)
+    return False
 
 
-def _keep_evidence(subscriber: Subscriber, event: ErrorEvent, now: datetime) -> bool:
-    """Store the event and return True, or False where it was told before."""
-    _evidence, is_new = AddressError.objects.get_or_create(
+def _keep_evidence(subscriber: Subscriber, event: ErrorEvent, now: datetime) -> tuple[AddressError, bool]:
+    """Store the event; return its row, and False where it was told before."""
+    return AddressError.objects.get_or_create(
         subscriber=subscriber,
         key=event.key,
         defaults={
             "at": now,
             "counted": event.is_counted(),
+            "mailed_at": event.mailed_at,
+            "held_by": event.held_by,
             "kind": event.kind,
             "reason": event.reason,
             "code": event.code[:20],
@@ -88,58 +84,31 @@ def _keep_evidence(subscriber: Subscriber, event: ErrorEvent, now: datetime) -> 
             "about": event.about[:255],
         },
     )
-    return is_new
 
 
-def limit_for(subscriber: Subscriber) -> int:
-    """Return at how many errors the subscriber is stopped.
-
-    The smallest limit of its lists that have one of their own; else the limit of the workspace.
-    """
-    own = MailingList.objects.filter(subscriptions__subscriber=subscriber).aggregate(least=Min("error_limit"))["least"]
-    if own is not None:
-        return int(own)
-    return Workspace.objects.values_list("error_limit", flat=True).get(pk=subscriber.workspace_id)
-
-
-def apply_limits(workspace: Workspace, *, now: datetime) -> int:
-    """Stop those who have already as many errors as the stored limits allow; return how many.
-
-    To be called after a limit was lowered. Raising one revives nobody.
-    """
-    return _over_limit(workspace, F("workspace__error_limit")).mark_stopped(StopReason.ERRORS, now)
+def _count(subscriber: Subscriber, error: AddressError, *, at_once: bool, now: datetime) -> bool:
+    """Bring the count of a locked subscriber up to date; stop it where the new error reaches the limit."""
+    row = Subscriber.objects.filter(pk=subscriber.pk)
+    live = subscriber.errors.live(counts_since(subscriber.workspace, now))
+    total = live.aggregate(number=Count("pk"), told=Min("at"), mailed=Min(Coalesce("mailed_at", "at")))
+    due = _first_look(subscriber, told=total["told"], mailed=total["mailed"])
+    row.update(error_count=total["number"], errors_due_at=due)
+    if not at_once and total["number"] < limit_for(subscriber):
+        return False
+    stopped = row.mark_stopped(StopReason.ERRORS, now) == 1
+    if stopped or subscriber.stop_reason == StopReason.ERRORS:
+        # Also the error that would have stopped it had another not been first: that one may be taken back (B16).
+        AddressError.objects.filter(pk=error.pk).update(stopped=True)
+    return stopped
 
 
-def preview_limit(workspace: Workspace, limit: int) -> int:
-    """Return how many subscribers would be stopped if the limit of the workspace became `limit`."""
-    return _over_limit(workspace, limit).count()
-
-
-def _over_limit(workspace: Workspace, limit: "F | int") -> SubscriberQuerySet:
-    own = (
-        Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list__error_limit__isnull=False)
-        .order_by("mailing_list__error_limit")
-        .values("mailing_list__error_limit")[:1]
-    )
-    # error_count > 0 is what the partial index subscriber_with_errors holds.
-    return (
-        Subscriber.objects.for_workspace(workspace)
-        .active()
-        .filter(error_count__gt=0, error_count__gte=Coalesce(Subquery(own), limit))
-    )
-
-
-def clear_errors(subscriber_ids: Iterable[int], *, now: datetime) -> None:
-    """Set the error counts to nothing; the evidence stays, marked as cleared. Nobody is revived."""
-    ids = sorted(subscriber_ids)
-    for start in range(0, len(ids), BATCH):
-        _clear_batch(ids[start : start + BATCH], now)
-
-
-def _clear_batch(ids: list[int], now: datetime) -> None:
-    with transaction.atomic():
-        # Locked in the order of their ids, so that two callers never wait for each other in a circle.
-        rows = Subscriber.objects.filter(pk__in=ids, error_count__gt=0)
-        locked = list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
-        AddressError.objects.filter(subscriber__in=locked, counted=True, cleared_at=None).update(cleared_at=now)
-        Subscriber.objects.filter(pk__in=locked).update(error_count=0)
+def _first_look(subscriber: Subscriber, *, told: datetime, mailed: datetime) -> datetime | None:
+    """Return when the count may first change by itself, None for the stopped, whose count stays as it is."""
+    if subscriber.is_stopped():
+        return None
+    period = period_of(subscriber.workspace)
+    if period is not None:
+        return told + period
+    # A mail that was sent after the one that failed proves the address a week later at the earliest.
+    earliest = mailed + PROVEN_AFTER
+    return min(earliest, subscriber.errors_due_at or earliest)

@@ -13,11 +13,14 @@ from lists.csv_columns import ADDRESS, NAME, attribute_names_for
 from lists.csv_encoding import ENCODINGS
 from lists.csv_import import Choice, describe_size_limit
 from lists.csv_reading import SEPARATORS, Format, Preview
-from lists.models import ImportMode, MailingList
+from lists.models import RECIPIENTS_WILL, ImportMode, MailingList, Subscriber
 
 # A tab would not survive in every form control, so separators have names there.
 SEPARATOR_NAMES = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|"}
 NAMES_OF_SEPARATORS = {separator: name for name, separator in SEPARATOR_NAMES.items()}
+
+# The largest number of errors that a list may have as its own limit.
+MAX_LIMIT = 99
 
 one_line = RegexValidator(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029]",
@@ -39,8 +42,8 @@ class MailingListForm(forms.ModelForm[MailingList]):
         for name in ("name", "description"):
             self.fields[name].validators.append(one_line)
         limit = self.fields["error_limit"]
-        limit.validators += [MinValueValidator(1), MaxValueValidator(99)]
-        limit.widget.attrs |= {"min": 1, "max": 99, "inputmode": "numeric"}
+        limit.validators += [MinValueValidator(1), MaxValueValidator(MAX_LIMIT)]
+        limit.widget.attrs |= {"min": 1, "max": MAX_LIMIT, "inputmode": "numeric"}
         limit.help_text = _(
             "エラーがこの回数に達した宛先を配信停止にします。空欄のときはワークスペースの設定(%d回)に従います。"
         ) % (workspace.error_limit)
@@ -52,6 +55,12 @@ class MailingListForm(forms.ModelForm[MailingList]):
         if others.exists():
             raise forms.ValidationError(_("同じ名前のリストがあります。別の名前にしてください。"))
         return name
+
+
+class LimitForm(forms.Form):
+    """A list's limit that is being thought about; empty is the workspace's."""
+
+    error_limit = forms.IntegerField(min_value=1, max_value=MAX_LIMIT, required=False)
 
 
 class UploadForm(forms.Form):
@@ -187,7 +196,7 @@ class ColumnsForm(forms.Form):
 
 
 class ResumeForm(forms.Form):
-    """Why a stopped subscriber is sent to again."""
+    """Why a stopped subscriber is sent to again; against the recipient's own will only with a word for it."""
 
     why = forms.CharField(
         label=gettext_lazy("再開の理由"),
@@ -196,3 +205,14 @@ class ResumeForm(forms.Form):
         help_text=gettext_lazy("例: 本人からメールで再開の依頼があった。操作の記録に残ります。"),
         error_messages={"required": gettext_lazy("再開の理由を入力してください。")},
     )
+    asked = forms.BooleanField(
+        label=gettext_lazy("本人から再開の依頼があったことを確かめました"),
+        error_messages={
+            "required": gettext_lazy("本人の意思による配信停止です。本人の依頼を確かめて、チェックを入れてください。")
+        },
+    )
+
+    def __init__(self, *args: Any, subscriber: Subscriber, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if subscriber.stop_reason not in RECIPIENTS_WILL:
+            del self.fields["asked"]

@@ -14,7 +14,8 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.csv_export import export_list
 from lists.csv_writing import CHARSETS, stream_csv
-from lists.forms import MailingListForm
+from lists.forms import LimitForm, MailingListForm
+from lists.limits import preview_list_limit
 from lists.mailing_lists import ListCounts, count_lists, delete_list, save_list
 from lists.models import MailingList, Subscriber, SubscriberStatus
 from lists.searching import page_of, search_subscribers
@@ -67,23 +68,38 @@ def create(request: WorkspaceRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @member_required(Role.EDITOR)
 def edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Change a list's name and limit."""
+    """Change a list's name and limit; where the limit would stop addresses, their number is asked about first (A7)."""
     mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
     form = MailingListForm(request.POST if request.method == "POST" else None, instance=mailing_list)
-    if form.is_valid():
-        stopped = save_list(form.instance, actor=request.user, now=timezone.now())
-        messages.success(request, _("リストを保存しました。"))
-        if stopped:
-            sentence = ngettext(
-                "エラー停止の回数に達していた%d件を配信停止にしました。",
-                "エラー停止の回数に達していた%d件を配信停止にしました。",
-                stopped,
-            )
-            messages.warning(request, sentence % stopped)
-        return redirect("list_detail", pk)
     # The form wrote the new name into the instance; the page's heading shows the stored one.
     stored = MailingList.objects.only("name").get(pk=pk)
-    return render(request, "lists/form.html", {"form": form, "mailing_list": stored})
+    if not form.is_valid():
+        return render(request, "lists/form.html", {"form": form, "mailing_list": stored})
+    if "confirmed" not in request.POST and (would_stop := preview_list_limit(mailing_list, mailing_list.error_limit)):
+        context = {"form": form, "mailing_list": stored, "would_stop": would_stop}
+        return render(request, "lists/limit_confirm.html", context)
+    stopped = save_list(form.instance, actor=request.user, now=timezone.now())
+    messages.success(request, _("リストを保存しました。"))
+    if stopped:
+        sentence = ngettext(
+            "エラー停止の回数に達していた%d件を配信停止にしました。",
+            "エラー停止の回数に達していた%d件を配信停止にしました。",
+            stopped,
+        )
+        messages.warning(request, sentence % stopped)
+    return redirect("list_detail", pk)
+
+
+@require_safe
+@member_required(Role.EDITOR)
+def limit_preview(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Say how many addresses a list's new limit would stop at once; asked for while it is being typed (A7)."""
+    mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
+    form = LimitForm(request.GET)
+    limit = form.cleaned_data["error_limit"] if form.is_valid() else None
+    would_stop = preview_list_limit(mailing_list, limit) if form.is_valid() else 0
+    context = {"is_valid": form.is_valid(), "would_stop": would_stop}
+    return render(request, "lists/_limit_preview.html", context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from accounts import audit
 from accounts.models import User
-from lists.errors import apply_limits
+from lists.limits import apply_limits, mark_limits
 from lists.models import MailingList, SubscriberStatus, Subscription
 
 
@@ -39,20 +39,14 @@ def count_lists(mailing_lists: Iterable[MailingList]) -> dict[int, ListCounts]:
 
 
 def save_list(mailing_list: MailingList, *, actor: User, now: datetime) -> int:
-    """Store a new or changed list and apply its limit (A7); return how many subscribers that stopped."""
+    """Store a new or changed list and apply its limit (A7); return how many subscribers that stopped at once."""
+    workspace = mailing_list.workspace
     action = "list.update" if mailing_list.pk else "list.create"
     with transaction.atomic():
         mailing_list.save()
-        stopped = apply_limits(mailing_list.workspace, now=now)
-        audit.record(
-            mailing_list.workspace,
-            actor,
-            action,
-            mailing_list.name,
-            error_limit=mailing_list.error_limit,
-            stopped=stopped,
-        )
-    return stopped
+        mark_limits(workspace, now=now)
+        audit.record(workspace, actor, action, mailing_list.name, error_limit=mailing_list.error_limit)
+    return apply_limits(workspace, now=now)
 
 
 def delete_list(mailing_list: MailingList, *, actor: User) -> None:

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from lists.errors import limit_for
 from lists.forms import ResumeForm
 from lists.models import RECIPIENTS_WILL, MailingList, StopReason, Subscriber, SubscriberStatus
+from lists.recounting import limit_for
 from lists.searching import page_of, search_subscribers
 from lists.subscribers import resume, stop
 
@@ -39,7 +39,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """One subscriber: lists, consents and the evidence of errors."""
     subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
-    return render_detail(request, subscriber, ResumeForm())
+    return render_detail(request, subscriber, ResumeForm(subscriber=subscriber))
 
 
 def render_detail(request: WorkspaceRequest, subscriber: Subscriber, form: ResumeForm) -> HttpResponse:
@@ -71,9 +71,9 @@ def stop_subscriber(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @require_POST
 @member_required(Role.EDITOR)
 def resume_subscriber(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Resume a stopped subscriber for a reason."""
+    """Resume a stopped subscriber for a reason; after 購読解除 or 苦情 only with an explicit word."""
     subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
-    form = ResumeForm(request.POST)
+    form = ResumeForm(request.POST, subscriber=subscriber)
     if not form.is_valid():
         return render_detail(request, subscriber, form)
     if resume(subscriber, form.cleaned_data["why"], actor=request.user, now=timezone.now()):

@@ -6,8 +6,8 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
-from lists.errors import clear_errors
 from lists.models import StopReason, Subscriber, SubscriberStatus
+from lists.recounting import clear_errors
 
 
 def stop(subscriber: Subscriber, reason: StopReason, *, actor: User | None, now: datetime) -> bool:
@@ -27,14 +27,16 @@ def stop(subscriber: Subscriber, reason: StopReason, *, actor: User | None, now:
 
 
 def resume(subscriber: Subscriber, why: str, *, actor: User | None, now: datetime) -> bool:
-    """Put the subscriber back into 配信中 and clear its counted errors; False where it is not stopped.
+    """Put the subscriber back into 配信中 and clear its counted errors.
 
-    `why` is the reason a person gave; it is kept in the audit log beside the reason of the stop.
+    `why` is the reason a person gave; it is kept in the audit log beside the reason of the stop. Returns False
+    where the subscriber is not stopped, or no more for the reason that it was read with: nobody resumes it
+    without having seen that its owner refused meanwhile.
     """
     with transaction.atomic():
         was = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk).stop_reason
         changed = (
-            Subscriber.objects.filter(pk=subscriber.pk)
+            Subscriber.objects.filter(pk=subscriber.pk, stop_reason=subscriber.stop_reason)
             .stopped()
             .update(status=SubscriberStatus.ACTIVE, stop_reason="", stopped_at=None, updated_at=now)
         )

@@ -9,6 +9,7 @@ urlpatterns = [
     path("lists/new/", list_views.create, name="list_create"),
     path("lists/<int:pk>/", list_views.detail, name="list_detail"),
     path("lists/<int:pk>/edit/", list_views.edit, name="list_edit"),
+    path("lists/<int:pk>/limit-preview/", list_views.limit_preview, name="list_limit_preview"),
     path("lists/<int:pk>/delete/", list_views.delete, name="list_delete"),
     path("lists/<int:pk>/export/", list_views.export, name="list_export"),
     path("lists/<int:pk>/import/", import_views.upload_csv, name="import_upload"),

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.models import Membership, Role, User, Workspace
 from bounces.models import Bounce, Door, NoticeState, RawNotice
+from campaigns.models import StopHold
 from lists.models import CsvImport
 from senders.models import SenderDomain
 from tests.factories import make_campaign, make_delivery, make_list, make_sender, make_subscriber, make_workspace
@@ -95,6 +96,7 @@ def make_full_workspace() -> Workspace:
     delivery = make_delivery(
         campaign, subscriber, pk=PK, state="bounced", kind="hard", reason="user_unknown", code="5.1.1", text=MARK
     )
+    StopHold.objects.create(pk=PK, campaign=campaign, provider="docomo", unknown=1, tried=1, opened_at=started)
     make_import(workspace, mailing_list.pk)
     make_notice(workspace, delivery.pk)
     record(workspace, user, "member.role", MARK, before="viewer", after="admin")

@@ -2,15 +2,19 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from django.db import connection
 
-from lists.errors import ErrorEvent, Weight, apply_limits, clear_errors, count_error, limit_for, preview_limit
-from lists.models import AddressError, StopReason, Subscriber, Subscription
+from lists.errors import ErrorEvent, Weight, count_error
+from lists.models import AddressError, ClearedBy, StopReason, Subscriber, Subscription
+from lists.recounting import clear_errors, limit_for
 from tests.factories import make_list, make_subscriber, make_workspace
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+numbers = count(1000)
 
 
 def make_event(key: str = "delivery:1", weight: Weight = Weight.COUNT, **fields: object) -> ErrorEvent:
@@ -22,6 +26,12 @@ def make_event(key: str = "delivery:1", weight: Weight = Weight.COUNT, **fields:
         "about": "秋のお知らせ",
     }
     return ErrorEvent(key=key, weight=weight, **defaults | fields)
+
+
+def tell(subscriber: Subscriber, number: int, *, now: datetime = NOW) -> None:
+    """Count so many errors of a subscriber, one after the other."""
+    for _error in range(number):
+        count_error(subscriber.pk, make_event(f"delivery:{next(numbers)}"), now=now)
 
 
 def reload(subscriber: Subscriber) -> Subscriber:
@@ -129,41 +139,6 @@ def test_the_limit_is_the_smallest_of_the_lists_own_limits() -> None:
 
 
 @pytest.mark.django_db
-def test_a_lowered_limit_applies_to_counts_already_collected() -> None:
-    """A7."""
-    workspace = make_workspace(error_limit=5)
-    ordinary, other = make_list(workspace), make_list(workspace, error_limit=4)
-    three = make_subscriber(ordinary, error_count=3)
-    two = make_subscriber(ordinary, error_count=2)
-    spared = make_subscriber(other, error_count=3)
-    stranger = make_subscriber(make_list(), error_count=4, address="stranger@example.jp")
-    stranger.workspace.error_limit = 9
-    stranger.workspace.save()
-    assert apply_limits(workspace, now=NOW) == 0
-    assert preview_limit(workspace, 3) == 1
-    workspace.error_limit = 3
-    workspace.save()
-    assert apply_limits(workspace, now=NOW) == 1
-    assert reload(three).stop_reason == StopReason.ERRORS
-    assert not any(reload(subscriber).is_stopped() for subscriber in (two, spared, stranger))
-    other.error_limit = 2
-    other.save()
-    assert apply_limits(workspace, now=NOW) == 1
-    assert reload(spared).is_stopped()
-
-
-@pytest.mark.django_db
-def test_a_raised_limit_revives_nobody() -> None:
-    workspace = make_workspace(error_limit=1)
-    subscriber = make_subscriber(make_list(workspace))
-    count_error(subscriber.pk, make_event(), now=NOW)
-    workspace.error_limit = 10
-    workspace.save()
-    assert apply_limits(workspace, now=NOW) == 0
-    assert reload(subscriber).is_stopped()
-
-
-@pytest.mark.django_db
 def test_cleared_errors_count_no_more_but_stay_as_evidence() -> None:
     subscriber, other = make_subscriber(), make_subscriber()
     for row in (subscriber, other):
@@ -172,12 +147,74 @@ def test_cleared_errors_count_no_more_but_stay_as_evidence() -> None:
     later = NOW + timedelta(days=7)
     clear_errors([subscriber.pk], now=later)
     assert reload(subscriber).error_count == 0
-    assert set(subscriber.errors.values_list("cleared_at", flat=True)) == {later}
+    assert set(subscriber.errors.values_list("cleared_at", "cleared_by")) == {(later, ClearedBy.PERSON)}
     assert reload(other).error_count == 2
     # An event that was cleared is not counted again when it is told again.
     assert not count_error(subscriber.pk, make_event("delivery:2"), now=later)
     assert reload(subscriber).error_count == 0
     clear_errors([], now=later)
+
+
+@pytest.mark.django_db
+def test_the_error_that_reached_the_limit_is_marked() -> None:
+    """A7."""
+    subscriber = make_subscriber()
+    tell(subscriber, 3)
+    assert list(subscriber.errors.order_by("pk").values_list("stopped", flat=True)) == [False, False, True]
+    # One that comes late, yet would have stopped it too, is marked as well: the first may be taken back.
+    count_error(subscriber.pk, make_event("delivery:late"), now=NOW)
+    assert subscriber.errors.get(key="delivery:late").stopped
+
+
+@pytest.mark.django_db
+def test_an_error_after_another_stop_is_not_marked() -> None:
+    subscriber = make_subscriber(status="stopped", stop_reason="manual")
+    count_error(subscriber.pk, make_event(weight=Weight.STOP), now=NOW)
+    assert not subscriber.errors.get().stopped
+    assert reload(subscriber).errors_due_at is None
+
+
+@pytest.mark.django_db
+def test_a_held_error_is_kept_and_neither_counts_nor_stops() -> None:
+    """B16."""
+    subscriber = make_subscriber()
+    assert not count_error(subscriber.pk, make_event(weight=Weight.STOP, held_by="hold:7"), now=NOW)
+    assert not reload(subscriber).is_stopped()
+    assert subscriber.error_count == 0
+    error = subscriber.errors.get()
+    assert (error.held_by, error.counted, error.stopped) == ("hold:7", True, False)
+
+
+@pytest.mark.django_db
+def test_only_errors_within_the_period_count() -> None:
+    """A7: within a period, whatever arrived in between."""
+    workspace = make_workspace(error_limit=3, error_counting="period", error_period_days=30)
+    subscriber = make_subscriber(workspace=workspace)
+    for day in (0, 10, 35):
+        count_error(subscriber.pk, make_event(f"delivery:{day}"), now=NOW + day * DAY)
+    # The first has left the period before the third was told.
+    assert reload(subscriber).error_count == 2
+    assert subscriber.errors_due_at == NOW + 40 * DAY
+    assert count_error(subscriber.pk, make_event("delivery:36"), now=NOW + 36 * DAY)
+
+
+@pytest.mark.django_db
+def test_errors_in_a_row_count_however_old_they_are() -> None:
+    """A7: consecutive by default."""
+    subscriber = make_subscriber()
+    for day in (0, 400, 800):
+        count_error(subscriber.pk, make_event(f"delivery:{day}"), now=NOW + day * DAY)
+    assert reload(subscriber).is_stopped()
+
+
+@pytest.mark.django_db
+def test_a_success_is_looked_for_a_week_after_the_mail_that_failed_first() -> None:
+    subscriber = make_subscriber()
+    count_error(subscriber.pk, make_event("delivery:1", mailed_at=NOW - 3 * DAY), now=NOW)
+    assert subscriber.errors.get().mailed_at == NOW - 3 * DAY
+    assert reload(subscriber).errors_due_at == NOW + 4 * DAY
+    count_error(subscriber.pk, make_event("delivery:2", mailed_at=NOW - DAY), now=NOW)
+    assert reload(subscriber).errors_due_at == NOW + 4 * DAY
 
 
 @pytest.mark.django_db(transaction=True)
@@ -186,7 +223,7 @@ def test_errors_told_at_once_are_all_counted() -> None:
     stopped: list[bool] = []
     barrier = threading.Barrier(4)
 
-    def tell(number: int) -> None:
+    def shout(number: int) -> None:
         try:
             barrier.wait()
             for key in (f"delivery:{number}", "delivery:shared"):
@@ -194,7 +231,7 @@ def test_errors_told_at_once_are_all_counted() -> None:
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=tell, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=shout, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
