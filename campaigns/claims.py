@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
-from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, DeliveryState, Lane
+from campaigns.gate_pace import open_allowance
+from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, DeliveryState, GateState, Lane
 from lists.models import SubscriberStatus
 
 # How long a claim holds without a fence; after that the reaper gives the row back.
@@ -23,29 +24,27 @@ class Claim:
     token: UUID
     until: datetime
     deliveries: Sequence[Delivery]
+    # The workspace is slowed (A15): the others get their turn after every claim.
+    slowed: bool = False
 
 
 def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
     """Claim up to `limit` due rows of a lane; a held or paused lane and a campaign that does not send give none.
 
     Rows whose subscriber was stopped or deleted since the start, and all rows of an excluded lane, become
-    送信除外 instead of being returned. Two workers never get the same row: PostgreSQL skips locked rows,
+    送信除外 instead of being returned. A workspace that is stopped for its 配信エラー率 gives none, a slowed one
+    what is left of its minute. Two workers never get the same row: PostgreSQL skips locked rows,
     SQLite's IMMEDIATE transactions follow each other.
     """
     claim = Claim(token=uuid4(), until=now + LEASE, deliveries=[])
     with transaction.atomic():
-        lane = Lane.objects.get(pk=lane.pk)
+        lane = Lane.objects.annotate(gate=F("workspace__error_gate__state")).get(pk=lane.pk)
         if lane.paused_at is not None or (lane.held_until is not None and lane.held_until > now):
             return claim
-        sending = Campaign.objects.filter(workspace=lane.workspace_id, state=CampaignState.SENDING)
-        due = Delivery.objects.filter(
-            lane=lane, campaign__in=list(sending.values_list("pk", flat=True)), state__in=CLAIMABLE, due_at__lte=now
-        )
-        chosen = list(
-            due.select_for_update(skip_locked=True)
-            .order_by("campaign_id", "due_at", "pk")
-            .values_list("pk", flat=True)[:limit]
-        )
+        if lane.gate == GateState.STOPPED:
+            return claim
+        allowance = open_allowance(lane.workspace_id, now=now) if lane.gate == GateState.SLOWED else None
+        chosen = choose_due(lane, now=now, limit=min(limit, allowance.rows) if allowance else limit)
         Delivery.objects.filter(pk__in=chosen, state__in=CLAIMABLE).update(
             state=DeliveryState.CLAIMED,
             lease_token=claim.token,
@@ -53,9 +52,22 @@ def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
             attempts=F("attempts") + 1,
             mail_date=Coalesce("mail_date", now),
         )
+        if allowance:
+            allowance.spend(len(chosen))
     exclude_stopped(claim, lane, now=now)
     held = Delivery.objects.filter(pk__in=chosen, lease_token=claim.token, state=DeliveryState.CLAIMED)
-    return Claim(claim.token, claim.until, list(held.select_related("campaign__sender__domain").order_by("pk")))
+    rows = list(held.select_related("campaign__sender__domain").order_by("pk"))
+    return Claim(claim.token, claim.until, rows, slowed=allowance is not None)
+
+
+def choose_due(lane: Lane, *, now: datetime, limit: int) -> list[int]:
+    """Lock up to `limit` due rows of a lane that nobody else holds, and return their ids."""
+    sending = Campaign.objects.filter(workspace=lane.workspace_id, state=CampaignState.SENDING)
+    due = Delivery.objects.filter(
+        lane=lane, campaign__in=list(sending.values_list("pk", flat=True)), state__in=CLAIMABLE, due_at__lte=now
+    )
+    chosen = due.select_for_update(skip_locked=True).order_by("campaign_id", "due_at", "pk")
+    return list(chosen.values_list("pk", flat=True)[:limit])
 
 
 def exclude_stopped(claim: Claim, lane: Lane, *, now: datetime) -> int:

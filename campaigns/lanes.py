@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import Workspace
+from campaigns.gate_pace import held_back
 from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, Lane
 
 # A lane that was hinted at is not hinted at again for this long; a task at work keeps renewing it.
@@ -20,8 +21,11 @@ def find_lane(workspace: Workspace, *, route: str, provider: str) -> Lane:
 
 
 def lanes_with_work(*, now: datetime) -> QuerySet[Lane]:
-    """Return the lanes that have due rows of a sending campaign, may be used, and were not hinted at."""
-    sending = Campaign.objects.filter(state=CampaignState.SENDING)
+    """Return the lanes that have due rows of a sending campaign, may be used, and were not hinted at.
+
+    A workspace that is stopped for its 配信エラー率, or slowed and through with its minute, has none (A15).
+    """
+    sending = Campaign.objects.filter(state=CampaignState.SENDING).exclude(workspace__in=held_back(now=now))
     due = Delivery.objects.filter(
         lane=OuterRef("pk"),
         campaign__in=list(sending.values_list("pk", flat=True)),

@@ -8,6 +8,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from campaigns.deliveries import cancel_unsent, count_states
+from campaigns.error_gate import limited_workspaces
 from campaigns.failures import Failure, count, settled
 from campaigns.models import (
     CLAIMABLE,
@@ -66,10 +67,12 @@ def resending() -> QuerySet[Campaign]:
 def expire_deliveries(*, now: datetime) -> int:
     """pending/deferred → expired (一時的なエラー) where the lifetime is over (B5); return how many.
 
-    A row that was never claimed does not expire, and lifetimes do not run while a campaign is paused.
+    A row that was never claimed does not expire, and lifetimes do not run while a campaign is paused or its
+    workspace is slowed or stopped for its 配信エラー率.
     """
     expired = 0
-    for campaign in Campaign.objects.filter(state=CampaignState.SENDING).select_related("workspace"):
+    free = Campaign.objects.exclude(workspace__in=limited_workspaces())
+    for campaign in free.filter(state=CampaignState.SENDING).select_related("workspace"):
         limit = now - campaign.lifetime
         if campaign.lifetime_from is None or campaign.lifetime_from > limit:
             continue

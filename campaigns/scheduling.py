@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import User
 from campaigns.deliveries import cancel_unsent
+from campaigns.error_gate import is_stopped
 from campaigns.merge_tags import broken_tags, unknown_tags
-from campaigns.models import Campaign, CampaignState
+from campaigns.models import Campaign, CampaignState, GateState
 from campaigns.tally import mark_due
 from lists.audience import recipients
 from senders.errors import SenderError
@@ -68,6 +69,13 @@ def schedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) ->
     if at > now + FURTHEST:
         raise CampaignError(campaign, _("配信日時が1年以上先です。年を確かめてください。"))
     require_sendable(campaign)
+    if is_stopped(campaign.workspace):
+        raise CampaignError(
+            campaign,
+            _(
+                "配信エラー率が高いため、このワークスペースの配信は一時停止中です。ホームの「配信エラー率」で状況を確かめてください。"
+            ),
+        )
     with transaction.atomic():
         drafts = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=campaign.revision)
         if not drafts.update(state=CampaignState.SCHEDULED, scheduled_at=at, problem=""):
@@ -90,8 +98,12 @@ def unschedule(campaign: Campaign, *, actor: User) -> None:
 
 
 def start_due(*, now: datetime) -> int:
-    """scheduled → starting for every campaign whose time has come; return how many."""
+    """scheduled → starting for every campaign whose time has come; return how many.
+
+    In a workspace that is stopped for its 配信エラー率 they stay scheduled, and start once that is lifted (A15).
+    """
     due = Campaign.objects.filter(state=CampaignState.SCHEDULED, scheduled_at__lte=now)
+    due = due.exclude(workspace__error_gate__state=GateState.STOPPED)
     return due.update(state=CampaignState.STARTING, started_at=now)
 
 

@@ -59,6 +59,8 @@ def send_lane(lane_id: int, *, batch: int = BATCH) -> bool:
         if not claim.deliveries or not send_claim(claim, lane, route, renderer):
             drop_hint(lane)
             return False
+        if claim.slowed:
+            return True
     return True
 
 

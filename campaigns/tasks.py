@@ -8,7 +8,7 @@ from typing import Protocol
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import holds, reaper, recoveries, scheduling, sending, tally
+from campaigns import error_gate, gate_mails, holds, reaper, recoveries, scheduling, sending, tally
 from campaigns.deliveries import freeze_recipients
 from campaigns.lanes import HINT, lanes_with_work, take_hint
 from campaigns.models import Campaign, CampaignState, TestMail, TestMailState
