@@ -11,5 +11,10 @@ urlpatterns = [
     path("bounces/stopped/", stopped_views.stopped_index, name="stopped_index"),
     path("bounces/stopped.csv", stopped_views.stopped_csv, name="stopped_csv"),
     path("bounces/notices/", notice_views.notice_index, name="notice_index"),
+    path("bounces/notices/reread/", notice_views.notice_reread_all, name="notice_reread_all"),
     path("bounces/notices/<int:pk>/", notice_views.notice_detail, name="notice_detail"),
+    path("bounces/notices/<int:pk>/download/", notice_views.notice_download, name="notice_download"),
+    path("bounces/notices/<int:pk>/candidates/", notice_views.notice_candidates, name="notice_candidates"),
+    path("bounces/notices/<int:pk>/assign/", notice_views.notice_assign, name="notice_assign"),
+    path("bounces/notices/<int:pk>/reread/", notice_views.notice_reread, name="notice_reread"),
 ]
