@@ -47,6 +47,12 @@ ACTIONS = {
     "webhook.create": _("Webhookの追加"),
     "webhook.update": _("Webhookの変更"),
     "webhook.delete": _("Webhookの削除"),
+    "notice.upload": _("エラーメールのアップロード"),
+    "survey.stop": _("過去のエラーメールによる配信停止"),
+    "known.stop": _("不達アドレスの一覧による配信停止"),
+    "webhook.create": _("Webhookの追加"),
+    "webhook.update": _("Webhookの変更"),
+    "webhook.delete": _("Webhookの削除"),
     "failures.resend": _("失敗分に再送する下書きの作成"),
 }
 
@@ -77,6 +83,7 @@ DETAILS = {
     "why": _("理由"),
     "was": _("以前の停止理由"),
     "file": _("ファイル"),
+    "files": _("ファイル数"),
     "files": _("ファイル数"),
     "mode": _("取り込み方法"),
     "import": _("取り込み番号"),

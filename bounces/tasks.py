@@ -5,7 +5,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from bounces import mailbox_reading
+from bounces import mailbox_reading, uploads
 from bounces.batches import process_batch
 from bounces.clearing import clear_old_notices
 from bounces.mailboxes import due_mailboxes
@@ -38,9 +38,17 @@ def hint_mailboxes(*, now: datetime) -> None:
         read_mailbox.apply_async((pk,), queue="work", expires=STALE)
 
 
+def hint_uploads(*, now: datetime) -> None:
+    """Ask for the uploaded files to be read that wait."""
+    for pk in uploads.waiting_uploads(now).order_by("pk").values_list("pk", flat=True)[: uploads.HINTS]:
+        read_upload.apply_async((pk,), queue="work", expires=STALE)
+
+
 STEPS: tuple[Step, ...] = (
     hint_notices,
     hint_mailboxes,
+    hint_uploads,
+    uploads.clear_uploads,
     clear_old_notices,
 )
 
@@ -55,3 +63,10 @@ def process_notices(notice_ids: list[int]) -> None:
 def read_mailbox(mailbox_id: int) -> None:
     """Read a mailbox for one turn."""
     mailbox_reading.read_mailbox(mailbox_id, now=timezone.now())
+
+
+@shared_task
+def read_upload(upload_id: int) -> None:
+    """Store mails of an uploaded file for one turn; where some are left, others get their turn first."""
+    if uploads.read_upload(upload_id, now=timezone.now()):
+        read_upload.apply_async((upload_id,), queue="work", expires=STALE)

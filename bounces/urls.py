@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from bounces import failure_views, notice_views, stopped_views
+from bounces import failure_views, notice_views, stopped_views, upload_views
 
 urlpatterns = [
     path("campaigns/<int:pk>/failed/", failure_views.failed_addresses, name="failed_addresses"),
@@ -17,4 +17,10 @@ urlpatterns = [
     path("bounces/notices/<int:pk>/candidates/", notice_views.notice_candidates, name="notice_candidates"),
     path("bounces/notices/<int:pk>/assign/", notice_views.notice_assign, name="notice_assign"),
     path("bounces/notices/<int:pk>/reread/", notice_views.notice_reread, name="notice_reread"),
+    path("bounces/notices/uploads/", upload_views.upload_index, name="notice_upload_index"),
+    path("bounces/notices/uploads/<int:pk>/", upload_views.upload_detail, name="notice_upload_detail"),
+    path("bounces/notices/uploads/<int:pk>/progress/", upload_views.upload_progress, name="notice_upload_progress"),
+    path("bounces/notices/uploads/<int:pk>/survey/", upload_views.survey, name="upload_survey"),
+    path("bounces/known/", upload_views.known_addresses, name="known_addresses"),
+    path("bounces/known/stop/", upload_views.known_addresses_stop, name="known_addresses_stop"),
 ]
