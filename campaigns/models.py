@@ -12,6 +12,7 @@ from django.db.models.deletion import Collector
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEntry, Workspace
+from lists.literals import Literal
 from lists.models import MailingList, Subscriber
 from mta.providers import PROVIDER_LABELS
 from mta.verdicts import Kind, Phase, Reason
@@ -223,7 +224,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def failures(self) -> DeliveryQuerySet:
         """Keep what 失敗 counts."""
-        return self.filter(state__in=FAILURES)
+        return self.filter(state__in=[Literal(state.value) for state in FAILURES])
 
 
 class Delivery(models.Model):
@@ -289,9 +290,9 @@ class Delivery(models.Model):
             ),
             # For counts by state and the rows behind each count.
             models.Index(fields=["campaign", "state", "id"], name="delivery_by_state"),
-            # For the failures of a campaign by provider, kind and reason.
+            # For the failures of a campaign by provider, kind, reason and state, and their rows in this order.
             models.Index(
-                fields=["campaign", "lane", "kind", "reason", "id"],
+                fields=["campaign", "lane", "kind", "reason", "state", "id"],
                 condition=models.Q(state__in=["failed", "expired", "bounced", "complained"]),
                 name="delivery_failed",
             ),
@@ -354,9 +355,7 @@ class StopHold(models.Model):
         constraints = [models.UniqueConstraint(fields=["campaign", "provider"], name="stop_hold_once")]
         indexes = [
             # For the tick: which holds have errors to take back or to apply.
-            models.Index(
-                fields=["sweep_due_at"], condition=models.Q(sweep_due_at__isnull=False), name="stop_hold_due"
-            ),
+            models.Index(fields=["sweep_due_at"], condition=models.Q(sweep_due_at__isnull=False), name="stop_hold_due"),
         ]
 
     def __str__(self) -> str:

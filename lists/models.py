@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from lists.literals import Literal
 
 
 class MailingList(models.Model):
@@ -70,7 +71,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
 
     def stopped(self) -> SubscriberQuerySet:
         """Keep those in 配信停止."""
-        return self.filter(status=SubscriberStatus.STOPPED)
+        return self.filter(status=Literal(SubscriberStatus.STOPPED.value))
 
     def mark_stopped(self, reason: StopReason, now: datetime) -> int:
         """Stop those who are active and return how many; what the recipient wants replaces other reasons."""
