@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bounces.mime_reading import Budget
-from bounces.notice_phrases import ORIGINAL_BEGINS, OTHER_ADDRESS, OUR_ADDRESS, RECIPIENT_LEAD
+from bounces.notice_phrases import ORIGINAL_BEGINS, OTHER_ADDRESS, OUR_ADDRESS, RECIPIENT_LEAD, RECIPIENT_TRAIL
 from bounces.parsed import ParsedRecipient
-from bounces.status_fields import ADDRESS, CODE, STATUS, find_address, find_code, find_phase, finest_status
+from bounces.status_fields import ADDRESS, CODE, STATUS, find_address, find_code, find_phase, finest_status, unwrap
 from mta.verdicts import Phase
 
 MAX_LINES = 1000
@@ -25,7 +25,7 @@ WHOLE_REASON = 70
 LABELLED = re.compile(r"^\s{0,8}(?:<([^<>\s]{3,320})>|([^<>\s:]{3,320}))\s{0,4}:(?:\s(.*)|$)")
 # An address alone on its line, in a list or with its reason in brackets.
 ALONE = re.compile(
-    r"^\s{0,20}(?:[-*・\d.)]{1,4}\s{1,4}|>>> ?|[「『])?(?:[^<>@、。,.:]{0,80}<)?([^<>\s()\[\]]{1,320}@[^<>\s()\[\]:,;」』]{2,255})[>」』]?"
+    r"^\s{0,20}(?:[-*・\d.)]{1,4}>?\s{1,4}|>>> ?|[「『])?(?:[^<>@、。,.:]{0,80}<)?([^<>\s()\[\]]{1,320}@[^<>\s()\[\]:,;」』]{2,255})[>」』]?"
     r"(?:\s{0,4}<[^<>\s]{1,330}>)?\s{0,8}([(\[].{0,500}|\.{3}.{0,500})?$",
     re.IGNORECASE,
 )
@@ -34,7 +34,7 @@ REPLY_ABOUT = re.compile(
     r"^\s{0,8}(?:<<< )?[45]\d\d[ -][\d. ]{0,12}<?([^<>\s]{1,320}@[^<>\s]{2,255}?)>?(?:\.\.\.|:|\s|$)"
 )
 # "a@example.jp Invalid Address": the address first, then what is wrong with it.
-FIRST = re.compile(r"^\s{0,8}<?([^<>\s:]{1,320}@[^<>\s:,;]{2,255})>? [\[(]?[A-Za-z]{2}")
+FIRST = re.compile(r"^\s{0,8}<?([^<>\s:]{1,320}@[^<>\s:,;]{2,255})>?\s{1,4}[\[(]?[A-Za-z]{2}")
 # The header of the returned mail, as Exchange quotes it; the list of who failed may come after it.
 TO_LINE = re.compile(r"(?i)^\s{0,20}to:\s{0,20}[^@]{0,80}@")
 # The dialogue with the other server. Sendmail and Courier mark what was sent by ">>>", InterScan by "Sent <<<".
@@ -185,7 +185,7 @@ def name_recipient(line: str) -> tuple[str, str]:
         return find_address(found.group(1)), said.strip(" ()[].")
     for found in ADDRESS.finditer(line):
         before = line[: found.start()].rstrip("<'\"「『")
-        if RECIPIENT_LEAD.search(f"{before.rstrip()} "):
+        if RECIPIENT_LEAD.search(f"{before.rstrip()} ") or RECIPIENT_TRAIL.match(line, found.end()):
             return find_address(found.group(0)), line
     return "", ""
 
@@ -224,6 +224,7 @@ def read_entry(entry: Entry, reader: Reader) -> ParsedRecipient:
         or (the_reply(reader.common) if alone or not own else "")
         or (own if enough else told)
     )
+    text = unwrap(text)
     source = SOURCE.search(told)
     phase = find_phase(text)
     return ParsedRecipient(

@@ -33,6 +33,8 @@ OUTLOOK_COMPLAINT = re.compile(r"(?i)\s*complaint about message from ")
 FIELDS_IN_TEXT = re.compile(r"(?im)^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,8}:")
 # Where a text tells the step of the dialogue that a delivery status leaves out.
 TELLS_STEP = re.compile(r"(?m)^\s{0,8}>>> |in\s+reply\s+to\s|after (?:RCPT|DATA|MAIL|end of)")
+# A status that says no more than that it failed.
+UNSPECIFIC = ("", "4.0.0", "5.0.0")
 # So few letters in a delivery status give no reason.
 NO_REASON = 20
 HEADER_LINES = re.compile(rb"\s{0,20}[A-Za-z][A-Za-z0-9-]{1,60}: [^\n]{1,400}\n(?:[ \t]|[A-Za-z][A-Za-z0-9-]{1,60}:)")
@@ -192,10 +194,17 @@ def complete(recipients: list[ParsedRecipient], mail: Mail, budget: Budget) -> l
         return recipients
     written = {found.address.lower(): found for found in read_text(mail.text, mail.addresses_of_ours(), budget)}
     lone = next(iter(written.values())) if len(written) == len(recipients) == 1 else None
+    if not written and len(recipients) == 1 and recipients[0].status in UNSPECIFIC:
+        lone = ParsedRecipient(recipients[0].address, text=lines_naming(recipients[0].address, mail.text))
     return [
         add_words(recipient, written.get(recipient.address.lower(), written.get(recipient.original.lower(), lone)))
         for recipient in recipients
     ]
+
+
+def lines_naming(address: str, text: str) -> str:
+    """Return the lines of a notice that hold an address."""
+    return " ".join(line.strip() for line in notice_part(text).split("\n") if address in line)[:1000]
 
 
 def gives_reason(recipient: ParsedRecipient) -> bool:

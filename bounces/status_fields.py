@@ -34,10 +34,15 @@ ACTIONS = {
     "expanded": Action.DELIVERED,
 }
 ABOUT_RECIPIENT = {"final-recipient", "original-recipient", "action", "status", "diagnostic-code", "remote-mta"}
+# A further line of a reply, which some servers forget to indent.
+REPLY_LINE = re.compile(r"[45]\d\d[ -]")
 NAMES_RECIPIENT = ("final-recipient", "original-recipient", "x-actual-recipient")
 
-# "5.1.0 - Unknown address error 550-'5.1.1 no such user' (delivery attempts: 0)" of Cisco's Email Security Appliance.
-WRAPPED = re.compile(r"[45]\.\d\.\d{1,3} - [A-Z][^']{3,80}?([45]\d\d)-'(.{3,1500})'")
+# "5.1.0 - Unknown address error 550-'5.1.1 no such user' (delivery attempts: 0)" of Cisco's Email Security Appliance;
+# its older versions write "('550', ['5.1.1 no such user'])".
+WRAPPED = re.compile(
+    r"[45]\.\d\.\d{1,3} - [A-Z][^'(]{3,80}?(?:\('([45]\d\d)', \[[\"'](.{3,1500})[\"']\]|([45]\d\d)-'(.{3,1500})')"
+)
 
 # What the sentence around a reply says about its step. The first that is found decides.
 PHASES = (
@@ -113,7 +118,7 @@ def read_fields(lines: Iterable[str]) -> list[dict[str, str]]:
             last = ""
             if groups[-1]:
                 groups.append({})
-        elif line[0] in " \t" and last:
+        elif last and (line[0] in " \t" or (last == "diagnostic-code" and REPLY_LINE.match(line))):
             groups[-1][last] = f"{groups[-1][last]} {line.strip()}"[:MAX_LINE]
         elif found := FIELD.match(line.lstrip()):
             last = found.group(1).lower()
@@ -169,14 +174,19 @@ def read_diagnostic(group: dict[str, str]) -> str:
     whole = group.get("diagnostic-code", "")
     kind, separator, said = whole.partition(";")
     text = said.strip() if separator and len(kind) < 20 else whole
-    if found := WRAPPED.search(text):
-        text = f"{found.group(1)} {found.group(2)}"
+    text = unwrap(text)
     if kind.strip().lower() == "x-unix" and text.isdigit():
         return f"x-unix; {text}"
     if category := group.get("x-powermta-bouncecategory", ""):
         # Its words have underscores here, so that none of them is read as a word of the server.
         return f"{text} (PowerMTA: {category.replace('-', '_')})".strip()
     return text
+
+
+def unwrap(text: str) -> str:
+    """Return a server's own reply out of what another wrote around it."""
+    found = WRAPPED.search(text)
+    return f"{found.group(1) or found.group(3)} {found.group(2) or found.group(4)}" if found else text
 
 
 def finest_status(status: str, text: str) -> str:

@@ -129,7 +129,7 @@ RULES: Final = (
             ),
             r"exce+d\w* (?:the )?(?:\S+ ){0,4}(?:message|mail|e-?mail|inbound|data) (?:size|length)",
             r"(?:exceeds|over|above) (?:the |fixed |our |server )?(?:\S+ )?size limit",
-            "maximum (?:message|mail|allowed message|e-?mail) size",
+            "maximum (?:allowed )?(?:message|mail|e-?mail|document) size",
             r"larger than (?:the |maximum |\d)",
             "message .{0,20}(?:is )?larger than",
             "サイズ.{0,12}(?:超|制限|大き)",

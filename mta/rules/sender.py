@@ -188,7 +188,8 @@ REPUTATION: Final = (
             (
                 r"(?:\bip\b|client|host|server|network|your domain) (?:address )?(?:\S{1,60} ){0,2}?(?:(?:is|has been"
                 "|was|are|temporarily|permanently|currently) ){0,2}(?:blocked|banned|blacklisted|rejected|denied"
-                r"|refused|blocklisted|barred)\b(?! (?:to accept|the |your )?(?:recipient|address|message|mail|rcpt"
+                # Postfix: "host … refused to talk to me: …" goes before any reply to its greeting.
+                r"|refused|blocklisted|barred)\b(?! to talk)(?! (?:to accept|the |your )?(?:recipient|address|message|mail|rcpt"
                 "|your))"
             ),
             (
