@@ -50,7 +50,7 @@ def count_unknown(campaign: Campaign) -> QuerySet[Tally, tuple[str, int, int]]:
     held = StopHold.objects.filter(campaign=campaign).values("provider")
     tried = Tally.objects.filter(campaign=campaign, state__in=TRIED).exclude(provider__in=held).order_by()
     unknown = Sum("number", filter=Q(reason=Reason.USER_UNKNOWN, state__in=FAILURES), default=0)
-    return tried.values_list("provider").annotate(unknown, Sum("number"))
+    return tried.values_list("provider").annotate(unknown=unknown, tried=Sum("number"))
 
 
 @transaction.atomic

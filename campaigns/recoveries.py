@@ -30,7 +30,8 @@ def find_proofs(ids: Sequence[int], *, now: datetime) -> Mapping[int, Proof]:
     settled = now - PROVEN_AFTER
     accepted = Delivery.objects.filter(subscriber__in=ids, state=DeliveryState.SENT).order_by()
     rows = accepted.values_list("subscriber_id").annotate(
-        Max("mail_date", filter=Q(settled_at__lte=settled)), Min("settled_at", filter=Q(settled_at__gt=settled))
+        proven=Max("mail_date", filter=Q(settled_at__lte=settled)),
+        waiting=Min("settled_at", filter=Q(settled_at__gt=settled)),
     )
     found = {pk: (proven, waiting) for pk, proven, waiting in rows}
     proofs = {}

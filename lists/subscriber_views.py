@@ -1,6 +1,7 @@
 """Pages of subscribers: search, one subscriber with everything known, stop and resume."""
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import member_required
-from accounts.models import Role
+from accounts.models import AuditEntry, Role
 from accounts.requests import WorkspaceRequest
 from lists.forms import ResumeForm
 from lists.models import RECIPIENTS_WILL, MailingList, StopReason, Subscriber, SubscriberStatus
@@ -37,7 +38,7 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 @require_safe
 @member_required()
 def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """One subscriber: lists, consents and the evidence of errors."""
+    """One subscriber: lists, consents, and who stopped and resumed it."""
     subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
     return render_detail(request, subscriber, ResumeForm(subscriber=subscriber))
 
@@ -51,9 +52,15 @@ def render_detail(request: WorkspaceRequest, subscriber: Subscriber, form: Resum
         "is_own_will": subscriber.stop_reason in RECIPIENTS_WILL,
         "mailing_lists": MailingList.objects.filter(subscriptions__subscriber=subscriber).order_by("name"),
         "consents": subscriber.consents.select_related("mailing_list").order_by("-at", "-pk")[:ROWS_SHOWN],
-        "errors": subscriber.errors.order_by("-at", "-pk")[:ROWS_SHOWN],
+        "history": history_of(subscriber),
     }
     return render(request, "lists/subscriber_detail.html", context)
+
+
+def history_of(subscriber: Subscriber) -> QuerySet[AuditEntry]:
+    """Return who stopped and resumed a subscriber, and why, the newest first."""
+    done = AuditEntry.objects.filter(workspace=subscriber.workspace_id, target=subscriber.address[:200])
+    return done.filter(action__startswith="subscriber.").select_related("actor").order_by("-pk")[:ROWS_SHOWN]
 
 
 @require_POST

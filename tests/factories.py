@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Role, User, Workspace
 from campaigns.models import Campaign, Delivery, Lane
+from lists.errors import ErrorEvent, Weight, count_error
 from lists.models import MailingList, Subscriber, Subscription
 from senders.models import Sender, SenderDomain
 
@@ -41,6 +42,23 @@ def make_subscriber(mailing_list: MailingList | None = None, address: str = "", 
     )
     if mailing_list is not None:
         Subscription.objects.create(mailing_list=mailing_list, subscriber=subscriber)
+    return subscriber
+
+
+def make_errors(subscriber: Subscriber, number: int = 1, **fields: Any) -> Subscriber:
+    """Count so many errors of a subscriber, each told by an event of its own; `now` is when."""
+    now = fields.pop("now", None) or timezone.now()
+    defaults = {
+        "weight": Weight.COUNT,
+        "kind": "soft",
+        "reason": "mailbox_full",
+        "code": "5.2.2",
+        "about": "秋のお知らせ",
+    }
+    for _error in range(number):
+        event = {"key": f"event:{next(numbers)}", "text": "552 5.2.2 mailbox full"} | defaults | fields
+        count_error(subscriber.pk, ErrorEvent(**event), now=now)
+    subscriber.refresh_from_db()
     return subscriber
 
 
