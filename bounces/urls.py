@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from bounces import failure_views, notice_views, stopped_views, upload_views
+from bounces import evidence_views, failure_views, notice_views, stopped_views, upload_views
 
 urlpatterns = [
     path("campaigns/<int:pk>/failed/", failure_views.failed_addresses, name="failed_addresses"),
     path("campaigns/<int:pk>/failed.csv", failure_views.failed_addresses_csv, name="failed_addresses_csv"),
     path("campaigns/<int:pk>/failed/remove/", failure_views.failed_addresses_remove, name="failed_addresses_remove"),
+    path("subscribers/<int:pk>/errors/", evidence_views.subscriber_errors, name="subscriber_errors"),
     path("bounces/stopped/", stopped_views.stopped_index, name="stopped_index"),
     path("bounces/stopped.csv", stopped_views.stopped_csv, name="stopped_csv"),
     path("bounces/notices/", notice_views.notice_index, name="notice_index"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import compose_views, preview_views, public_views, views
+from campaigns import compose_views, hold_views, preview_views, public_views, views
 
 urlpatterns = [
     path("campaigns/", views.campaign_index, name="campaign_index"),
@@ -24,6 +24,9 @@ urlpatterns = [
     path("campaigns/<int:pk>/resume/", views.resume_campaign, name="campaign_resume"),
     path("campaigns/<int:pk>/cancel/", views.cancel_campaign, name="campaign_cancel"),
     path("subscribers/<int:pk>/deliveries/", views.subscriber_deliveries, name="subscriber_deliveries"),
+    path("holds/", hold_views.hold_index, name="hold_index"),
+    path("holds/<int:pk>/", hold_views.hold_detail, name="hold_detail"),
+    path("holds/<int:pk>/decide/", hold_views.hold_decide, name="hold_decide"),
     path("history/", views.history, name="history"),
     path("u/sample/", public_views.unsubscribe_sample, name="unsubscribe_sample"),
     path("u/<str:token>/", public_views.unsubscribe_page, name="unsubscribe"),

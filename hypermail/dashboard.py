@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Count, QuerySet
 
 from accounts.models import Workspace
+from campaigns.holds import open_holds
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import Progress, measure
 from lists.models import MailingList, Subscriber, SubscriberStatus
@@ -36,6 +37,8 @@ class Dashboard:
     has_list: bool
     has_sender: bool
     has_campaign: bool
+    # Stops that wait for a person's decision (B16).
+    holds: int
 
     @property
     def total(self) -> int:
@@ -62,6 +65,7 @@ def read_dashboard(workspace: Workspace) -> Dashboard:
         has_list=MailingList.objects.filter(workspace=workspace).exists(),
         has_sender=Sender.objects.filter(workspace=workspace, archived_at=None).exists(),
         has_campaign=campaigns.exclude(state=CampaignState.DRAFT).exists(),
+        holds=open_holds(workspace).count(),
     )
 
 
