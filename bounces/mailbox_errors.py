@@ -102,7 +102,7 @@ def clean_answer(answer: str) -> str:
     return UNPRINTABLE.sub(" ", answer).strip()[:ANSWER_LIMIT]
 
 
-def explain(step: Step, error: Exception) -> str:
+def explain(step: Step, error: Exception | None = None) -> str:
     """Say in Japanese what failed and what to look at."""
     if isinstance(error, TimeoutError):
         return _("サーバーが時間内に応答しませんでした。しばらくしてからもう一度お試しください。")

@@ -11,12 +11,14 @@ from contextlib import suppress
 from django.utils.translation import gettext as _
 from imap_tools import BaseMailBox
 
-from bounces.mailbox_errors import MailboxError, Refused, Step, during
+from bounces.mailbox_errors import MailboxError, Refused, Step, during, explain
 from bounces.mailbox_wire import Wire, make_context
 from bounces.mime_reading import MAX_BYTES
 from bounces.models import AfterReading, Mailbox, Security
 
 DONE_FOLDER = "Hypermail-Processed"
+# Tells what we marked as deleted from what others did.
+KEYWORD = "HypermailStored"
 SET_ASIDE_FOLDER = "Hypermail-SetAside"
 # ("INBOX." ".") in the answer to NAMESPACE: what the names of a person's own folders begin with (RFC 2342).
 PERSONAL_PREFIX = re.compile(rb'^\(\("([^"\\]*)" ')
@@ -137,6 +139,15 @@ class ImapReader:
             self.move(uids, DONE_FOLDER)
         else:
             self.remove(uids)
+        self.require_gone(uids)
+
+    def require_gone(self, uids: list[str]) -> None:
+        """Raise MailboxError where messages are still there: without the right to delete, servers say OK all the same."""
+        with during(Step.REMOVE):
+            self.wire.begin()
+            left = self.box.uids(f"UNDELETED UID {','.join(uids)}", charset=None)
+        if left:
+            raise MailboxError(Step.REMOVE, explain(Step.REMOVE))
 
     def set_aside(self, name: str) -> None:
         """Move a message to where it is no more in the way."""
@@ -154,13 +165,14 @@ class ImapReader:
         self.remove(uids)
 
     def remove(self, uids: list[str]) -> None:
-        """Delete messages and nothing else (UID EXPUNGE of UIDPLUS: RFC 4315)."""
-        numbers = ",".join(uids)
+        """Delete messages that are stored, and nothing else."""
         with during(Step.REMOVE):
-            require_ok(self.client.uid("STORE", numbers, "+FLAGS.SILENT", r"(\Deleted)"))
+            require_ok(self.client.uid("STORE", ",".join(uids), "+FLAGS.SILENT", rf"(\Deleted {KEYWORD})"))
             if "UIDPLUS" in self.box.client.capabilities:
-                require_ok(self.client.uid("EXPUNGE", numbers))
-            elif set(self.box.uids("DELETED", charset=None)) <= set(uids):
+                # What a task marked that died before it came to this goes with it (RFC 4315).
+                ours = {*uids, *self.box.uids(f"DELETED KEYWORD {KEYWORD}", charset=None)}
+                require_ok(self.client.uid("EXPUNGE", ",".join(sorted(ours, key=int))))
+            elif set(self.box.uids(f"DELETED UNKEYWORD {KEYWORD}", charset=None)) <= set(uids):
                 # A bare EXPUNGE takes all that is marked, so it waits until nothing but ours is. Until then ours
                 # stay marked, which is all that a server without UIDPLUS lets us do, and are not read again.
                 require_ok(self.client.expunge())

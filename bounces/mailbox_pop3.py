@@ -31,7 +31,13 @@ class Pop3Client(poplib.POP3):
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        super().__init__(wire.server.host, wire.server.port)
+        try:
+            super().__init__(wire.server.host, wire.server.port)
+        except BaseException:
+            # poplib leaves a connection open whose greeting it does not like; without one there is nothing to close.
+            with suppress(AttributeError, OSError):
+                self.close()
+            raise
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
         return self.wire.connect()

@@ -94,21 +94,27 @@ def open_password(mailbox: Mailbox) -> str:
         ) from error
 
 
-def check_mailbox(mailbox: Mailbox) -> int:
+def check_mailbox(mailbox: Mailbox, *, patience: Patience = FOR_CHECK) -> int:
     """Try a mailbox without changing anything in it; return how many messages wait. Raises MailboxError."""
-    with open_mailbox(mailbox, FOR_CHECK) as reader:
+    with open_mailbox(mailbox, patience) as reader:
         count = len(reader.list_messages())
         reader.commit()
     return count
 
 
-def read_mailbox(mailbox_id: int, *, now: datetime, clock: Callable[[], datetime] = timezone.now) -> None:
+def read_mailbox(
+    mailbox_id: int,
+    *,
+    now: datetime,
+    clock: Callable[[], datetime] = timezone.now,
+    patience: Patience = FOR_TASK,
+) -> None:
     """Read a mailbox for one turn where it is due. A second call at the same time does nothing."""
     mailbox = take_mailbox(mailbox_id, now=now)
     if mailbox is None:
         return
     try:
-        with open_mailbox(mailbox, FOR_TASK) as reader:
+        with open_mailbox(mailbox, patience) as reader:
             turn = Turn(mailbox, reader, clock)
             turn.take_over()
             turn.set_aside()

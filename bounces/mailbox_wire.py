@@ -16,6 +16,11 @@ from bounces.models import Security
 
 # The ports of IMAP and POP3 (RFC 8314 section 7.3). Members enter hosts, and must not reach other services by us.
 MAIL_PORTS = (110, 143, 993, 995)
+# Loopback, RFC 1918, RFC 4193 and link-local.
+LOCAL_NETWORKS = [
+    ipaddress.ip_network(network)
+    for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7", "fe80::/10")
+]
 # Where a name leads to many addresses, these are enough.
 ADDRESSES = 2
 # No answer to one command is longer; the list of a million messages is about 8 MB.
@@ -52,6 +57,7 @@ class Wire:
         self.server = server
         self.patience = patience
         self.received = 0
+        self.socket: socket.socket | None = None
         # A second handle on the connection, which stays the same when TLS is put around the first.
         self.handle: socket.socket | None = None
         self.timer: threading.Timer | None = None
@@ -59,17 +65,13 @@ class Wire:
     def connect(self) -> socket.socket:
         """Return a connected socket, inside TLS where the mailbox says so. Raises MailboxError."""
         require_port(self.server.port)
-        plain = self.open_any(self.resolve())
-        try:
-            self.watch(plain)
-            plain.settimeout(self.patience.answer)
-            if self.server.security != Security.TLS:
-                return plain
+        self.socket = self.open_any(self.resolve())
+        self.watch(self.socket)
+        self.socket.settimeout(self.patience.answer)
+        if self.server.security == Security.TLS:
             with during(Step.TLS):
-                return make_context().wrap_socket(plain, server_hostname=self.server.host)
-        except MailboxError:
-            plain.close()
-            raise
+                self.socket = make_context().wrap_socket(self.socket, server_hostname=self.server.host)
+        return self.socket
 
     def resolve(self) -> list[str]:
         """Return the addresses of the host; without TLS only those of the own network will do."""
@@ -108,12 +110,14 @@ class Wire:
                 return
 
     def close(self) -> None:
-        """Stop watching."""
+        """End the connection, where it still is, and stop watching it."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer.join()
-        if self.handle is not None:
-            self.handle.close()
+        self.cut()
+        for end in (self.handle, self.socket):
+            if end is not None:
+                end.close()
 
     def begin(self) -> None:
         """Begin a command: what is received counts anew."""
@@ -140,9 +144,9 @@ def require_port(port: int) -> None:
 
 
 def is_local_address(text: str) -> bool:
-    """Say whether an IP address is of this machine or of a private network (RFC 1918, RFC 4193)."""
+    """Say whether an IP address is of this machine or of a private network."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    return address.is_loopback or address.is_private
+    return any(address in network for network in LOCAL_NETWORKS)
 
 
 def is_local_host(host: str) -> bool:
