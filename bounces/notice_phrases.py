@@ -16,6 +16,8 @@ DAEMON_SENDER = any_of(
     r"\bmail administrator\b",
     r"\bno-?reply@[^ ]{0,60}(?:dion|auone-net|ezweb)\b",
     r"\bmail system\b",
+    r"\bsystem administrator\b|\bmdaemon\b|\bmailmarshal\b|\bcontent filter\b",
+    r"\b(?:internet |e-)?mail (?:delivery|gateway|router)\b",
     r"\bdelivery[-_ ]status\b",
 )
 
@@ -75,6 +77,9 @@ AUTO_SUBJECT = any_of(
     r"abwesenheit|réponse automatique|respuesta automática|risposta automatica",
 )
 
+# Programs of web servers send forms in these names, without a Return-Path like servers of mail.
+WEB_SENDER = re.compile(r"(?i)(?:^|<)(?:www|www-data|apache|nginx|httpd|nobody)@")
+DELIVERED_SUBJECT = any_of(r"^(?:relayed|delivered|delivery receipt|successful mail delivery|配信済み|配送完了)\b")
 READ_RECEIPT_SUBJECT = any_of(r"^(?:read|not read|disposition notification|開封(?:済み|通知|確認)|開封)[: ]")
 REPORT_SUBJECT = any_of(r"report domain: ?\S+ submitter:", r"^dmarc (?:aggregate )?report", r"\btls(?:rpt)? report\b")
 REPLY_SUBJECT = any_of(r"^(?:re|fw|fwd|aw|sv|返信|転送)\s?(?:\[\d+\])?:")

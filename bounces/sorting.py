@@ -9,11 +9,13 @@ from bounces.notice_phrases import (
     DAEMON_SENDER,
     DELAY_PHRASE,
     DELAY_SUBJECT,
+    DELIVERED_SUBJECT,
     FAILURE_PHRASE,
     GAVE_UP,
     READ_RECEIPT_SUBJECT,
     REPLY_SUBJECT,
     REPORT_SUBJECT,
+    WEB_SENDER,
 )
 from bounces.status_fields import CODE
 
@@ -64,13 +66,15 @@ def is_bounce(mail: Part, subject: str, text: str, *, returns_mail: bool) -> boo
     A server's name or a bounce's subject is not enough, and neither are words that a person may have quoted:
     a server's name and one more sign are asked for, or, where a person's name stands in From, all other signs.
     """
+    if DELIVERED_SUBJECT.search(subject):
+        return False
     headed = bool(BOUNCE_SUBJECT.search(subject) or DELAY_SUBJECT.search(subject))
     told = bool(FAILURE_PHRASE.search(text) or DELAY_PHRASE.search(text))
     coded = bool(CODE.search(text))
     if is_from_daemon(mail):
         # A postmaster may also answer as a person.
         return (told and coded) if REPLY_SUBJECT.search(subject) else (headed or told or coded)
-    if REPLY_SUBJECT.search(subject):
+    if REPLY_SUBJECT.search(subject) or WEB_SENDER.search(mail.header("from")):
         return False
     return headed and told and coded and (returns_mail or has_no_sender(mail))
 

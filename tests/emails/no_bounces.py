@@ -95,6 +95,27 @@ LETTERS = (
     Letter("delay-japanese-gateway", DELAY, "postmaster@gw.example.jp", "【遅延通知】メールの配送が遅延しています", "宛先: hanako@example.jp\n理由: 451 4.3.2 しばらくしてから再送してください\n配送を続けます。"),
     Letter("delay-opensmtpd", DELAY, DAEMON, "Delivery status notification: delay", "Please note that this is only a temporary failure report.\n\nhanako@example.jp: 450 4.7.1 Greylisted\n"),
     Letter("delay-names-nobody", ORDINARY, DAEMON, "配送遅延のお知らせ", "配送を続けます。"),
+    # Mails that speak of errors
+    Letter("customer-quotes-a-bounce", ORDINARY, TANAKA, "御社宛のメールが戻ってきます", "次のエラーで届きません。\n\n<info@shop.example>: host mx.shop.example[192.0.2.1] said: 550 5.1.1 User unknown (in reply to RCPT TO command)"),
+    Letter("customer-quotes-a-status", ORDINARY, TANAKA, "エラーメールの件", "Final-Recipient: rfc822; hanako@example.jp\nAction: failed\nStatus: 5.1.1"),
+    Letter("newsletter-about-bounces", ORDINARY, "技術通信 <news@tech.example.jp>", "エラーメール特集:550 5.1.1の読み方", "550 5.1.1 User unknownは宛先不明です。\nお問い合わせ: info@tech.example.jp"),
+    Letter("newsletter-in-english", ORDINARY, "Tech News <news@tech.example.com>", "Delivery failure explained", "Your message could not be delivered: 550 5.1.1 user unknown. An example: someone@example.org"),
+    Letter("form-without-return-path", ORDINARY, "www-data <www-data@example.jp>", "[フォーム] 配信エラーの相談", "hanako@example.jp\n550 5.1.1 User unknown\n宛先不明で戻ります。", NO_SENDER),
+    Letter("transfer-refused", ORDINARY, "銀行 <info@bank.example.jp>", "お振込みができませんでした", "振込先口座が存在しません。エラーコード 550\ntaro@example.jp 様"),
+    Letter("quota-warning-of-postmaster", ORDINARY, "postmaster@example.jp", "メールボックス容量の警告", "お使いのメールボックスの容量が90%を超えました。"),
+    Letter("postmaster-maintenance", ORDINARY, "postmaster@example.jp", "メンテナンスのお知らせ", "11月20日に停止します。"),
+    Letter("logwatch", ORDINARY, "root@example.jp", "Logwatch for mx", "postfix: 12 bounced: 550 5.1.1 user unknown hanako@example.jp"),
+    Letter("stop-form-fails", ORDINARY, TANAKA, "配信停止できません", "配信停止フォームがエラーになり、送信できません。tanaka@example.jp を解除してください。"),
+    Letter("recall-failed", ORDINARY, TANAKA, "Message Recall Failure: お知らせ", "Your message To: hanako@example.jp could not be recalled."),
+    # 確認や承認を待つメール
+    Letter("challenge", AUTO, "spamguard@example.jp", "Re: お知らせ [確認が必要です]", "メールは保留されています。次のURLを押すと配送されます。", {**NO_SENDER, **AUTOMATIC}),
+    Letter("challenge-in-english", ORDINARY, "taro@example.com", "Your message requires verification", "Your message to taro@example.com has not been delivered yet. Click here to deliver it.", NO_SENDER),
+    Letter("list-awaits-approval", ORDINARY, "list-bounces@lists.example.jp", "Your message to List awaits moderator approval", "Your mail is being held until the list moderator can review it.", {"Precedence": "bulk"}),
+    Letter("quarantine-digest", ORDINARY, "隔離サービス <quarantine@example.jp>", "隔離レポート:3通が隔離されました", "差出人: news@shop.example\n迷惑メールとして隔離しました。"),
+    Letter("delivered-in-words", ORDINARY, DAEMON, "Successful Mail Delivery Report", "The message was successfully delivered to <taro@example.jp>.", NO_SENDER),
+    Letter("relayed-in-words", ORDINARY, "postmaster@example.jp", "Relayed: お知らせ", "Delivery to these recipients is complete, but no delivery notification was sent by the destination server:\n\ntaro@example.jp", NO_SENDER),
+    # A delay names a cause that would be permanent.
+    Letter("delay-user-unknown", DELAY, DAEMON, "Warning: message delayed", "The message has not yet been delivered to taro@example.jp: 450 4.1.1 User unknown in relay table. It will be retried.", NO_SENDER),
     # レポートと配送完了
     Letter("dmarc", REPORT, "noreply-dmarc@provider.example", "Report Domain: shop.example Submitter: provider.example Report-ID: <1>", "This is a DMARC aggregate report."),
     Letter("tls-report", REPORT, "noreply-tls@provider.example", "TLSRPT report for shop.example", "550 sessions failed."),
