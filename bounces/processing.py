@@ -7,8 +7,9 @@ against it by a test.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -25,7 +26,6 @@ from bounces.webhook_events import parse_event
 from campaigns.deadlocks import retry_transaction
 from campaigns.deliveries import record_evidence
 from campaigns.failures import Recorded, record_notice
-from campaigns.models import Delivery
 
 MAX_TRIES = 3
 # Longer than a batch of notices takes that all use up their time.
@@ -116,24 +116,22 @@ def settle(notice: RawNotice, parsed: ParsedNotice, *, now: datetime) -> None:
         write_down(notice, parsed, now=now)
 
 
-def write_down(
-    notice: RawNotice, parsed: ParsedNotice, *, now: datetime, known: Mapping[int, Delivery] | None = None
-) -> None:
+def write_down(notice: RawNotice, parsed: ParsedNotice, *, now: datetime) -> None:
     """Match a notice, move its delivery and write what became of it. The caller holds its row in a transaction."""
-    match = find_delivery(notice, parsed, now=now, known=known)
+    match = find_delivery(notice, parsed, now=now)
     chosen = choose_recipient(parsed, match.delivery)
     recorded = apply(parsed, chosen, match, now=now)
     if recorded is Recorded.TOO_EARLY:
-        if now < notice.received_at + LONGEST_WAIT:
+        if may_wait(notice, now=now):
             postpone(notice, now=now)
             return
-        match = Match(match.delivery, match.by, Why.NEVER_SETTLED)
+        match = replace(match, why=Why.NEVER_SETTLED)
     if notice.reading:
         # It was read before; what was written then counted nothing.
         notice.bounces.all().delete()
-    if parsed.kind in COUNTED:
-        write_bounces(notice, parsed, match, applied=chosen if recorded is Recorded.DONE else None)
-    finish(notice, parsed, match)
+    applied = chosen if recorded is Recorded.DONE else None
+    Bounce.objects.bulk_create(make_bounces(notice, parsed, match, applied=applied), ignore_conflicts=True)
+    RawNotice.objects.filter(pk=notice.pk).update(**settled(notice, parsed, match))
 
 
 def apply(parsed: ParsedNotice, chosen: ParsedRecipient | None, match: Match, *, now: datetime) -> Recorded:
@@ -152,23 +150,32 @@ def postpone(notice: RawNotice, *, now: datetime) -> None:
     RawNotice.objects.filter(pk=notice.pk).update(lease_until=now + pause, tries=F("tries") - 1)
 
 
-def finish(notice: RawNotice, parsed: ParsedNotice, match: Match) -> None:
-    """Write where a notice ends, and how it got there."""
+def may_wait(notice: RawNotice, *, now: datetime) -> bool:
+    """Say whether a notice whose delivery is still being sent is looked at again later."""
+    return now < notice.received_at + LONGEST_WAIT
+
+
+def settled(notice: RawNotice, parsed: ParsedNotice, match: Match) -> dict[str, Any]:
+    """Return the columns that say where a notice ends, and how it got there."""
     state = final_state(parsed, match)
-    RawNotice.objects.filter(pk=notice.pk).update(
-        state=state,
-        kind=parsed.kind,
-        reading=parsed.rule[:60],
-        matched_by=match.by or "",
-        workspace=match.delivery.workspace_id if match.delivery else notice.workspace_id or only_workspace(),
-        lease_until=None,
-        note=match.why if state == NoticeState.UNMATCHED else "",
-        rules=rule_digest.CURRENT,
-    )
+    return {
+        "state": state,
+        "kind": parsed.kind,
+        "reading": parsed.rule[:60],
+        "matched_by": match.by or "",
+        "workspace_id": match.delivery.workspace_id if match.delivery else notice.workspace_id or only_workspace(),
+        "lease_until": None,
+        "note": match.why if state == NoticeState.UNMATCHED else "",
+        "rules": rule_digest.CURRENT,
+    }
 
 
-def write_bounces(notice: RawNotice, parsed: ParsedNotice, match: Match, *, applied: ParsedRecipient | None) -> None:
-    """Write a row for each recipient that a notice tells of."""
+def make_bounces(
+    notice: RawNotice, parsed: ParsedNotice, match: Match, *, applied: ParsedRecipient | None
+) -> list[Bounce]:
+    """Return a row for each recipient that a notice tells of; none for what is no error."""
+    if parsed.kind not in COUNTED:
+        return []
     recipients = list(parsed.recipients)
     if applied is not None and applied not in recipients:
         recipients.append(applied)
@@ -188,7 +195,7 @@ def write_bounces(notice: RawNotice, parsed: ParsedNotice, match: Match, *, appl
                 applied=recipient is applied,
             )
         )
-    Bounce.objects.bulk_create(rows, ignore_conflicts=True)
+    return rows
 
 
 def final_state(parsed: ParsedNotice, match: Match) -> NoticeState:

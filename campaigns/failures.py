@@ -69,8 +69,7 @@ def record_notice(delivery_id: int, failure: Failure, *, now: datetime) -> Recor
     The caller has matched the notice to the row by a signed token.
     """
     complaint = failure.kind == Kind.COMPLAINT
-    accepted = (DeliveryState.SENT, DeliveryState.DOUBT, *((DeliveryState.BOUNCED,) if complaint else ()))
-    returned = Delivery.objects.filter(pk=delivery_id, state__in=accepted)
+    returned = Delivery.objects.filter(pk=delivery_id, state__in=returnable(failure))
     with transaction.atomic():
         moved = returned.update(lease_token=None, lease_until=None, **settled(failure, now))
         if moved or complaint:
@@ -78,6 +77,12 @@ def record_notice(delivery_id: int, failure: Failure, *, now: datetime) -> Recor
             delivery = Delivery.objects.select_related("workspace", "campaign").get(pk=delivery_id)
             count(delivery, failure, now=now)
     return Recorded.DONE if moved else unsettled_or_ignored(delivery_id)
+
+
+def returnable(failure: Failure) -> tuple[DeliveryState, ...]:
+    """Return the states from which a notice moves a row: whoever complains may have bounced before."""
+    accepted = (DeliveryState.SENT, DeliveryState.DOUBT)
+    return (*accepted, DeliveryState.BOUNCED) if failure.kind == Kind.COMPLAINT else accepted
 
 
 def unsettled_or_ignored(delivery_id: int) -> Recorded:
@@ -108,8 +113,14 @@ def count(delivery: Delivery, failure: Failure, *, now: datetime) -> None:
     """Count the failure against its subscriber, if there still is one; a review may hold it (B16)."""
     if delivery.subscriber_id is None:
         return
+    held_by = find_holder(delivery) if failure.reason == Reason.USER_UNKNOWN else ""
+    count_error(delivery.subscriber_id, make_event(delivery, failure, held_by=held_by), now=now)
+
+
+def make_event(delivery: Delivery, failure: Failure, *, held_by: str) -> ErrorEvent:
+    """Return what a failure of a delivery is to its subscriber; `held_by` is the review that holds it, or ""."""
     complaint = failure.kind == Kind.COMPLAINT
-    event = ErrorEvent(
+    return ErrorEvent(
         key=f"{'complaint' if complaint else 'delivery'}:{delivery.pk}",
         weight=weigh(failure, delivery.workspace),
         kind=failure.kind,
@@ -119,9 +130,8 @@ def count(delivery: Delivery, failure: Failure, *, now: datetime) -> None:
         about=delivery.campaign.subject,
         complaint=complaint,
         mailed_at=delivery.mail_date or delivery.fenced_at,
-        held_by=find_holder(delivery) if failure.reason == Reason.USER_UNKNOWN else "",
+        held_by=held_by,
     )
-    count_error(delivery.subscriber_id, event, now=now)
 
 
 def find_holder(delivery: Delivery) -> str:

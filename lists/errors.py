@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Min
@@ -68,22 +69,23 @@ def count_error(subscriber_id: int, event: ErrorEvent, *, now: datetime) -> bool
 
 def _keep_evidence(subscriber: Subscriber, event: ErrorEvent, now: datetime) -> tuple[AddressError, bool]:
     """Store the event; return its row, and False where it was told before."""
-    return AddressError.objects.get_or_create(
-        subscriber=subscriber,
-        key=event.key,
-        defaults={
-            "at": now,
-            "counted": event.is_counted(),
-            "mailed_at": event.mailed_at,
-            "held_by": event.held_by,
-            "kind": event.kind,
-            "reason": event.reason,
-            "code": event.code[:20],
-            # PostgreSQL cannot store NUL, which a server's text may contain.
-            "text": event.text.replace("\0", "")[:1000],
-            "about": event.about[:255],
-        },
-    )
+    return AddressError.objects.get_or_create(subscriber=subscriber, key=event.key, defaults=columns_of(event, now=now))
+
+
+def columns_of(event: ErrorEvent, *, now: datetime) -> dict[str, Any]:
+    """Return what is stored of an event."""
+    return {
+        "at": now,
+        "counted": event.is_counted(),
+        "mailed_at": event.mailed_at,
+        "held_by": event.held_by,
+        "kind": event.kind,
+        "reason": event.reason,
+        "code": event.code[:20],
+        # PostgreSQL cannot store NUL, which a server's text may contain.
+        "text": event.text.replace("\0", "")[:1000],
+        "about": event.about[:255],
+    }
 
 
 def _count(subscriber: Subscriber, error: AddressError, *, at_once: bool, now: datetime) -> bool:
@@ -91,7 +93,7 @@ def _count(subscriber: Subscriber, error: AddressError, *, at_once: bool, now: d
     row = Subscriber.objects.filter(pk=subscriber.pk)
     live = subscriber.errors.live(counts_since(subscriber.workspace, now))
     total = live.aggregate(number=Count("pk"), told=Min("at"), mailed=Min(Coalesce("mailed_at", "at")))
-    due = _first_look(subscriber, told=total["told"], mailed=total["mailed"])
+    due = first_look(subscriber, told=total["told"], mailed=total["mailed"])
     row.update(error_count=total["number"], errors_due_at=due)
     if not at_once and total["number"] < limit_for(subscriber):
         return False
@@ -102,7 +104,7 @@ def _count(subscriber: Subscriber, error: AddressError, *, at_once: bool, now: d
     return stopped
 
 
-def _first_look(subscriber: Subscriber, *, told: datetime, mailed: datetime) -> datetime | None:
+def first_look(subscriber: Subscriber, *, told: datetime, mailed: datetime) -> datetime | None:
     """Return when the count may first change by itself, None for the stopped, whose count stays as it is."""
     if subscriber.is_stopped():
         return None
