@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Count, Min, Q, Sum
@@ -125,10 +125,10 @@ def read_mailings(scope: Scope) -> list[Mailing]:
         scope.tallies()
         .values_list("campaign_id")
         .annotate(
-            Sum("number", filter=Q(state__in=TRIED), default=0),
-            Sum("number", filter=Q(state=DeliveryState.SENT), default=0),
-            Sum("number", filter=Q(state__in=FAILURES), default=0),
-            Sum("number", filter=Q(state__in=FAILURES, kind=Kind.BLOCK), default=0),
+            tried=Sum("number", filter=Q(state__in=TRIED), default=0),
+            accepted=Sum("number", filter=Q(state=DeliveryState.SENT), default=0),
+            failed=Sum("number", filter=Q(state__in=FAILURES), default=0),
+            blocked=Sum("number", filter=Q(state__in=FAILURES, kind=Kind.BLOCK), default=0),
         )
         .order_by()
     )
@@ -141,10 +141,7 @@ def name_mailings(mailings: Sequence[Mailing]) -> list[Mailing]:
     """Return the mailings with the most failures, with their subjects; those without any are left out."""
     worst = sorted((one for one in mailings if one.failed), key=lambda one: (-one.failed, -one.pk))[:MAILINGS_SHOWN]
     subjects = dict(Campaign.objects.filter(pk__in=[one.pk for one in worst]).values_list("pk", "subject"))
-    return [
-        Mailing(one.pk, one.started_at, one.tried, one.accepted, one.failed, one.blocked, subjects.get(one.pk, ""))
-        for one in worst
-    ]
+    return [replace(one, subject=subjects.get(one.pk, "")) for one in worst]
 
 
 def group_by_provider(figures: Figures, scope: Scope) -> list[Group]:
@@ -162,16 +159,22 @@ def group_by_provider(figures: Figures, scope: Scope) -> list[Group]:
 def group_by_list(mailings: Iterable[Mailing], scope: Scope) -> list[Group]:
     """Return the figures of each list; a mailing to several lists counts under each of them. Two queries."""
     figures = {mailing.pk: mailing for mailing in mailings}
-    sums: dict[int, list[int]] = {}
+    sent: dict[int, list[Mailing]] = {}
     for campaign_id, list_id in places_of(scope):
         if mailing := figures.get(campaign_id):
-            parts = (mailing.tried, mailing.accepted, mailing.failed, mailing.blocked)
-            sums[list_id] = [a + b for a, b in zip(sums.get(list_id, [0] * 4), parts, strict=True)]
-    names = dict(MailingList.objects.filter(workspace=scope.workspace, pk__in=sums).values_list("pk", "name"))
+            sent.setdefault(list_id, []).append(mailing)
+    names = MailingList.objects.filter(workspace=scope.workspace, pk__in=sent).values_list("pk", "name")
     groups = [
-        Group(str(pk), names[pk], *numbers, query=scope.query({"list": str(pk)}))
-        for pk, numbers in sums.items()
-        if pk in names
+        Group(
+            key=str(pk),
+            label=name,
+            tried=sum(mailing.tried for mailing in sent[pk]),
+            accepted=sum(mailing.accepted for mailing in sent[pk]),
+            failed=sum(mailing.failed for mailing in sent[pk]),
+            blocked=sum(mailing.blocked for mailing in sent[pk]),
+            query=scope.query({"list": str(pk)}),
+        )
+        for pk, name in names
     ]
     return sorted(groups, key=lambda group: (-group.failed, group.label))
 

@@ -51,7 +51,7 @@ class Guideline:
 
     text: Any
     source: str
-    since: str = ""
+    since: Any = ""
     check: Check | None = None
     limit: float | None = None
 

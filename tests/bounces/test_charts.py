@@ -41,7 +41,7 @@ def test_day_without_mails_is_a_gap() -> None:
 @pytest.mark.parametrize("points", [[], [point(0)], [point(0)] * 30])
 def test_nothing_to_draw_draws_nothing(points: list[Point]) -> None:
     chart = draw(points)
-    assert chart.bars == chart.dots == chart.segments == ()
+    assert (chart.bars, chart.dots, chart.segments) == ((), (), ())
     assert [tick.label for tick in chart.count_ticks] == ["0", "1"]
 
 
