@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
 
 from accounts.models import Role
-from accounts.requests import WorkspaceRequest
+from accounts.requests import OperatorRequest, WorkspaceRequest
 
 P = ParamSpec("P")
 View = Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]
@@ -38,3 +38,19 @@ def member_required(role: Role = Role.VIEWER) -> Callable[[View[P]], PlainView[P
         return cast(PlainView[P], login_required(guarded))
 
     return decorate
+
+
+def operator_required(view: Callable[Concatenate[OperatorRequest, P], HttpResponseBase]) -> PlainView[P]:
+    """Allow a view to the operator of the installation (a superuser), whatever workspaces he works in.
+
+    A stranger is sent to the login page; anybody else gets 403 with a sentence.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        operator = cast(OperatorRequest, request)
+        if not operator.user.is_superuser:
+            raise PermissionDenied(_("この画面は、このシステムの運営者だけが開けます。"))
+        return view(operator, *args, **kwargs)
+
+    return cast(PlainView[P], login_required(guarded))

@@ -7,4 +7,6 @@ from accounts.models import AuditEntry, User, Workspace
 
 def record(workspace: Workspace, actor: User | None, action: str, target: str = "", **detail: Any) -> AuditEntry:
     """Add one entry and return it; `actor` is None where the system acted. `detail` must be JSON, without names or bodies."""
-    return AuditEntry.objects.create(workspace=workspace, actor=actor, action=action, target=target[:200], detail=detail)
+    return AuditEntry.objects.create(
+        workspace=workspace, actor=actor, action=action, target=target[:200], detail=detail
+    )

@@ -13,3 +13,9 @@ class WorkspaceRequest(HttpRequest):
     workspace: Workspace
     membership: Membership
     htmx: HtmxDetails
+
+
+class OperatorRequest(HttpRequest):
+    """A request of the installation's operator, after `operator_required`."""
+
+    user: User

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import compose_views, hold_views, preview_views, public_views, views
+from campaigns import compose_views, gate_views, hold_views, preview_views, public_views, views
 
 urlpatterns = [
     path("campaigns/", views.campaign_index, name="campaign_index"),
@@ -28,6 +28,11 @@ urlpatterns = [
     path("holds/<int:pk>/", hold_views.hold_detail, name="hold_detail"),
     path("holds/<int:pk>/decide/", hold_views.hold_decide, name="hold_decide"),
     path("history/", views.history, name="history"),
+    path("error-rate/", gate_views.gate_detail, name="gate_detail"),
+    path("operator/gates/", gate_views.operator_gates, name="operator_gates"),
+    path("operator/gates/<int:workspace_id>/", gate_views.operator_gate, name="operator_gate"),
+    path("operator/gates/<int:workspace_id>/step/", gate_views.operator_gate_step, name="operator_gate_step"),
+    path("operator/gates/<int:workspace_id>/limits/", gate_views.operator_gate_limits, name="operator_gate_limits"),
     path("u/sample/", public_views.unsubscribe_sample, name="unsubscribe_sample"),
     path("u/<str:token>/", public_views.unsubscribe_page, name="unsubscribe"),
 ]

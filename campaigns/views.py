@@ -16,6 +16,7 @@ from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
+from campaigns.error_gate import gate_of
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
 from campaigns.progress import WAITING, Progress, count_reasons, measure
 from campaigns.scheduling import CampaignError
@@ -89,6 +90,8 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
         "is_due": campaign.scheduled_at is not None and campaign.scheduled_at <= timezone.now(),
         "steerable": campaign.is_running() or campaign.state == CampaignState.SCHEDULED,
         "reasons": count_reasons(campaign) if progress.failed else [],
+        # Why nothing or little is sent, where the workspace fails too much (A15).
+        "gate": gate_of(campaign.workspace) if live else None,
     }
 
 

@@ -1,6 +1,6 @@
 """Template context that every page shares."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,9 @@ PLACES = (
     Place("settings", _("設定"), "settings"),
 )
 
+# For the operator of the installation only.
+OPERATOR_PLACES = (Place("operator_gates", _("運営"), "shield-alert"),)
+
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Return what the base layout needs: the places to go, the workspaces, the theme and the nonce of the CSP."""
@@ -44,7 +47,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return {
         "sandbox_enabled": settings.SANDBOX,
-        "navigation": list(find_places(request.path)) if membership else [],
+        "navigation": list(find_places(request.path, places_for(request, membership))),
         "workspaces": find_workspaces(membership) if membership else [],
         "theme": theme if theme in THEMES else "",
         # django-htmx looks for the nonce under this name, django-csp gives it as CSP_NONCE.
@@ -52,9 +55,16 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def find_places(path: str) -> Iterator[dict[str, Any]]:
+def places_for(request: HttpRequest, membership: Membership | None) -> tuple[Place, ...]:
+    """Return where a person may go."""
+    user = getattr(request, "user", None)
+    is_operator = user is not None and user.is_superuser
+    return (PLACES if membership else ()) + (OPERATOR_PLACES if is_operator else ())
+
+
+def find_places(path: str, places: Iterable[Place]) -> Iterator[dict[str, Any]]:
     """Yield the entries of the navigation; the one whose URL begins the path of the request is the current one."""
-    urls = {place: reverse(place.name) for place in PLACES if place.name != "sandbox_index" or settings.SANDBOX}
+    urls = {place: reverse(place.name) for place in places if place.name != "sandbox_index" or settings.SANDBOX}
     home = reverse("home")
     # /bounces/stopped/ and /bounces/ could both be meant: the longest beginning is.
     beginnings = [url for url in urls.values() if path == url or (url != home and path.startswith(url))]

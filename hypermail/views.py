@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
+from campaigns.error_gate import gate_of
 from hypermail.context import THEME_COOKIE, THEMES
 from hypermail.dashboard import read_dashboard
 from hypermail.forms import RuleForm, WorkspaceForm
@@ -25,7 +26,8 @@ YEAR = 365 * 24 * 60 * 60
 @member_required()
 def home(request: WorkspaceRequest) -> HttpResponse:
     """Show what runs, what comes next, and the first steps where little is there yet."""
-    return render(request, "hypermail/home.html", {"dashboard": read_dashboard(request.workspace)})
+    context = {"dashboard": read_dashboard(request.workspace), "gate": gate_of(request.workspace)}
+    return render(request, "hypermail/home.html", context)
 
 
 @require_http_methods(["GET", "POST"])
