@@ -16,7 +16,7 @@ DAEMON_SENDER = any_of(
     r"\bmail administrator\b",
     r"\bno-?reply@[^ ]{0,60}(?:dion|auone-net|ezweb)\b",
     r"\bmail system\b",
-    r"\bsystem administrator\b|\bmdaemon\b|\bmailmarshal\b|\bcontent filter\b",
+    r"\bsystem administrator\b|\bmdaemon\b|\bmailmarshal\b|\bcontent filter\b|\bspam firewall\b",
     r"\b(?:internet |e-)?mail (?:delivery|gateway|router)\b",
     r"\bdelivery[-_ ]status\b",
 )

@@ -192,7 +192,7 @@ RULES: Final = (
             "not allowed to post",
         ),
         patterns=(
-            "not a member of (?:this|the) (?:list|group|ml)",
+            "not a member of (?:this|the) (?:mailing )?(?:list|group|ml)",
             "members? only",
             r"only (?:\S+ )?(?:members|subscribers) (?:may|can|are allowed)",
             "moderat(?:ed|or)",

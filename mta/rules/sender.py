@@ -135,7 +135,8 @@ REPUTATION: Final = (
                 r"|e?mails|sessions)|messages?\b.{0,20}\bper|connections?\b|recipients?\b(?!'s)|hourly|daily"
                 "|max defers|rate)"
             ),
-            r"(?:sending|send|daily|hourly|connection|recipients?|concurrency|outbound|thread) (?:\S+ )?(?:limit|quota)",
+            r"(?:sending|send|daily|hourly|connection|concurrency|outbound|thread) (?:\S+ )?(?:limit|quota)",
+            "recipients? (?:count |rate )?limit",
             "(?:number|limit) of (?:rcpts?|recipients|connections|messages|mails|e-?mails) (?:per|on|from|exceed)",
             "limit on (?:the )?number of",
             "(?:excessive|high|unusual) (?:volume|traffic|rate|number of (?:messages|connections|recipients))",
