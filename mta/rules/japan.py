@@ -112,7 +112,7 @@ RULES: Final = (
         "yahoo-jp-policy",
         Reason.REPUTATION,
         "Yahoo! JAPAN: VS-IP",
-        patterns=(r"\bvs\d\d-ip\b",),
+        patterns=(r"\bvs\d{0,2}-ip\d?\b",),
     ),
     Rule(
         "biglobe-full",

@@ -30,6 +30,7 @@ RULES: Final = (
             ),
             "bare (?:lf|cr|newline|linefeed|<cr>|<lf>)",
             "8-?bit .{0,20}not",
+            "non-? ?rfc",
             "line (?:is )?too long",
             r"lines? (?:length )?exceed\w*",
             "header (?:line |field |section )?(?:is )?too (?:long|large)",
@@ -81,7 +82,7 @@ RULES: Final = (
         "content",
         Reason.SPAM_CONTENT,
         "common replies of content filters",
-        says=("too many attachments", "content reject", "content denied"),
+        says=("too many attachments", "content reject", "content denied", "malicious", "bayesian"),
         patterns=(
             (
                 r"content.{0,30}(?:rejected|refused|denied|not (?:accepted|allowed|acceptable)|blocked|violat\w*"
@@ -93,7 +94,7 @@ RULES: Final = (
                 "|bad) (?:file |message )?(?:attachments?|url|link|content|extension|file|words?|subject)"
             ),
             (
-                r"attach(?:ment|ed file)s?.{0,60}(?:not allowed|blocked|rejected|prohibited|not accept\w*|denied"
+                r"attach(?:ment|ed file)s?.{0,60}(?:not allowed|not permitted|blocked|rejected|prohibited|not accept\w*|denied"
                 "|restricted|forbidden|removed|unacceptable)"
             ),
             r"(?:not accept|block|refus|reject|den[iy])\w* .{0,30}attachment",

@@ -75,6 +75,7 @@ RULES: Final = (
             "temporary (?:dns|lookup|name)",
             "mx records?,? try again",
             "dns (?:lookup|query) fail",
+            "dns soft error",
             "name ?server.{0,20}(?:timeout|not respond)",
             r"type=\w+: (?:host not found, )?try again",
             "domain not found,? try again",
@@ -309,7 +310,8 @@ RULES: Final = (
             (
                 r"\b(?:user|recipient|rcpt|mail ?box|account"
                 r"|(?<!\bip )(?<!sender )(?<!sender's )(?<!source )(?<!from )address(?:ee)?|alias|local ?part|e-?mail"
-                r"|user ?id|customer|person)(?:'s)?(?:\(s\))?:? (?:\S+ ){0,5}?(?:unknown|not? (?:be )?(?:found"
+                r"|user ?id|customer|person)(?:'s (?!(?:\S+ )?(?:server|host|system|mta|domain|organization))"
+                r"|(?:\(s\))?:? )(?:\S+ ){0,5}?(?:unknown|not? (?:be )?(?:found"
                 r"|exist\w*|known|valid|listed|available|recognized|recognised|correct|registered|here|present|local"
                 r"|a (?:valid|known)|in (?:the |our )?(?:\S+ )?(?:directory|list|database|table))|doesn'?t exist"
                 "|does not (?:exist|appear)|non-?existent|invalid|undeliverable"
