@@ -47,8 +47,6 @@ def test_a_notice_that_comes_before_the_250_is_recorded_waits(state):
 @pytest.mark.parametrize(
     "state",
     [
-        DeliveryState.PENDING,
-        DeliveryState.DEFERRED,
         DeliveryState.FAILED,
         DeliveryState.EXPIRED,
         DeliveryState.BOUNCED,
@@ -60,6 +58,15 @@ def test_a_notice_that_comes_before_the_250_is_recorded_waits(state):
 def test_a_notice_moves_no_other_state(state):
     delivery = delivery_in(state)
     assert record_notice(delivery.pk, bounce(), now=timezone.now()) is Recorded.IGNORED
+    delivery.refresh_from_db()
+    assert delivery.state == state
+    assert not AddressError.objects.exists()
+
+
+@pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.DEFERRED])
+def test_a_notice_about_the_first_copy_waits_for_the_second(state):
+    delivery = delivery_in(state)
+    assert record_notice(delivery.pk, bounce(), now=timezone.now()) is Recorded.TOO_EARLY
     delivery.refresh_from_db()
     assert delivery.state == state
     assert not AddressError.objects.exists()
@@ -88,7 +95,8 @@ def test_a_complaint_stops_the_address_whatever_became_of_the_delivery(state):
     delivery = delivery_in(state)
     complaint = bounce(Reason.COMPLAINT, Kind.COMPLAINT, DeliveryState.COMPLAINED)
     told = record_notice(delivery.pk, complaint, now=timezone.now())
-    assert told is (Recorded.DONE if state == DeliveryState.BOUNCED else Recorded.IGNORED)
+    results = {DeliveryState.BOUNCED: Recorded.DONE, DeliveryState.PENDING: Recorded.TOO_EARLY}
+    assert told is results.get(state, Recorded.IGNORED)
     delivery.subscriber.refresh_from_db()
     assert delivery.subscriber.stop_reason == StopReason.COMPLAINT
 
