@@ -85,6 +85,8 @@ def resume_subscriber(request: WorkspaceRequest, pk: int) -> HttpResponse:
         return render_detail(request, subscriber, form)
     if resume(subscriber, form.cleaned_data["why"], actor=request.user, now=timezone.now()):
         messages.success(request, _("%sへの配信を再開しました。エラー回数は0に戻りました。") % subscriber.address)
+    elif subscriber.is_stopped():
+        messages.warning(request, _("停止の理由が変わったため、再開しませんでした。内容を確かめてください。"))
     else:
         messages.info(request, _("%sは配信停止ではありません。") % subscriber.address)
     return redirect("subscriber_detail", pk)

@@ -7,7 +7,7 @@ from django.db import connection
 
 from accounts.models import AuditEntry
 from lists.models import StopReason, Subscriber
-from lists.subscribers import stop
+from lists.subscribers import resume, stop
 from tests.factories import make_list, make_subscriber
 from tests.lists.clock import NOW
 
@@ -82,3 +82,13 @@ def test_unsubscribing_wins_over_a_bounce_at_the_same_moment() -> None:
         subscriber.refresh_from_db()
         assert subscriber.stop_reason == StopReason.UNSUBSCRIBED
         assert sum(stopped) == 1
+
+
+@pytest.mark.django_db
+def test_nobody_is_resumed_against_a_wish_that_came_in_between() -> None:
+    subscriber = make_subscriber(status="stopped", stop_reason="errors")
+    seen = Subscriber.objects.get(pk=subscriber.pk)
+    stop(subscriber, StopReason.COMPLAINT, actor=None, now=NOW)
+    assert not resume(seen, "アドレスを確かめた", actor=None, now=NOW)
+    assert (seen.status, seen.stop_reason) == ("stopped", StopReason.COMPLAINT)
+    assert [action for action, _detail in entries()] == ["subscriber.stopped"]
