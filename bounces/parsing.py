@@ -39,7 +39,8 @@ UNSPECIFIC = ("", "4.0.0", "5.0.0")
 NO_REASON = 20
 HEADER_LINES = re.compile(rb"\s{0,20}[A-Za-z][A-Za-z0-9-]{1,60}: [^\n]{1,400}\n(?:[ \t]|[A-Za-z][A-Za-z0-9-]{1,60}:)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-MESSAGE_ID = re.compile(r"(?im)^[ \t]{0,8}message-id[ \t]{0,8}:\s{0,8}(<[^<>\s]{3,500}>)")
+# The text may quote the headers of the returned mail.
+MESSAGE_ID = re.compile(r"(?im)^[ \t>|]{0,8}message-id[ \t]{0,8}:\s{0,8}(<[^<>\s]{3,500}>)")
 
 
 @dataclass(slots=True)
