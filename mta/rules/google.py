@@ -5,11 +5,14 @@ from typing import Final
 from mta.rules.rule import Rule
 from mta.verdicts import Reason
 
+# Where the meanings are told.
+GMAIL = "Gmail SMTP errors, https://support.google.com/a/answer/3726730"
+
 RULES: Final = (
     Rule(
         "gmail-over-quota",
         Reason.MAILBOX_FULL,
-        "Gmail SMTP errors: 4.2.2, 5.2.2",
+        f"{GMAIL}: 4.2.2, 5.2.2",
         says=(
             "out of storage space",
             "tried to reach is over quota",
@@ -18,7 +21,7 @@ RULES: Final = (
     Rule(
         "gmail-recipient-rate",
         Reason.RATE_LIMITED,
-        "Gmail SMTP errors: 4.2.1",
+        f"{GMAIL}: 4.2.1",
         says=(
             "receiving mail at a rate",
             "receiving mail too quickly",
@@ -27,7 +30,7 @@ RULES: Final = (
     Rule(
         "gmail-sending-limit",
         Reason.RATE_LIMITED,
-        "Gmail SMTP errors: 5.4.5, 5.7.0",
+        f"{GMAIL}: 5.4.5, 5.7.0",
         says=(
             "daily user sending",
             "sending quota exceeded",
@@ -39,13 +42,13 @@ RULES: Final = (
     Rule(
         "gmail-disabled",
         Reason.SUSPENDED,
-        "Gmail SMTP errors: 5.2.1",
+        f"{GMAIL}: 5.2.1",
         patterns=("email account that you tried to reach is (?:disabled|inactive)",),
     ),
     Rule(
         "gmail-no-account",
         Reason.USER_UNKNOWN,
-        "Gmail SMTP errors: 5.1.1",
+        f"{GMAIL}: 5.1.1",
         says=(
             "email account that you tried to reach does not exist",
             "?p=nosuchuser",
@@ -60,13 +63,13 @@ RULES: Final = (
     Rule(
         "gmail-malformed",
         Reason.POLICY,
-        "Gmail SMTP errors: 5.7.1 RfcMessageNonCompliant",
+        f"{GMAIL}: 5.7.1 RfcMessageNonCompliant",
         says=("?p=rfcmessagenoncompliant",),
     ),
     Rule(
         "gmail-unauthenticated",
         Reason.AUTH,
-        "Gmail SMTP errors: 5.7.26, 4.7.27, 4.7.30",
+        f"{GMAIL}: 5.7.26, 4.7.27, 4.7.30",
         says=(
             "?p=unauthenticatedemail",
             "?p=dmarcrejection",
@@ -77,14 +80,14 @@ RULES: Final = (
     Rule(
         "gmail-unsolicited",
         Reason.REPUTATION,
-        "Gmail SMTP errors: 4.7.28, 5.7.1",
+        f"{GMAIL}: 4.7.28, 5.7.1",
         says=("low reputation",),
         patterns=("unusual rate of (?:unsolicited )?(?:e?mail|messages)",),
     ),
     Rule(
         "gmail-likely-spam",
         Reason.SPAM_CONTENT,
-        "Gmail SMTP errors: 5.7.1",
+        f"{GMAIL}: 5.7.1",
         says=("detected that this message is",),
         patterns=("likely (?:unsolicited mail|suspicious)",),
     ),

@@ -25,7 +25,7 @@ RULES: Final = (
     Rule(
         "docomo-unknown",
         Reason.USER_UNKNOWN,
-        "docomo: 受信できないメールの応答",
+        "docomo: Unknown userの意味, https://support.ntt.com/mail/faq/detail/pid2300000e64",
         says=(
             "unknown user",
             "user unknown",
@@ -36,7 +36,7 @@ RULES: Final = (
     Rule(
         "docomo-refused",
         Reason.REFUSED,
-        "docomo: 受信できないメールの応答",
+        "docomo: Unknown userの意味, https://support.ntt.com/mail/faq/detail/pid2300000e64",
         says=(
             "unknown user",
             "user unknown",
@@ -46,7 +46,7 @@ RULES: Final = (
     Rule(
         "docomo-full",
         Reason.MAILBOX_FULL,
-        "docomo: センターの保管上限",
+        "docomo: センターの保管上限(552 Too much mail data)",
         patterns=("^(?!.*(?:too many recipients|too (?:big|large)|size))",),
         codes=(552,),
         hosts=DOCOMO,
