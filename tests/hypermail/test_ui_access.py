@@ -19,8 +19,8 @@ PRIVATE = [page for page in PAGES if page.name not in PUBLIC]
 OWNED = [page for page in PRIVATE if page.has_pk]
 # Whoever is logged in may do these to himself.
 OWN_AFFAIRS = {"account_change_password", "workspace_switch"}
-# A mail program follows RFC 8058 with a POST of its own, which no form of ours began.
-WITHOUT_CSRF = {"unsubscribe"}
+# A mail program follows RFC 8058 with a POST of its own, which no form of ours began; a service posts to its hook.
+WITHOUT_CSRF = {"unsubscribe", "hook"}
 WRONG_METHOD = 405
 
 
@@ -83,6 +83,14 @@ def test_settings_are_for_administrators(role: Role, workspace: Workspace) -> No
     pages = [page for page in PRIVATE if page.path.startswith("/settings/")]
     answers = [(page.name, *answer) for page in pages for answer in get_and_post(client, page)]
     assert len(answers) >= len(pages)
+    assert [answer for answer in answers if answer[2] != 403] == []
+
+
+def test_operators_pages_are_closed_to_every_member(workspace: Workspace) -> None:
+    client = as_member(workspace)
+    pages = [page for page in PRIVATE if page.path.startswith("/operator/")]
+    answers = [(page.name, *answer) for page in pages for answer in get_and_post(client, page)]
+    assert len(answers) >= len(pages) > 0
     assert [answer for answer in answers if answer[2] != 403] == []
 
 

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from django.http import HttpResponseBase
 from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.models import Workspace
@@ -149,6 +150,23 @@ def test_empty_workspace_has_sound_pages_too(page: Page, settings: Settings) -> 
     if answer := get(page, make_workspace()):
         assert answer.status_code != 500
         check_markup(answer)
+
+
+def test_operators_pages_are_sound(workspace: Workspace) -> None:
+    client = Client()
+    client.force_login(make_user(is_superuser=True))
+    question = {"step": "stop", "why": "調査のため"}
+    refused = client.post(reverse("operator_gate_limits", args=[workspace.pk]), {"warn_percent": "90"})
+    for answer in (
+        client.get(reverse("operator_gates")),
+        client.get(reverse("operator_gate", args=[workspace.pk])),
+        client.post(reverse("operator_gate_step", args=[workspace.pk]), question),
+        client.post(reverse("operator_gate_limits", args=[workspace.pk]), {"why": "調査のため"}),
+        refused,
+    ):
+        assert answer.status_code == 200
+        check_markup(answer)
+    assert 'aria-invalid="true"' in read(refused)
 
 
 def test_refused_form_points_to_its_errors() -> None:
