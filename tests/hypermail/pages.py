@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.audit import record
 from accounts.models import Membership, Role, User, Workspace
-from bounces.models import Bounce, Door, NoticeState, RawNotice
+from bounces.models import Bounce, Door, Mailbox, NoticeState, RawNotice
 from campaigns.models import StopHold
 from lists.models import CsvImport
 from senders.models import SenderDomain
@@ -99,6 +99,9 @@ def make_full_workspace() -> Workspace:
     StopHold.objects.create(pk=PK, campaign=campaign, provider="docomo", unknown=1, tried=1, opened_at=started)
     make_import(workspace, mailing_list.pk)
     make_notice(workspace, delivery.pk)
+    Mailbox.objects.create(
+        pk=PK, workspace=workspace, host="127.0.0.1", port=993, username=MARK, password="x", read_at=timezone.now()
+    )
     record(workspace, user, "member.role", MARK, before="viewer", after="admin")
     return workspace
 
