@@ -16,3 +16,11 @@ class UploadRefused(BouncesError):
 
 class TurnLost(BouncesError):
     """Another process took the upload over; this one must not write any more."""
+
+
+class WebhookRefused(BouncesError):
+    """What came to a webhook is not taken; `status` is the answer (RFC 9110)."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status

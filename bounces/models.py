@@ -69,7 +69,7 @@ class RawNotice(models.Model):
     # What it came with: the name of a webhook's service ("ses"); empty for mail.
     source = models.CharField(max_length=20, blank=True)
     upload = models.ForeignKey("NoticeUpload", on_delete=models.SET_NULL, null=True, related_name="notices")
-    # SHA-256 of envelope recipient and content: the same notice that arrives twice is one row.
+    # SHA-256 of workspace, envelope recipient and content: the same notice that arrives twice is one row.
     digest = models.CharField(max_length=64, unique=True)
     door = models.CharField(max_length=10, choices=Door.choices)
     envelope_to = models.CharField(max_length=320)
@@ -249,6 +249,10 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_service_display()} {self.pk}"
+
+    def is_ready(self) -> bool:
+        """Say whether there is what its sender is proved with. Postmark signs nothing; there the address may do."""
+        return bool(self.topics if self.service == Service.SES else self.secret or self.service == Service.POSTMARK)
 
 
 class UploadState(models.TextChoices):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from bounces import evidence_views, failure_views, notice_views, stopped_views, upload_views
+from bounces import evidence_views, failure_views, notice_views, stopped_views, upload_views, webhook_views
 
 urlpatterns = [
     path("campaigns/<int:pk>/failed/", failure_views.failed_addresses, name="failed_addresses"),
@@ -33,4 +33,8 @@ urlpatterns = [
     path("bounces/notices/uploads/<int:pk>/survey/", upload_views.survey, name="upload_survey"),
     path("bounces/known/", upload_views.known_addresses, name="known_addresses"),
     path("bounces/known/stop/", upload_views.known_addresses_stop, name="known_addresses_stop"),
+    path("bounces/webhooks/", webhook_views.webhook_index, name="webhook_index"),
+    path("bounces/webhooks/<int:pk>/", webhook_views.webhook_detail, name="webhook_detail"),
+    path("bounces/webhooks/<int:pk>/delete/", webhook_views.webhook_delete, name="webhook_delete"),
+    path("hooks/<str:token>/", webhook_views.hook, name="hook"),
 ]

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.audit import record
 from accounts.models import Membership, Role, User, Workspace
-from bounces.models import Bounce, Door, Mailbox, NoticeState, RawNotice
+from bounces.models import Bounce, Door, Mailbox, NoticeState, NoticeUpload, RawNotice, Webhook
 from campaigns.models import StopHold
 from lists.models import CsvImport
 from senders.models import SenderDomain
@@ -34,6 +34,7 @@ PUBLIC = {
     "account_reset_password_from_key",
     "account_reset_password_from_key_done",
     "healthz",
+    "hook",
     "readyz",
     "theme",
     "unsubscribe",
@@ -99,6 +100,7 @@ def make_full_workspace() -> Workspace:
     StopHold.objects.create(pk=PK, campaign=campaign, provider="docomo", unknown=1, tried=1, opened_at=started)
     make_import(workspace, mailing_list.pk)
     make_notice(workspace, delivery.pk)
+    make_doors(workspace)
     Mailbox.objects.create(
         pk=PK, workspace=workspace, host="127.0.0.1", port=993, username=MARK, password="x", read_at=timezone.now()
     )
@@ -134,6 +136,12 @@ def make_notice(workspace: Workspace, delivery_pk: int) -> None:
     Bounce.objects.create(
         notice=notice, delivery_id=delivery_pk, recipient="hiyoko@example.jp", kind="hard", reason="user_unknown"
     )
+
+
+def make_doors(workspace: Workspace) -> None:
+    upload = NoticeUpload.objects.create(pk=PK, workspace=workspace, filename=f"{MARK}.mbox", state="done", found=1)
+    RawNotice.objects.filter(pk=PK).update(upload=upload)
+    Webhook.objects.create(pk=PK, workspace=workspace, service="postmark", token="hiyoko", problem=MARK)  # noqa: S106
 
 
 def read(response: HttpResponseBase) -> str:
