@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from bounces import evidence_views, failure_views, notice_views, stopped_views, upload_views, webhook_views
+from bounces import evidence_views, failure_views, mailbox_views, notice_views, stopped_views, upload_views, webhook_views
 
 urlpatterns = [
     path("campaigns/<int:pk>/failed/", failure_views.failed_addresses, name="failed_addresses"),
