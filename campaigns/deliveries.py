@@ -18,6 +18,7 @@ from campaigns.models import (
     Delivery,
     DeliveryState,
 )
+from campaigns.tally import mark_due
 from lists.audience import recipients
 from lists.models import MailingList
 from mta.providers import provider_of
@@ -152,7 +153,11 @@ def record_evidence(delivery_id: int, *, now: datetime) -> bool:
     The caller has checked the token.
     """
     doubtful = Delivery.objects.filter(pk=delivery_id, state=DeliveryState.DOUBT)
-    return bool(doubtful.update(state=DeliveryState.SENT, settled_at=now, lease_token=None, lease_until=None))
+    with transaction.atomic():
+        if not doubtful.update(state=DeliveryState.SENT, settled_at=now, lease_token=None, lease_until=None):
+            return False
+        mark_due(Delivery.objects.values_list("campaign_id", flat=True).get(pk=delivery_id), now=now)
+    return True
 
 
 def failure_count(states: dict[str, int]) -> int:

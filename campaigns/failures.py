@@ -9,6 +9,7 @@ from django.db import transaction
 
 from accounts.models import Workspace
 from campaigns.models import CLAIMABLE, Delivery, DeliveryState, HoldState, Lane, StopHold
+from campaigns.tally import mark_due
 from lists.errors import ErrorEvent, Weight, count_error
 from mta.verdicts import Kind, Phase, Reason
 
@@ -76,6 +77,7 @@ def record_notice(delivery_id: int, failure: Failure, *, now: datetime) -> Recor
             # Whoever complains must not be sent to again, whatever became of this delivery meanwhile.
             delivery = Delivery.objects.select_related("workspace", "campaign").get(pk=delivery_id)
             count(delivery, failure, now=now)
+            mark_due(delivery.campaign_id, now=now)
     return Recorded.DONE if moved else unsettled_or_ignored(delivery_id)
 
 

@@ -9,10 +9,12 @@ from django.utils import timezone
 from redis import Redis
 
 from campaigns import tally
-from campaigns.deliveries import freeze_recipients
+from campaigns.deliveries import freeze_recipients, record_evidence
+from campaigns.failures import Failure, record_notice
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, Tally
 from campaigns.scheduling import cancel, pause, resume
 from campaigns.tasks import TALLIES, count_tally, hint_tallies
+from mta.verdicts import Kind, Reason
 from tests.factories import make_campaign, make_delivery, make_lane, make_list, make_subscriber, make_user
 
 pytestmark = pytest.mark.django_db
@@ -193,6 +195,21 @@ def test_the_start_the_resume_and_the_cancelling_have_the_figures_counted():
     cancel(campaign, actor=actor, now=now + timedelta(minutes=1))
     assert tally.refresh_due(campaign.pk, now=now + timedelta(minutes=2))
     assert tally.figures([campaign.pk]).number([DeliveryState.CANCELLED]) == 1
+
+
+def test_a_notice_and_a_late_proof_have_final_figures_counted_again():
+    now = timezone.now()
+    campaign = make_campaign(state=CampaignState.DONE, finished_at=now - timedelta(days=30))
+    sent, doubt = make_delivery(campaign, state="sent"), make_delivery(campaign, state="doubt", fenced_at=now)
+    record_notice(sent.pk, Failure(DeliveryState.BOUNCED, Kind.HARD, Reason.USER_UNKNOWN), now=now)
+    assert due_of(campaign) == now + tally.SOON
+    tally.refresh(campaign, now=now)
+    assert due_of(campaign) is None
+    assert record_evidence(doubt.pk, now=now)
+    assert due_of(campaign) == now + tally.SOON
+    tally.refresh(campaign, now=now)
+    assert not record_evidence(doubt.pk, now=now)
+    assert due_of(campaign) is None
 
 
 def test_the_task_counts_what_is_due_and_a_doubled_hint_does_no_harm():
