@@ -24,6 +24,10 @@ READINGS = {
     "mdn": gettext_lazy("開封通知と判断しました。"),
     "auto-reply": gettext_lazy("自動応答と判断しました。"),
     "report-subject": gettext_lazy("DMARCなどのレポートと判断しました。"),
+    "webhook-ses": gettext_lazy("Amazon SESからWebhookで届いた知らせを読みました。"),
+    "webhook-sendgrid": gettext_lazy("SendGridからWebhookで届いた知らせを読みました。"),
+    "webhook-mailgun": gettext_lazy("MailgunからWebhookで届いた知らせを読みました。"),
+    "webhook-postmark": gettext_lazy("PostmarkからWebhookで届いた知らせを読みました。"),
     "no-sign": gettext_lazy("エラーメールの特徴が見つかりませんでした。"),
     "by-hand": gettext_lazy("読み取れなかったため、割り当てた人の判断だけを記録しました。"),
 }
