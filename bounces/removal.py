@@ -7,17 +7,29 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models, transaction
+from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.models import User
-from bounces.reports import failures_of
+from bounces.reports import UNSORTED, Filter, failures_of, label_of, removable_parts
 from campaigns.models import Campaign, DeliveryQuerySet
 from lists.models import StopReason, Subscriber, Subscription
 from mta.verdicts import Reason
 
 # Reasons that may be removed as a whole: the address is at fault, or its owner refuses.
 REMOVABLE = (Reason.USER_UNKNOWN, Reason.REFUSED)
+# Reasons that say nothing against the address: whoever takes these off is asked twice.
+NOT_THE_ADDRESS = (
+    Reason.TEMPORARY,
+    Reason.RATE_LIMITED,
+    Reason.REPUTATION,
+    Reason.AUTH,
+    Reason.SPAM_CONTENT,
+    Reason.TOO_LARGE,
+    Reason.POLICY,
+    Reason.UNKNOWN,
+)
 CHUNK = 1000
 
 
@@ -30,16 +42,38 @@ class Removal(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which failures a person chose: whole reasons, single rows, or both."""
+    """Which failures a person chose: whole reasons, single rows, all that a filter shows, or several of these."""
 
     reasons: Sequence[str] = ()
     delivery_ids: Sequence[int] = ()
+    shown: Filter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How many of the chosen failed for a reason, and whether that says nothing against their addresses."""
+
+    label: str
+    number: int
+    is_not_the_address: bool
 
 
 def chosen_failures(campaign: Campaign, choice: Choice) -> DeliveryQuerySet:
-    """Return the chosen failures whose subscriber still exists."""
+    """Return the chosen failures whose subscriber still exists. A filter that filters nothing chooses nothing."""
     wanted = models.Q(reason__in=[reason for reason in choice.reasons if reason in REMOVABLE])
-    return failures_of(campaign).filter(wanted | models.Q(pk__in=choice.delivery_ids), subscriber__isnull=False)
+    wanted |= models.Q(pk__in=choice.delivery_ids)
+    if choice.shown is not None and choice.shown.is_active():
+        wanted |= choice.shown.condition()
+    return failures_of(campaign).filter(wanted, subscriber__isnull=False)
+
+
+def count_reasons(deliveries: DeliveryQuerySet) -> list[ReasonCount]:
+    """Count deliveries by reason, the commonest first."""
+    counted = deliveries.order_by().values_list("reason").annotate(number=Count("pk")).order_by("-number")
+    return [
+        ReasonCount(label_of("reason", reason or UNSORTED), number, reason in NOT_THE_ADDRESS)
+        for reason, number in counted
+    ]
 
 
 def remove_failures(campaign: Campaign, choice: Choice, removal: Removal, *, actor: User, now: datetime) -> int:
@@ -55,6 +89,7 @@ def remove_failures(campaign: Campaign, choice: Choice, removal: Removal, *, act
         campaign.subject,
         reasons=[str(reason) for reason in choice.reasons],
         chosen=len(choice.delivery_ids),
+        shown=[label for _part, label in removable_parts(choice.shown)] if choice.shown else [],
         changed=changed,
     )
     return changed

@@ -3,50 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from django.db.models import Count
-from django.utils import timezone
+from django.db.models import Count, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from import_export.fields import Field
-from import_export.resources import ModelResource
 
 from bounces.models import Bounce
-from campaigns.models import Campaign, Delivery, DeliveryQuerySet, DeliveryState
+from campaigns.bars import Segment, stack
+from campaigns.models import FAILURES, Campaign, Delivery, DeliveryQuerySet, DeliveryState, Lane
+from mta.providers import PROVIDER_LABELS
 from mta.verdicts import Kind, Phase, Reason
 
-# Bounces come after a week at the latest (B7).
-FINAL_AFTER = timedelta(days=7)
 # States that only a returned mail leads to.
 BY_NOTICE = (DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
+# In a URL: rows without a kind or reason; an empty value there means all.
+UNSORTED = "none"
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "provider": dict(PROVIDER_LABELS),
+    "kind": dict(Kind.choices) | {UNSORTED: ""},
+    "reason": dict(Reason.choices) | {UNSORTED: ""},
+    "state": {state.value: state.label for state in FAILURES},
+}
+# The columns of deliveries behind the parts of a filter.
+COLUMNS = {"provider": "lane__provider", "kind": "kind", "reason": "reason", "state": "state"}
+
+
+def label_of(part: str, value: str) -> str:
+    """Return what people read for a value of a part of the filter."""
+    if value == UNSORTED:
+        return _("未分類")
+    return _(str(CHOICES[part].get(value, value)))
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which failures are looked at; "" is all."""
+    """Which failures are looked at; "" is all. `q` is a part of the address."""
 
+    provider: str = ""
     kind: str = ""
     reason: str = ""
+    state: str = ""
+    q: str = ""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Filter:
-        """Read a filter from the query of a URL; unknown words are left out."""
-        kind, reason = query.get("kind", ""), query.get("reason", "")
-        return cls(kind if kind in Kind.values else "", reason if reason in Reason.values else "")
+        """Read a filter from the query of a URL or from a form; unknown words are left out."""
+        known = {part: query.get(part, "") for part in COLUMNS}
+        chosen = {part: value for part, value in known.items() if value in CHOICES[part]}
+        return cls(**chosen, q=query.get("q", "").replace("\0", "").strip()[:320])
+
+    def condition(self) -> Q:
+        """Return the condition that the deliveries fit."""
+        chosen = {
+            column: "" if getattr(self, part) == UNSORTED else getattr(self, part)
+            for part, column in COLUMNS.items()
+            if getattr(self, part)
+        }
+        return Q(**chosen) & (Q(address_key__contains=self.q.lower()) if self.q else Q())
 
     def apply(self, deliveries: DeliveryQuerySet) -> DeliveryQuerySet:
         """Keep the deliveries that fit."""
-        if self.kind:
-            deliveries = deliveries.filter(kind=self.kind)
-        return deliveries.filter(reason=self.reason) if self.reason else deliveries
+        return deliveries.filter(self.condition())
+
+    def chosen(self) -> dict[str, str]:
+        """Return the parts that are chosen, for the query of a URL."""
+        return {part: value for part, value in asdict(self).items() if value}
+
+    def is_active(self) -> bool:
+        """Say whether anything is chosen."""
+        return bool(self.chosen())
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One choice of a filter with its number of addresses."""
+    """One choice of a filter with its number of addresses. Its link is `?part=value`."""
 
     value: str
     label: str
@@ -55,44 +87,132 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureCounts:
-    """How many addresses failed, by kind and by reason, the most first."""
+class ReasonRow:
+    """One reason of a kind, with its share of the failures in view."""
 
-    total: int
-    kinds: list[Chip]
-    reasons: list[Chip]
+    kind: Chip
+    reason: Chip
+    bar: list[Segment]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many failures share provider, kind, reason and state."""
+
+    provider: str
+    kind: str
+    reason: str
+    state: str
+    number: int
+
+    def fits(self, chosen: Filter) -> bool:
+        """Say whether the group is part of what a filter shows, apart from its search for an address."""
+        return all(getattr(chosen, part) in ("", getattr(self, part)) for part in COLUMNS)
+
+
+class FailureCounts:
+    """The failures of a campaign by provider, kind, reason and state, whatever address is searched for."""
+
+    def __init__(self, groups: Sequence[Group], chosen: Filter) -> None:
+        self.groups = groups
+        self.chosen = chosen
+
+    @property
+    def total(self) -> int:
+        """Return the number of failures of the campaign."""
+        return sum(group.number for group in self.groups)
+
+    @property
+    def found(self) -> int | None:
+        """Return how many fit the filter; None where it searches for an address, which only the rows can tell."""
+        if self.chosen.q:
+            return None
+        return sum(group.number for group in self.groups if group.fits(self.chosen))
+
+    def by_provider(self) -> dict[str, int]:
+        """Return the failures at each provider, whatever is chosen."""
+        numbers: dict[str, int] = {}
+        for group in self.groups:
+            numbers[group.provider] = numbers.get(group.provider, 0) + group.number
+        return numbers
+
+    def count_by(self, part: str) -> dict[str, int]:
+        """Return the numbers of each value of a part, as many as choosing it would show."""
+        others = replace(self.chosen, **{part: ""})
+        numbers: dict[str, int] = {}
+        for group in self.groups:
+            if group.fits(others):
+                value = getattr(group, part)
+                numbers[value] = numbers.get(value, 0) + group.number
+        return numbers
+
+    def chips(self, part: str) -> list[Chip]:
+        """Return the choices of a part of the filter, the largest first."""
+        labels = {value: label_of(part, value) for value in self.count_by(part)}
+        return make_chips(self.count_by(part), labels, getattr(self.chosen, part))
+
+    @property
+    def states(self) -> list[Chip]:
+        """Return the choices of states."""
+        return self.chips("state")
+
+    @property
+    def kinds(self) -> list[Chip]:
+        """Return the choices of kinds."""
+        return self.chips("kind")
+
+    @property
+    def reasons(self) -> list[Chip]:
+        """Return the choices of reasons."""
+        return self.chips("reason")
+
+    def table(self) -> list[ReasonRow]:
+        """Return every kind and reason at the chosen provider and state, kind by kind, the largest first."""
+        seen = [group for group in self.groups if group.fits(replace(self.chosen, kind="", reason=""))]
+        kinds: dict[str, int] = {}
+        pairs: dict[tuple[str, str], int] = {}
+        for group in seen:
+            kinds[group.kind] = kinds.get(group.kind, 0) + group.number
+            pairs[group.kind, group.reason] = pairs.get((group.kind, group.reason), 0) + group.number
+        whole = sum(kinds.values())
+        ordered = sorted(pairs.items(), key=lambda item: (-kinds[item[0][0]], item[0][0], -item[1], item[0][1]))
+        return [self.row(kind, kinds[kind], reason, number, whole) for (kind, reason), number in ordered]
+
+    def row(self, kind: str, of_kind: int, reason: str, number: int, whole: int) -> ReasonRow:
+        """Return one row of the table."""
+        is_kind = self.chosen.kind == kind
+        return ReasonRow(
+            kind=Chip(kind, label_of("kind", kind), of_kind, is_kind and not self.chosen.reason),
+            reason=Chip(reason, label_of("reason", reason), number, is_kind and self.chosen.reason == reason),
+            bar=stack({"bad": number}, whole),
+        )
 
 
 def failures_of(campaign: Campaign) -> DeliveryQuerySet:
-    """Return the failed deliveries of a campaign in a fixed order."""
-    return Delivery.objects.filter(campaign=campaign).failures().order_by("pk")
+    """Return the failed deliveries of a campaign, reason by reason, in the order of the index delivery_failed."""
+    return Delivery.objects.filter(campaign=campaign).failures().order_by("lane_id", "kind", "reason", "state", "pk")
 
 
 def count_failures(campaign: Campaign, chosen: Filter) -> FailureCounts:
-    """Count the failures of a campaign in one query; the reasons are those of the chosen kind."""
-    rows = list(failures_of(campaign).order_by().values_list("kind", "reason").annotate(Count("pk")))
-    kinds: dict[str, int] = {}
-    reasons: dict[str, int] = {}
-    for kind, reason, count in rows:
-        kinds[kind] = kinds.get(kind, 0) + count
-        if chosen.kind in ("", kind):
-            reasons[reason] = reasons.get(reason, 0) + count
-    return FailureCounts(
-        total=sum(kinds.values()),
-        kinds=make_chips(kinds, dict(Kind.choices), chosen.kind),
-        reasons=make_chips(reasons, dict(Reason.choices), chosen.reason),
-    )
+    """Count the failures of a campaign, from their index alone."""
+    providers = dict(Lane.objects.filter(workspace=campaign.workspace_id).values_list("pk", "provider"))
+    rows = failures_of(campaign).order_by().values_list("lane_id", "kind", "reason", "state").annotate(Count("pk"))
+    groups = [
+        Group(providers[lane_id], kind or UNSORTED, reason or UNSORTED, state, number)
+        for lane_id, kind, reason, state, number in rows
+    ]
+    return FailureCounts(groups, chosen)
 
 
-def make_chips(counts: dict[str, int], labels: Mapping[str, Any], chosen: str) -> list[Chip]:
+def make_chips(counts: Mapping[str, int], labels: Mapping[str, Any], chosen: str) -> list[Chip]:
     """Turn counts into chips, the largest first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Chip(value, str(labels.get(value, _("未分類"))), count, value == chosen) for value, count in ordered]
+    return [Chip(value, str(labels.get(value, value)), count, value == chosen) for value, count in ordered]
 
 
-def is_final(campaign: Campaign, *, now: datetime) -> bool:
-    """Say whether the result is 確定; until a week after the end more bounces may come (速報)."""
-    return campaign.finished_at is not None and now >= campaign.finished_at + FINAL_AFTER
+def removable_parts(chosen: Filter) -> list[tuple[str, str]]:
+    """Return each chosen part of a filter with what people read of it, so that one click removes it."""
+    return [(part, f"「{value}」" if part == "q" else label_of(part, value)) for part, value in chosen.chosen().items()]
 
 
 def told_where(delivery: Delivery) -> str:
@@ -101,49 +221,14 @@ def told_where(delivery: Delivery) -> str:
     return door if delivery.phase in ("", Phase.NOTICE) else f"{door} ({delivery.get_phase_display()})"
 
 
-def notices_of(deliveries: Sequence[Delivery]) -> dict[int, int]:
+def notices_of(deliveries: Iterable[Delivery]) -> dict[int, int]:
     """Return the notice that told of each delivery, where one is still kept."""
-    told = Bounce.objects.filter(delivery__in=deliveries, applied=True)
+    told = Bounce.objects.filter(delivery__in=[delivery.pk for delivery in deliveries], applied=True)
     return dict(told.values_list("delivery_id", "notice_id"))
 
 
-class FailedAddressResource(ModelResource):  # type: ignore[misc]
-    """The columns of the download of failed addresses."""
-
-    address = Field("address", gettext_lazy("メールアドレス"))
-    name = Field("name", gettext_lazy("お名前"))
-    code = Field("code", gettext_lazy("エラーコード"))
-    kind = Field("get_kind_display", gettext_lazy("種別"))
-    reason = Field("get_reason_display", gettext_lazy("理由"))
-    text = Field("text", gettext_lazy("受信サーバーの応答"))
-    state = Field("get_state_display", gettext_lazy("状態"))
-    settled_at = Field(column_name=gettext_lazy("日時"))
-    told = Field(column_name=gettext_lazy("通知元"))
-
-    class Meta:
-        model = Delivery
-        fields = ("address", "name", "code", "kind", "reason", "text", "state", "settled_at", "told")
-        export_order = fields
-
-    def dehydrate_settled_at(self, delivery: Delivery) -> str:
-        """Write the time as people here read it."""
-        return f"{timezone.localtime(delivery.settled_at):%Y/%m/%d %H:%M:%S}" if delivery.settled_at else ""
-
-    def dehydrate_told(self, delivery: Delivery) -> str:
-        """Write where the failure was told."""
-        return told_where(delivery)
-
-
-def column_choices() -> list[tuple[str, str]]:
-    """Return the columns that a download may have, with their headings."""
-    resource = FailedAddressResource()
-    return [(name, str(resource.fields[name].column_name)) for name in resource.get_export_order()]
-
-
-def export_failures(deliveries: Iterable[Delivery], columns: Sequence[str]) -> Iterator[list[object]]:
-    """Yield the heading and a row for each delivery. `columns` are names of fields; unknown ones are left out."""
-    resource = FailedAddressResource()
-    chosen = [name for name in columns if name in resource.fields] or list(resource.fields)
-    yield resource.get_export_headers(selected_fields=chosen)
+def rows_of(deliveries: Sequence[Delivery]) -> Iterator[tuple[Delivery, str, int | None]]:
+    """Yield each delivery with where its failure was told, and the notice that told it."""
+    notices = notices_of(deliveries)
     for delivery in deliveries:
-        yield resource.export_resource(delivery, selected_fields=chosen)
+        yield delivery, told_where(delivery), notices.get(delivery.pk)

@@ -2,69 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import islice
 
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from import_export.fields import Field
-from import_export.resources import ModelResource
+from import_export.resources import Resource
 
 from accounts.models import Workspace
-from lists.models import AddressError, Subscriber, SubscriberQuerySet
+from bounces.times import write_time
+from lists.models import AddressError, Subscriber, SubscriberQuerySet, Subscription
+
+# Rows that are fetched together while the file is streamed.
+BATCH = 2000
 
 
-def find_stopped(workspace: Workspace, *, q: str = "", reason: str = "") -> SubscriberQuerySet:
-    """Return the stopped subscribers of a workspace, newest first, with the newest error of each."""
-    newest = AddressError.objects.filter(subscriber=OuterRef("pk")).order_by("-pk")
-    found = Subscriber.objects.for_workspace(workspace).stopped().order_by("-pk")
-    if q:
-        found = found.filter(address_key__contains=q.strip().lower())
-    if reason:
-        found = found.filter(stop_reason=reason)
-    return found.annotate(
-        last_code=Subquery(newest.values("code")[:1]),
-        last_text=Subquery(newest.values("text")[:1]),
-        last_about=Subquery(newest.values("about")[:1]),
-    )
+@dataclass(frozen=True, slots=True)
+class StoppedSearch:
+    """Which stopped addresses are looked at; empty is all. The dates are local and both belong to it."""
+
+    q: str = ""
+    reason: str = ""
+    since: date | None = None
+    until: date | None = None
+    list_id: int | None = None
+
+    def is_active(self) -> bool:
+        """Say whether anything is searched for."""
+        return self != StoppedSearch()
+
+    def query(self) -> dict[str, str]:
+        """Return what is searched for, for the query of a URL."""
+        given: dict[str, str | date | int | None] = {
+            "q": self.q,
+            "reason": self.reason,
+            "since": self.since,
+            "until": self.until,
+            "mailing_list": self.list_id,
+        }
+        return {name: str(value) for name, value in given.items() if value}
 
 
-def count_stopped(workspace: Workspace) -> dict[str, int]:
-    """Return how many are stopped, by reason."""
-    rows = Subscriber.objects.for_workspace(workspace).stopped().values_list("stop_reason")
-    return dict(rows.annotate(Count("pk")).order_by())
+def find_stopped(workspace: Workspace, search: StoppedSearch) -> SubscriberQuerySet:
+    """Return the stopped subscribers of a workspace that fit, the newest stop first."""
+    found = narrow(workspace, search)
+    if search.q:
+        # As addresses are compared; a name is stored as it came.
+        key = unicodedata.normalize("NFKC", search.q).lower()
+        found = found.filter(Q(address_key__contains=key) | Q(name__contains=search.q))
+    if search.reason:
+        found = found.filter(stop_reason=search.reason)
+    return found.order_by("-stopped_at", "-pk")
 
 
-class StoppedResource(ModelResource):  # type: ignore[misc]
+def narrow(workspace: Workspace, search: StoppedSearch) -> SubscriberQuerySet:
+    """Return the stopped subscribers that fit the dates and the list."""
+    stopped = Subscriber.objects.for_workspace(workspace).stopped()
+    if search.since:
+        stopped = stopped.filter(stopped_at__gte=midnight(search.since))
+    if search.until:
+        stopped = stopped.filter(stopped_at__lt=midnight(search.until + timedelta(days=1)))
+    if search.list_id:
+        places = Subscription.objects.filter(mailing_list=search.list_id, subscriber=OuterRef("pk"))
+        stopped = stopped.filter(Exists(places))
+    return stopped
+
+
+def midnight(day: date) -> datetime:
+    """Return when a local day begins."""
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def count_stopped(workspace: Workspace, search: StoppedSearch) -> dict[str, int]:
+    """Return how many are stopped for each reason within the dates and the list, whatever text is searched for."""
+    return dict(narrow(workspace, search).order_by().values_list("stop_reason").annotate(Count("pk")))
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedRow:
+    """A stopped subscriber with the newest error, None where there is none."""
+
+    subscriber: Subscriber
+    error: AddressError | None
+
+
+def with_errors(subscribers: Sequence[Subscriber]) -> list[StoppedRow]:
+    """Return each subscriber with the newest error, in one query."""
+    errors = AddressError.objects.filter(subscriber__in=[subscriber.pk for subscriber in subscribers]).order_by("pk")
+    newest = {error.subscriber_id: error for error in errors}
+    return [StoppedRow(subscriber, newest.get(subscriber.pk)) for subscriber in subscribers]
+
+
+def read_stopped(stopped: SubscriberQuerySet) -> Iterator[StoppedRow]:
+    """Yield what a download writes, a batch in memory at a time."""
+    subscribers = stopped.defer("attributes").iterator(chunk_size=BATCH)
+    while batch := list(islice(subscribers, BATCH)):
+        yield from with_errors(batch)
+
+
+class StoppedResource(Resource):  # type: ignore[misc]
     """The columns of the download of stopped addresses."""
 
-    address = Field("address", gettext_lazy("メールアドレス"))
-    name = Field("name", gettext_lazy("お名前"))
-    stop_reason = Field("get_stop_reason_display", gettext_lazy("停止理由"))
+    address = Field("subscriber__address", gettext_lazy("メールアドレス"))
+    name = Field("subscriber__name", gettext_lazy("お名前"))
+    stop_reason = Field("subscriber__get_stop_reason_display", gettext_lazy("停止理由"))
     stopped_at = Field(column_name=gettext_lazy("停止日時"))
-    error_count = Field("error_count", gettext_lazy("エラー回数"))
-    last_code = Field("last_code", gettext_lazy("最後のエラーコード"))
-    last_text = Field("last_text", gettext_lazy("最後の応答"))
+    error_count = Field("subscriber__error_count", gettext_lazy("エラー回数"))
+    last_code = Field("error__code", gettext_lazy("最後のエラーコード"))
+    last_text = Field("error__text", gettext_lazy("最後の応答"))
+    last_about = Field("error__about", gettext_lazy("最後のエラーの件名"))
+    last_at = Field(column_name=gettext_lazy("最後のエラーの日時"))
+    created_at = Field(column_name=gettext_lazy("登録日時"))
 
-    class Meta:
-        model = Subscriber
-        fields = ("address", "name", "stop_reason", "stopped_at", "error_count", "last_code", "last_text")
-        export_order = fields
-
-    def dehydrate_stopped_at(self, subscriber: Subscriber) -> str:
+    def dehydrate_stopped_at(self, row: StoppedRow) -> str:
         """Write the time as people here read it."""
-        return write_time(subscriber.stopped_at)
+        return write_time(row.subscriber.stopped_at)
 
+    def dehydrate_last_at(self, row: StoppedRow) -> str:
+        """Write the time of the newest error."""
+        return write_time(row.error.at if row.error else None)
 
-def write_time(at: datetime | None) -> str:
-    """Write a time in local notation, "" for none."""
-    return f"{timezone.localtime(at):%Y/%m/%d %H:%M:%S}" if at else ""
-
-
-def export_stopped(subscribers: Iterable[Subscriber]) -> Iterator[list[object]]:
-    """Yield the heading and a row for each subscriber."""
-    resource = StoppedResource()
-    yield resource.get_export_headers()
-    for subscriber in subscribers:
-        yield resource.export_resource(subscriber)
+    def dehydrate_created_at(self, row: StoppedRow) -> str:
+        """Write the time as people here read it."""
+        return write_time(row.subscriber.created_at)

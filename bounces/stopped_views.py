@@ -1,33 +1,46 @@
 """Pages of stopped addresses."""
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.access import member_required
 from accounts.requests import WorkspaceRequest
-from bounces.failure_views import chosen_encoding
+from bounces.exporting import column_choices, download
 from bounces.forms import StoppedFilterForm
 from bounces.reports import make_chips
-from bounces.stopped import count_stopped, export_stopped, find_stopped
-from lists.csv_writing import stream_csv
-from lists.models import StopReason, SubscriberQuerySet
-
-PAGE_SIZE = 50
+from bounces.stopped import (
+    StoppedResource,
+    count_stopped,
+    find_stopped,
+    read_stopped,
+    with_errors,
+)
+from campaigns.paging import ReportPaginator, fetch
+from lists.models import StopReason, Subscriber
 
 
 @require_GET
 @member_required()
 def stopped_index(request: WorkspaceRequest) -> HttpResponse:
     """Show who is in 配信停止, why, and what the servers said."""
-    form = StoppedFilterForm(request.GET)
-    counts = count_stopped(request.workspace)
+    form = StoppedFilterForm(request.GET, workspace=request.workspace)
+    search = form.search()
+    # Only the rows can tell how many a text fits, and the numbers of the reasons leave it aside.
+    counts = {} if search.q else count_stopped(request.workspace, search)
+    total = sum(counts.values())
+    known = counts.get(search.reason, 0) if search.reason else total
+    found = None if search.q else known
+    page = ReportPaginator(find_stopped(request.workspace, search), found).get_page(request.GET.get("page"))
     context = {
         "form": form,
-        "page": Paginator(chosen_stopped(request, form), PAGE_SIZE).get_page(request.GET.get("page")),
-        "total": sum(counts.values()),
-        "chips": make_chips(counts, dict(StopReason.choices), request.GET.get("reason", "")),
+        "search": search,
+        "page": page,
+        "rows": with_errors(fetch(Subscriber.objects.defer("attributes"), list(page))),
+        "total": total,
+        "chips": make_chips(counts, dict(StopReason.choices), search.reason),
+        "reasons": StopReason.choices,
+        "columns": column_choices(StoppedResource()),
     }
     return render(request, "bounces/stopped_index.html", context)
 
@@ -36,12 +49,18 @@ def stopped_index(request: WorkspaceRequest) -> HttpResponse:
 @member_required()
 def stopped_csv(request: WorkspaceRequest) -> HttpResponseBase:
     """Stream the stopped addresses as CSV, filtered as the page is."""
-    stopped = chosen_stopped(request, StoppedFilterForm(request.GET)).iterator(chunk_size=2000)
-    return stream_csv(export_stopped(stopped), "stopped.csv", chosen_encoding(request))
+    return download_stopped(request, "csv")
 
 
-def chosen_stopped(request: WorkspaceRequest, form: StoppedFilterForm) -> SubscriberQuerySet:
-    """Return the stopped addresses that fit the search; words that are no filter are left out."""
-    form.is_valid()
-    q, reason = form.cleaned_data.get("q", ""), form.cleaned_data.get("reason", "")
-    return find_stopped(request.workspace, q=q, reason=reason)
+@require_GET
+@member_required()
+def stopped_xlsx(request: WorkspaceRequest) -> HttpResponseBase:
+    """Stream the stopped addresses as XLSX, filtered as the page is."""
+    return download_stopped(request, "xlsx")
+
+
+def download_stopped(request: WorkspaceRequest, suffix: str) -> HttpResponseBase:
+    """Return a file of exactly what the page shows under the same query."""
+    search = StoppedFilterForm(request.GET, workspace=request.workspace).search()
+    rows = read_stopped(find_stopped(request.workspace, search))
+    return download(request, StoppedResource(), rows, f"stopped.{suffix}")

@@ -2,15 +2,29 @@
 
 from django.urls import path
 
-from bounces import evidence_views, failure_views, mailbox_views, notice_views, stopped_views, upload_views, webhook_views
+from bounces import (
+    evidence_views,
+    failure_views,
+    mailbox_views,
+    notice_views,
+    provider_views,
+    report_views,
+    resend_views,
+    stopped_views,
+    upload_views,
+    webhook_views,
+)
 
 urlpatterns = [
     path("campaigns/<int:pk>/failed/", failure_views.failed_addresses, name="failed_addresses"),
     path("campaigns/<int:pk>/failed.csv", failure_views.failed_addresses_csv, name="failed_addresses_csv"),
+    path("campaigns/<int:pk>/failed.xlsx", failure_views.failed_addresses_xlsx, name="failed_addresses_xlsx"),
+    path("campaigns/<int:pk>/failed/resend/", resend_views.failed_addresses_resend, name="failed_addresses_resend"),
     path("campaigns/<int:pk>/failed/remove/", failure_views.failed_addresses_remove, name="failed_addresses_remove"),
     path("subscribers/<int:pk>/errors/", evidence_views.subscriber_errors, name="subscriber_errors"),
     path("bounces/stopped/", stopped_views.stopped_index, name="stopped_index"),
     path("bounces/stopped.csv", stopped_views.stopped_csv, name="stopped_csv"),
+    path("bounces/stopped.xlsx", stopped_views.stopped_xlsx, name="stopped_xlsx"),
     path("bounces/notices/", notice_views.notice_index, name="notice_index"),
     path("bounces/notices/reread/", notice_views.notice_reread_all, name="notice_reread_all"),
     path("bounces/notices/<int:pk>/", notice_views.notice_detail, name="notice_detail"),
@@ -18,6 +32,14 @@ urlpatterns = [
     path("bounces/notices/<int:pk>/candidates/", notice_views.notice_candidates, name="notice_candidates"),
     path("bounces/notices/<int:pk>/assign/", notice_views.notice_assign, name="notice_assign"),
     path("bounces/notices/<int:pk>/reread/", notice_views.notice_reread, name="notice_reread"),
+    path("bounces/report/", report_views.error_report, name="error_report"),
+    path("bounces/report/answers/", report_views.error_answers, name="error_answers"),
+    path("bounces/report/failed/", report_views.period_failures, name="period_failures"),
+    path("bounces/report/failed.csv", report_views.period_failures_csv, name="period_failures_csv"),
+    path("bounces/report/failed.xlsx", report_views.period_failures_xlsx, name="period_failures_xlsx"),
+    path("bounces/report/providers/<slug:provider>/", provider_views.provider_report, name="provider_report"),
+    path("bounces/report/letters/", provider_views.letter, name="letter"),
+    path("bounces/report/letters.txt", provider_views.letter_text, name="letter_text"),
     path("bounces/mailboxes/", mailbox_views.mailbox_index, name="mailbox_index"),
     path("bounces/mailboxes/new/", mailbox_views.mailbox_create, name="mailbox_create"),
     path("bounces/mailboxes/<int:pk>/", mailbox_views.mailbox_detail, name="mailbox_detail"),

@@ -7,8 +7,11 @@ from django.db.models import Count
 
 from campaigns.deliveries import count_states
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
+from campaigns.tally import figures
 from mta.verdicts import Kind, Reason
 
+# From this many recipients on, a page does not count the rows itself.
+LARGE = 100_000
 WAITING = (DeliveryState.PENDING, DeliveryState.CLAIMED, DeliveryState.FENCED)
 
 
@@ -68,11 +71,19 @@ class Progress:
 
 
 def measure(campaign: Campaign) -> Progress:
-    """Count a campaign's deliveries."""
-    states = count_states(campaign)
+    """Count a campaign's deliveries; those of a large one were counted in the background."""
+    states = tallied_states(campaign) or count_states(campaign)
     over = campaign.state in (CampaignState.DONE, CampaignState.CANCELLED)
     busy = sum(states[state] for state in (*WAITING, DeliveryState.DEFERRED))
     return Progress(states=states, total=sum(states.values()), settling=over and busy > 0)
+
+
+def tallied_states(campaign: Campaign) -> dict[str, int]:
+    """Return the newest figures of a large campaign by state; nothing where it is small or was not counted yet."""
+    if (campaign.recipient_count or 0) < LARGE or campaign.tally_at is None:
+        return {}
+    counted = figures([campaign.pk])
+    return {state: counted.number((state,)) for state in DeliveryState.values}
 
 
 @dataclass(frozen=True, slots=True)

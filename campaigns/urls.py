@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import compose_views, gate_views, hold_views, preview_views, public_views, views
+from campaigns import compose_views, gate_views, history_views, hold_views, preview_views, public_views, views
 
 urlpatterns = [
     path("campaigns/", views.campaign_index, name="campaign_index"),
@@ -27,7 +27,8 @@ urlpatterns = [
     path("holds/", hold_views.hold_index, name="hold_index"),
     path("holds/<int:pk>/", hold_views.hold_detail, name="hold_detail"),
     path("holds/<int:pk>/decide/", hold_views.hold_decide, name="hold_decide"),
-    path("history/", views.history, name="history"),
+    path("history/", history_views.history, name="history"),
+    path("lists/<int:pk>/campaigns/", history_views.list_campaigns, name="list_campaigns"),
     path("error-rate/", gate_views.gate_detail, name="gate_detail"),
     path("operator/gates/", gate_views.operator_gates, name="operator_gates"),
     path("operator/gates/<int:workspace_id>/", gate_views.operator_gate, name="operator_gate"),

@@ -1,6 +1,6 @@
 """Pages of campaigns once they are written: lists of them, following, and what starts and stops them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -18,11 +18,16 @@ from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
 from campaigns.error_gate import gate_of
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
+from campaigns.paging import ReportPaginator, fetch
 from campaigns.progress import WAITING, Progress, count_reasons, measure
+from campaigns.results import describe, results_by_provider
 from campaigns.scheduling import CampaignError
+from campaigns.tally import figures, normal_percent
 from lists.models import Subscriber
 
 PAGE = 50
+# States that the pages show together.
+STATE_GROUPS = {"failures": FAILURES, "waiting": WAITING}
 
 
 def find_campaign(workspace: Workspace, pk: int) -> Campaign:
@@ -49,24 +54,12 @@ def campaign_index(request: WorkspaceRequest) -> HttpResponse:
 
 @require_safe
 @member_required()
-def history(request: WorkspaceRequest) -> HttpResponse:
-    """配信履歴: what was sent, newest first, with delivered and failed counts (A8, B8, B9)."""
-    started = Campaign.objects.for_workspace(request.workspace).filter(started_at__isnull=False)
-    if mailing_list := request.GET.get("list", ""):
-        started = started.filter(mailing_lists__pk=mailing_list) if mailing_list.isdecimal() else started.none()
-    page = Paginator(started.select_related("sender").order_by("-started_at"), 20).get_page(request.GET.get("page"))
-    rows = [(campaign, measure(campaign)) for campaign in page]
-    return render(request, "campaigns/history.html", {"page": page, "rows": rows})
-
-
-@require_safe
-@member_required()
 def campaign_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Follow one campaign; a draft opens its check page instead."""
     campaign = find_campaign(request.workspace, pk)
     if campaign.state == CampaignState.DRAFT:
         return redirect("campaign_preview", pk=pk)
-    return render(request, "campaigns/detail.html", follow_context(campaign))
+    return render(request, "campaigns/detail.html", follow_context(campaign) | result_context(campaign))
 
 
 @require_safe
@@ -95,34 +88,46 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def result_context(campaign: Campaign) -> dict[str, Any]:
+    """Return what is said of the result, from the newest 集計."""
+    counted = figures([campaign.pk])
+    normal = normal_percent(campaign.workspace, apart_from=campaign)
+    return {
+        "result": describe(campaign, counted, normal=normal, now=timezone.now()),
+        "normal": normal,
+        "providers": results_by_provider(counted),
+    }
+
+
 @require_safe
 @member_required()
 def campaign_deliveries(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """The recipients of a campaign, by state or address."""
     campaign = find_campaign(request.workspace, pk)
-    deliveries = search(Delivery.objects.for_workspace(request.workspace).filter(campaign=campaign), request)
-    page = Paginator(deliveries.order_by("pk"), PAGE).get_page(request.GET.get("page"))
+    state, query = request.GET.get("state", ""), request.GET.get("q", "").replace("\0", "").strip()
+    progress = measure(campaign)
+    states = STATE_GROUPS.get(state, (state,) if state in DeliveryState.values else ())
+    deliveries = search(Delivery.objects.filter(campaign=campaign), states, query)
+    # The numbers of the states are known; only the rows can tell how many a text fits.
+    found = None if query else (progress.sum(states) if states else progress.total)
+    page = ReportPaginator(deliveries.order_by("pk"), found).get_page(request.GET.get("page"))
     context = {
         "campaign": campaign,
         "page": page,
-        "progress": measure(campaign),
-        "state": request.GET.get("state", ""),
-        "query": request.GET.get("q", ""),
+        "rows": fetch(Delivery.objects.defer("attributes"), list(page)),
+        "progress": progress,
+        "state": state,
+        "query": query,
     }
     return render(request, "campaigns/deliveries.html", context)
 
 
-def search(deliveries: QuerySet[Delivery], request: WorkspaceRequest) -> QuerySet[Delivery]:
-    """Filter deliveries by `state` (or "failures") and by the beginning of the address in `q`."""
-    state, query = request.GET.get("state", ""), request.GET.get("q", "").strip().lower()
-    if state == "failures":
-        deliveries = deliveries.filter(state__in=FAILURES)
-    elif state == "waiting":
-        deliveries = deliveries.filter(state__in=WAITING)
-    elif state in DeliveryState.values:
-        deliveries = deliveries.filter(state=state)
+def search(deliveries: QuerySet[Delivery], states: Sequence[str], query: str) -> QuerySet[Delivery]:
+    """Keep the deliveries in any of the states (none: all) whose address begins with `query` or whose name has it."""
+    if states:
+        deliveries = deliveries.filter(state__in=states)
     if query:
-        deliveries = deliveries.filter(Q(address_key__startswith=query) | Q(name__icontains=query))
+        deliveries = deliveries.filter(Q(address_key__startswith=query.lower()) | Q(name__icontains=query))
     return deliveries
 
 

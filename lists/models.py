@@ -134,14 +134,15 @@ class Subscriber(models.Model):
         indexes = [
             # For the subscriber pages by status, newest first.
             models.Index(fields=["workspace", "status", "-id"], name="subscriber_by_status"),
-            # For 停止アドレス, newest first, all or of one reason, and for the numbers of each reason.
+            # For 停止アドレス, newest first, all or of one reason, and for the numbers of each reason. With address
+            # and name in it, a search for a part of them reads the index alone.
             models.Index(
-                fields=["workspace", "-stopped_at", "-id"],
+                fields=["workspace", "-stopped_at", "-id", "address_key", "name"],
                 condition=models.Q(status="stopped"),
                 name="subscriber_newest_stops",
             ),
             models.Index(
-                fields=["workspace", "stop_reason", "-stopped_at", "-id"],
+                fields=["workspace", "stop_reason", "-stopped_at", "-id", "address_key", "name"],
                 condition=models.Q(status="stopped"),
                 name="subscriber_stops_by_reason",
             ),

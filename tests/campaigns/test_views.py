@@ -7,7 +7,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role
+from campaigns import progress
 from campaigns.models import PLANNED, Campaign, CampaignState, DeliveryState
+from campaigns.tally import refresh
 from lists.models import MailingList
 from tests.factories import make_campaign, make_delivery, make_list, make_subscriber, make_user, make_workspace
 
@@ -107,15 +109,36 @@ def sent_campaign(mailing_list):
     return campaign
 
 
-def test_history_shows_delivered_and_failed_and_links_the_failures(editor, mailing_list):
-    """A8, B8, B9."""
+def test_the_result_page_shows_providers_and_the_rate(editor, mailing_list):
+    """A12, B7, B9: 速報, tried, 受信サーバー受付 and 失敗 side by side, each provider's failures a link."""
     campaign = sent_campaign(mailing_list)
-    page = text_of(editor.get(reverse("history")))
-    assert reverse("failed_addresses", args=[campaign.pk]) in page
-    assert "受信サーバー受付" in page
+    refresh(campaign, now=timezone.now())
+    response = editor.get(reverse("campaign_detail", args=[campaign.pk]))
+    [row] = response.context["providers"]
+    assert (row.tried, row.accepted, row.failed) == (3, 1, 2)
+    page = text_of(response)
+    assert "速報" in page
     assert "66.7%" in page
-    assert campaign.subject in text_of(editor.get(reverse("history"), {"list": mailing_list.pk}))
-    assert campaign.subject not in text_of(editor.get(reverse("history"), {"list": "x"}))
+    assert f"{reverse('failed_addresses', args=[campaign.pk])}?provider=other#rows" in page
+
+
+def test_large_campaigns_are_not_counted_row_by_row(editor, mailing_list, monkeypatch):
+    campaign = sent_campaign(mailing_list)
+    refresh(campaign, now=timezone.now())
+    monkeypatch.setattr(progress, "LARGE", 3)
+    Campaign.objects.update(recipient_count=3)
+    make_delivery(campaign, state=DeliveryState.SENT)
+    campaign.refresh_from_db()
+    assert (progress.measure(campaign).sent, progress.measure(campaign).failed) == (1, 2)
+
+
+def test_the_rows_behind_a_number_are_as_many(editor, mailing_list):
+    """B9."""
+    campaign = sent_campaign(mailing_list)
+    url = reverse("campaign_deliveries", args=[campaign.pk])
+    for state, number in (("sent", 1), ("failures", 2), ("bounced", 1), ("waiting", 0), ("", 3), ("x", 3)):
+        assert len(editor.get(url, {"state": state}).context["rows"]) == number
+    assert len(editor.get(url, {"q": "reader", "state": "sent"}).context["rows"]) == 1
 
 
 def test_the_page_follows_a_running_campaign_and_stops_asking_at_the_end(editor, campaign):

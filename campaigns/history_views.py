@@ -1,0 +1,68 @@
+"""配信履歴: what was sent and how it went, of all lists or of one (A8, B8, B9)."""
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.access import member_required
+from accounts.requests import WorkspaceRequest
+from campaigns.models import Campaign, CampaignQuerySet
+from campaigns.results import Result, describe
+from campaigns.tally import Figures, figures_by_campaign, normal_percent
+from lists.models import MailingList
+
+PAGE = 20
+NEWEST = 5
+
+
+def started_campaigns(request: WorkspaceRequest) -> CampaignQuerySet:
+    """Return the mailings of the workspace that were started, newest first."""
+    return Campaign.objects.for_workspace(request.workspace).filter(started_at__isnull=False).order_by("-started_at")
+
+
+def with_results(campaigns: list[Campaign], normal: float | None) -> list[tuple[Campaign, Result]]:
+    """Return each mailing with its result, in one query however many there are."""
+    counted = figures_by_campaign([campaign.pk for campaign in campaigns])
+    now = timezone.now()
+    return [
+        (campaign, describe(campaign, counted.get(campaign.pk, Figures()), normal=normal, now=now))
+        for campaign in campaigns
+    ]
+
+
+@require_safe
+@member_required()
+def history(request: WorkspaceRequest) -> HttpResponse:
+    """List what was sent with its counts; `list` keeps the mailings to one list, `q` those of a subject."""
+    started = started_campaigns(request)
+    mailing_list = None
+    if asked := request.GET.get("list", ""):
+        pk = int(asked) if asked.isdecimal() else 0
+        mailing_list = MailingList.objects.filter(workspace=request.workspace, pk=pk).first()
+        started = started.filter(audiences__mailing_list=mailing_list) if mailing_list else started.none()
+    if query := request.GET.get("q", "").replace("\0", "").strip():
+        started = started.filter(subject__icontains=query)
+    page = Paginator(started, PAGE).get_page(request.GET.get("page"))
+    normal = normal_percent(request.workspace)
+    context = {
+        "page": page,
+        "rows": with_results(list(page), normal),
+        "normal": normal,
+        "mailing_list": mailing_list,
+        "query": query,
+        "is_filtered": bool(asked or query),
+    }
+    return render(request, "campaigns/history.html", context)
+
+
+@require_safe
+@member_required()
+def list_campaigns(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """The newest mailings to a list, a part of the list's page (B8)."""
+    mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
+    newest = list(started_campaigns(request).filter(audiences__mailing_list=mailing_list)[:NEWEST])
+    rows = with_results(newest, normal_percent(request.workspace))
+    context = {"mailing_list": mailing_list, "rows": rows}
+    return render(request, "campaigns/_list_campaigns.html", context)
