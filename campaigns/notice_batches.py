@@ -10,6 +10,7 @@ from django.db import connection, models, transaction
 
 from campaigns.failures import OPEN, Failure, Recorded, make_event, returnable, settled
 from campaigns.models import Delivery, DeliveryState, HoldState, StopHold
+from campaigns.tally import mark_due
 from lists.error_batches import count_errors
 from mta.verdicts import Kind, Reason
 
@@ -28,6 +29,9 @@ def record_notices(told: Mapping[int, Failure], *, now: datetime) -> dict[int, R
     # Whoever complains must not be sent to again, whatever became of this delivery meanwhile.
     counted = {row.pk for row in moved} | {row.pk for row in found if told[row.pk].kind == Kind.COMPLAINT}
     count([row for row in found if row.pk in counted], told, now=now)
+    # In the order of the ids, so that two batches do not wait for each other in a circle.
+    for campaign_id in sorted({row.campaign_id for row in moved}):
+        mark_due(campaign_id, now=now)
     done = {row.pk: Recorded.DONE for row in moved}
     early = {row.pk: Recorded.TOO_EARLY for row in found if row.state in OPEN}
     return dict.fromkeys(told, Recorded.IGNORED) | early | done
