@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from bounces.mime_reading import Budget
 from bounces.notice_phrases import ORIGINAL_BEGINS, OTHER_ADDRESS, OUR_ADDRESS, RECIPIENT_LEAD, RECIPIENT_TRAIL
@@ -14,6 +15,10 @@ from mta.verdicts import Phase
 
 MAX_LINES = 1000
 MAX_LINE = 1000
+MAX_CHARACTERS = 100_000
+# The words that name an address stand right before it.
+LEAD_WINDOW = 100
+MAX_ADDRESSES_IN_LINE = 10
 MAX_RECIPIENTS = 100
 MAX_TEXT = 1000
 # So short a text says nothing by itself; a lone recipient then gets what the notice says as a whole.
@@ -25,16 +30,16 @@ WHOLE_REASON = 70
 LABELLED = re.compile(r"^\s{0,8}(?:<([^<>\s]{3,320})>|([^<>\s:]{3,320}))\s{0,4}:(?:\s(.*)|$)")
 # An address alone on its line, in a list or with its reason in brackets.
 ALONE = re.compile(
-    r"^\s{0,20}(?:[-*・\d.)]{1,4}>?\s{1,4}|>>> ?|[「『])?(?:[^<>@、。,.:]{0,80}<)?([^<>\s()\[\]]{1,320}@[^<>\s()\[\]:,;」』]{2,255})[>」』]?"
+    r"^\s{0,20}(?:[-*・\d.)]{1,4}>?\s{1,4}|>>> ?|[「『])?(?:[^<>@、。,.:]{0,80}<)?([^<>\s()\[\]@]{1,320}@[^<>\s()\[\]:,;」』@]{2,255})[>」』]?"
     r"(?:\s{0,4}<[^<>\s]{1,330}>)?\s{0,8}([(\[].{0,500}|\.{3}.{0,500})?$",
     re.IGNORECASE,
 )
 # "550 5.1.1 <a@example.jp>... User unknown" of sendmail.
 REPLY_ABOUT = re.compile(
-    r"^\s{0,8}(?:<<< )?[45]\d\d[ -][\d. ]{0,12}<?([^<>\s]{1,320}@[^<>\s]{2,255}?)>?(?:\.\.\.|:|\s|$)"
+    r"^\s{0,8}(?:<<< )?[45]\d\d[ -][\d. ]{0,12}<?([^<>\s@]{1,320}@[^<>\s@]{2,255}?)>?(?:\.\.\.|:|\s|$)"
 )
 # "a@example.jp Invalid Address": the address first, then what is wrong with it.
-FIRST = re.compile(r"^\s{0,8}<?([^<>\s:]{1,320}@[^<>\s:,;]{2,255})>?\s{1,4}[\[(]?[A-Za-z]{2}")
+FIRST = re.compile(r"^\s{0,8}<?([^<>\s:@]{1,320}@[^<>\s:,;@]{2,255})>?\s{1,4}[\[(]?[A-Za-z]{2}")
 # The header of the returned mail, as Exchange quotes it; the list of who failed may come after it.
 TO_LINE = re.compile(r"(?i)^\s{0,20}to:\s{0,20}[^@]{0,80}@")
 # The dialogue with the other server. Sendmail and Courier mark what was sent by ">>>", InterScan by "Sent <<<".
@@ -183,8 +188,8 @@ def name_recipient(line: str) -> tuple[str, str]:
     if found := ALONE.match(line):
         said = line if " " in line[: found.start(1)].strip() else found.group(2) or ""
         return find_address(found.group(1)), said.strip(" ()[].")
-    for found in ADDRESS.finditer(line):
-        before = line[: found.start()].rstrip("<'\"「『")
+    for found in islice(ADDRESS.finditer(line), MAX_ADDRESSES_IN_LINE):
+        before = line[max(found.start() - LEAD_WINDOW, 0) : found.start()].rstrip("<'\"「『")
         if RECIPIENT_LEAD.search(f"{before.rstrip()} ") or RECIPIENT_TRAIL.match(line, found.end()):
             return find_address(found.group(0)), line
     return "", ""
@@ -192,7 +197,7 @@ def name_recipient(line: str) -> tuple[str, str]:
 
 def notice_lines(text: str) -> Iterator[str]:
     """Yield the lines of the notice itself, up to the returned mail, without what a reply quotes."""
-    for number, line in enumerate(text.split("\n")):
+    for number, line in enumerate(text[:MAX_CHARACTERS].split("\n")):
         if number >= MAX_LINES or ORIGINAL_BEGINS.search(line[:MAX_LINE]):
             return
         if not line.startswith(">") or line.startswith(">>>"):

@@ -61,7 +61,7 @@ class Mail:
         return {address.lower() for address in find_addresses(headers)}
 
 
-def parse(content: bytes, *, clock: Callable[[], float] = time.monotonic) -> ParsedNotice:
+def parse(content: bytes, *, clock: Callable[[], float] = time.thread_time) -> ParsedNotice:
     """Read a mail as it came in. Raises UnreadableNotice when its shape takes too long to read."""
     return clean(parse_part(read_part(normalise(content)), Budget(clock)))
 

@@ -147,6 +147,12 @@ def test_any_mixture_of_lines_is_read(lines: list[bytes]) -> None:
         b"=?utf-8?q?" * 50_000,
         b"<style>" * 50_000,
         b"delivery failed to " * 20_000,
+        # Lines of many addresses, and of what looks like one again and again.
+        (b"x a@b.example " * 70 + b"\n") * 1500,
+        (b"host x said: 550 5.1.1 <a@b.example> user recipient address " * 16 + b"\n") * 1500,
+        (b"a@" * 490 + b"\n") * 1500,
+        (b"550 " + b"a@" * 490 + b"\n") * 1500,
+        (b"--" * 490 + b"\n") * 1500,
         b"".join(
             b"<u%d@b.example>: " % number + b"host sender mailbox a b c " * 90 + b"%d\n" % number
             for number in range(300)
