@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from bounces.answers import normalise
+from bounces.error_report import read_mailings
 from bounces.period_failures import read_page
 from bounces.provider_guides import GUIDES
 from bounces.report_scope import Scope
@@ -54,10 +56,12 @@ class Block:
         return self.sender.address.rpartition("@")[2]
 
 
-def describe_block(scope: Scope, sender: Sender, number: int) -> Block:
-    """Collect what the letters name. `number` is how many mails were blocked in the scope."""
+def describe_block(scope: Scope, sender: Sender) -> Block:
+    """Collect what the letters name of the blocks of a scope."""
     refused = read_page(scope, Filter(kind=Kind.BLOCK), None).deliveries
-    times = sorted(row.settled_at for row in refused if row.settled_at)
+    mailings = [mailing for mailing in read_mailings(scope) if mailing.blocked]
+    # Mailings begin before anything of them is refused; the newest refusals have their own time.
+    times = sorted([mailing.started_at for mailing in mailings] + [row.settled_at for row in refused if row.settled_at])
     return Block(
         provider=_(PROVIDER_LABELS[scope.provider]),
         domains="、".join(f"@{domain}" for domain in PROVIDERS.get(scope.provider, ())[:4]),
@@ -65,7 +69,7 @@ def describe_block(scope: Scope, sender: Sender, number: int) -> Block:
         ips="、".join(settings.SENDING_IPS) or _("(送信元IPアドレスを運用担当者に確かめて記入してください)"),
         first=write_day(times[0]) if times else f"{scope.period.first:%Y/%m/%d}",
         last=write_day(times[-1]) if times else f"{scope.period.last:%Y/%m/%d}",
-        number=number,
+        number=sum(mailing.blocked for mailing in mailings),
         examples=find_examples(refused),
     )
 
@@ -80,9 +84,10 @@ def find_examples(deliveries: Sequence[Delivery]) -> list[str]:
     found: dict[str, str] = {}
     for delivery in deliveries:
         text = " ".join(hide_recipient(delivery.text, delivery.address).split())[:EXAMPLE_LENGTH]
-        if text and text not in found:
+        # What differs only in numbers is no other example.
+        if text and (wording := normalise(text)) not in found:
             at = write_day(delivery.settled_at) if delivery.settled_at else ""
-            found[text] = f"{at} {text}".strip()
+            found[wording] = f"{at} {text}".strip()
         if len(found) == EXAMPLES:
             break
     return list(found.values())

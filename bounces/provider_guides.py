@@ -212,9 +212,9 @@ GUIDES: Final[dict[str, Guide]] = {
     ),
     "icloud": Guide(
         (
-            Guideline(_("SPF と DKIM で認証すること。"), APPLE, check=Check.SPF),
+            Guideline(_("SPF で認証すること。"), APPLE, check=Check.SPF),
             Guideline(_("DKIM で署名すること。"), APPLE, check=Check.DKIM),
-            Guideline(_("DMARC のポリシーを公開すること。"), APPLE, _("2025年2月25日のページ更新で確認"), Check.DMARC),
+            Guideline(_("DMARC のポリシーを公開すること。"), APPLE, _("2025年2月25日更新のページ"), Check.DMARC),
             Guideline(_("本文に登録解除のリンクがあり、すぐに解除できること。"), APPLE, check=Check.ONE_CLICK),
             Guideline(_("はっきり登録した人だけに送り、購入・借用したリストを使わないこと。"), APPLE),
             Guideline(_("送信元IPアドレスの逆引きを公開し、同じIPアドレスとドメインから送り続けること。"), APPLE),

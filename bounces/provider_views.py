@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from accounts.access import member_required
 from accounts.requests import WorkspaceRequest
 from bounces.charts import draw
-from bounces.error_report import group_by_provider, look_at_freshness, read_figures, table_of_kinds
+from bounces.error_report import group_by_provider, look_at_freshness, table_of_kinds
 from bounces.letters import Letter, contact_of, describe_block, write_letter
 from bounces.period_failures import read_page
 from bounces.provider_guides import GUIDES
@@ -109,5 +109,4 @@ def letter_text(request: WorkspaceRequest) -> HttpResponse:
 
 def compose(scope: Scope, chosen: Letter, sender: Sender) -> str:
     """Return the text of a letter about the blocks of a scope."""
-    blocked = read_figures(scope).by_kind().get(Kind.BLOCK, 0)
-    return write_letter(chosen, describe_block(scope, sender, blocked))
+    return write_letter(chosen, describe_block(scope, sender))

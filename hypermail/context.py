@@ -31,6 +31,7 @@ PLACES = (
     Place("list_index", _("リスト"), "layers"),
     Place("subscriber_index", _("購読者"), "users"),
     Place("stopped_index", _("停止アドレス"), "user-x"),
+    Place("error_report", _("エラーレポート"), "chart-column"),
     Place("sender_index", _("送信元"), "at-sign"),
     Place("notice_index", _("エラーメール"), "mail-x"),
     Place("sandbox_index", _("サンドボックス"), "flask-conical"),

@@ -24,6 +24,8 @@ from tests.factories import make_campaign, make_delivery, make_list, make_sender
 PK = 7001
 # Stands in every name of the full workspace; nobody else may ever read it.
 MARK = "ひみつのひよこ"
+# What stands in a URL for a word that has to be a known one.
+WORDS = {"provider": "gmail"}
 # Open to strangers: logging in, a lost password, what recipients follow, what machines ask for.
 PUBLIC = {
     "account_inactive",
@@ -71,7 +73,8 @@ def make_page(pattern: URLPattern) -> Page:
     assert pattern.name, f"{pattern} has no name"
     converters = pattern.pattern.converters
     values: dict[str, Any] = {
-        name: PK if isinstance(converter, IntConverter) else "x" for name, converter in converters.items()
+        name: PK if isinstance(converter, IntConverter) else WORDS.get(name, "x")
+        for name, converter in converters.items()
     }
     if not converters and hasattr(pattern.pattern, "regex"):
         values = dict.fromkeys(pattern.pattern.regex.groupindex, "x")
