@@ -13,7 +13,7 @@ from django.db.models import F
 from bounces.judging import COUNTED, choose_recipient, describe
 from bounces.matching import Match, Why, fetch_deliveries, find_delivery
 from bounces.models import Bounce, NoticeState, RawNotice
-from bounces.parsed import ParsedNotice, ParsedRecipient
+from bounces.parsed import NoticeKind, ParsedNotice, ParsedRecipient
 from bounces.processing import (
     LEASE,
     give_back,
@@ -30,6 +30,7 @@ from campaigns.deadlocks import retry_transaction
 from campaigns.failures import Failure, Recorded
 from campaigns.models import Delivery
 from campaigns.notice_batches import record_arrivals, record_notices, write_columns
+from campaigns.tally import mark_all_due
 
 logger = logging.getLogger(__name__)
 
@@ -114,12 +115,20 @@ def settle_together(readable: Sequence[tuple[RawNotice, ParsedNotice]], *, now: 
     mine = [(notice, parsed) for notice, parsed in readable if notice.pk in ours]
     known = fetch_deliveries(mine)
     cases = [match_case(notice, parsed, known, now=now) for notice, parsed in mine]
-    record_arrivals([case.delivery_id for case in cases if case.proves_arrival()], now=now)
+    changed = record_arrivals([case.delivery_id for case in cases if case.proves_arrival()], now=now)
     for turn in take_turns([case for case in cases if case.failure]):
         recorded = record_notices({case.delivery_id: case.failure for case in turn if case.failure}, now=now)
         for case in turn:
             case.recorded = recorded[case.delivery_id]
+            if case.recorded is Recorded.DONE or case.parsed.kind == NoticeKind.COMPLAINT:
+                changed.add(case.delivery_id)
     write_results(cases, now=now)
+    mark_all_due({delivery.campaign_id for pk, delivery in deliveries_of(cases).items() if pk in changed}, now=now)
+
+
+def deliveries_of(cases: Sequence[Case]) -> dict[int, Delivery]:
+    """Return the deliveries that were found, by their ids."""
+    return {case.match.delivery.pk: case.match.delivery for case in cases if case.match.delivery}
 
 
 def match_case(notice: RawNotice, parsed: ParsedNotice, known: Mapping[int, Delivery], *, now: datetime) -> Case:

@@ -10,7 +10,6 @@ from django.db import connection, models, transaction
 
 from campaigns.failures import OPEN, Failure, Recorded, make_event, returnable, settled
 from campaigns.models import Delivery, DeliveryState, HoldState, StopHold
-from campaigns.tally import mark_due
 from lists.error_batches import count_errors
 from mta.verdicts import Kind, Reason
 
@@ -19,7 +18,8 @@ from mta.verdicts import Kind, Reason
 def record_notices(told: Mapping[int, Failure], *, now: datetime) -> dict[int, Recorded]:
     """Move rows (by id) to bounced or complained and count the errors; return what became of each failure.
 
-    No two of the rows may belong to one subscriber. The caller has matched the notices to the rows.
+    No two of the rows may belong to one subscriber. The caller has matched the notices to the rows, and marks their
+    campaigns when it has recorded everything (`tally.mark_all_due`): others wait for those rows.
     """
     found = lock_deliveries(told)
     moved = [row for row in found if row.state in returnable(told[row.pk])]
@@ -29,9 +29,6 @@ def record_notices(told: Mapping[int, Failure], *, now: datetime) -> dict[int, R
     # Whoever complains must not be sent to again, whatever became of this delivery meanwhile.
     counted = {row.pk for row in moved} | {row.pk for row in found if told[row.pk].kind == Kind.COMPLAINT}
     count([row for row in found if row.pk in counted], told, now=now)
-    # In the order of the ids, so that two batches do not wait for each other in a circle.
-    for campaign_id in sorted({row.campaign_id for row in moved}):
-        mark_due(campaign_id, now=now)
     done = {row.pk: Recorded.DONE for row in moved}
     early = {row.pk: Recorded.TOO_EARLY for row in found if row.state in OPEN}
     return dict.fromkeys(told, Recorded.IGNORED) | early | done
@@ -66,10 +63,13 @@ def find_holders(deliveries: Sequence[Delivery]) -> dict[int, str]:
     return {pk: name for pk, name in held if name}
 
 
-def record_arrivals(ids: Collection[int], *, now: datetime) -> None:
-    """doubt → sent for many: `deliveries.record_evidence` for each."""
-    doubtful = Delivery.objects.filter(pk__in=ids, state=DeliveryState.DOUBT)
-    doubtful.update(state=DeliveryState.SENT, settled_at=now, lease_token=None, lease_until=None)
+def record_arrivals(ids: Collection[int], *, now: datetime) -> set[int]:
+    """doubt → sent for many: `deliveries.record_evidence` for each. Return the rows that moved."""
+    doubtful = Delivery.objects.filter(pk__in=ids, state=DeliveryState.DOUBT).order_by("pk")
+    moved = set(doubtful.select_for_update(no_key=True).values_list("pk", flat=True))
+    settled_rows = Delivery.objects.filter(pk__in=moved)
+    settled_rows.update(state=DeliveryState.SENT, settled_at=now, lease_token=None, lease_until=None)
+    return moved
 
 
 def write_columns(model: type[models.Model], rows: Sequence[tuple[int, Mapping[str, Any]]]) -> None:

@@ -16,7 +16,7 @@ from bounces.intake import store_raw
 from bounces.matching import Why
 from bounces.models import Bounce, Door, NoticeState, RawNotice
 from bounces.processing import MAX_TRIES, process
-from campaigns.models import Delivery, DeliveryState, StopHold
+from campaigns.models import Campaign, Delivery, DeliveryState, StopHold
 from lists.models import AddressError, Subscriber
 from tests.bounces.notices import EMAILS, make_notice, read_email, signed_path
 from tests.factories import make_campaign, make_delivery, make_list, make_subscriber
@@ -76,6 +76,7 @@ def snapshot() -> dict[str, list[Any]]:
                 "address", "state", "kind", "reason", "code", "phase", "rule", "text", "settled_at", "lease_until"
             )
         ),
+        "campaigns": list(Campaign.objects.order_by("pk").values_list("tally_due_at")),
         "subscribers": list(Subscriber.objects.order_by("pk").values_list(*stopped)),
         "errors": list(
             AddressError.objects.order_by("subscriber", "key").values_list(

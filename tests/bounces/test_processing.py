@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
+import os
+import subprocess
+import sys
 import threading
+import time
+import zlib
 from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from bounces.matching import find_delivery
+from bounces.batches import process_batch
+from bounces.matching import Why, find_delivery
 from bounces.models import Bounce, MatchedBy, NoticeState, RawNotice
 from bounces.parsing import parse
-from bounces.processing import LATER, MAX_TRIES, process
+from bounces.processing import LATER, LATER_AT_MOST, LEASE, LONGEST_WAIT, MAX_TRIES, process
+from bounces.rereading import read_again
+from bounces.rule_digest import CURRENT
 from campaigns.models import Delivery, DeliveryState
 from lists.models import StopReason, Subscriber
 from mta.verdicts import Kind, Phase, Reason
@@ -103,23 +111,6 @@ def test_address_known_to_two_workspaces_is_nobodys() -> None:
 def test_notice_about_nobody_is_shown_where_there_is_one_workspace() -> None:
     workspace = make_workspace()
     assert read(make_notice()).workspace == workspace
-
-
-def test_forged_tokens_change_nothing() -> None:
-    """10,000 guesses at the token of a delivery lead nowhere."""
-    delivery = make_sent()
-    local, domain = signed_path(delivery).split("@")
-    names_nobody = parse(read_email("arf-without-recipient"))
-    for guess in itertools.islice(itertools.product("abcdefghijklmnopqrstuvwxyz234567", repeat=3), 10_000):
-        if not local.endswith(forged := "".join(guess)):
-            lead = RawNotice(envelope_to=f"{local[:-3]}{forged}@{domain}")
-            assert find_delivery(lead, names_nobody, now=timezone.now()).delivery is None
-    read(make_notice(to=f"b-{delivery.pk}-@{domain}"))
-    read(make_notice(to=f"b-999-{local.split('-')[2]}@{domain}"))
-    forged_id = f"<d-{delivery.pk}-{'a' * 26}@shop.example>"
-    read(make_notice(**{"<d-12-bbbbbbbbbbbbbbbbbbbbbbbbbb@shop.example>": forged_id}))
-    assert Delivery.objects.get().state == DeliveryState.SENT
-    assert not Bounce.objects.filter(applied=True).exists()
 
 
 def test_token_of_a_deleted_delivery_is_unmatched() -> None:
@@ -223,6 +214,95 @@ def test_notice_that_overtook_its_delivery_waits() -> None:
     assert read(notice, now).state == NoticeState.NEW
     Delivery.objects.update(state=DeliveryState.SENT, lease_token=None, lease_until=None)
     assert read(notice, now + LATER).state == NoticeState.PROCESSED
+
+
+def test_notice_about_the_first_copy_waits_for_the_second() -> None:
+    """A mail in doubt is sent again; the notice about its first copy must not get lost meanwhile."""
+    delivery = make_sent(state=DeliveryState.PENDING, resends=1, mail_date=timezone.now())
+    notice = make_notice(to=signed_path(delivery))
+    now = notice.received_at
+    for hours in (0, 1, 24):
+        assert read(notice, now + timedelta(hours=hours)).state == NoticeState.NEW
+        assert notice.tries == 0
+        assert notice.lease_until is not None
+        # The longer it waits, the less often it is looked at.
+        assert notice.lease_until - now - timedelta(hours=hours) <= LATER_AT_MOST
+    Delivery.objects.update(state=DeliveryState.SENT)
+    assert read(notice, now + timedelta(hours=25)).state == NoticeState.PROCESSED
+    assert Delivery.objects.get().state == DeliveryState.BOUNCED
+
+
+def test_notice_does_not_wait_for_ever() -> None:
+    delivery = make_sent(state=DeliveryState.PENDING, resends=1, mail_date=timezone.now())
+    notice = make_notice(to=signed_path(delivery))
+    read(notice, notice.received_at + LONGEST_WAIT)
+    assert (notice.state, notice.note) == (NoticeState.UNMATCHED, Why.NEVER_SETTLED)
+    assert notice.workspace == delivery.workspace
+
+
+def test_notice_knows_under_which_rules_it_was_read() -> None:
+    notice = read(make_notice("ordinary-mail"))
+    assert notice.rules == CURRENT
+    assert len(CURRENT) == 12
+
+
+def test_notice_that_is_read_again_counts_now_and_only_once() -> None:
+    """What was unmatched may be matched later; what it said before is replaced."""
+    notice = read(make_notice("qmail-no-mailbox"))
+    assert (notice.state, notice.bounces.count()) == (NoticeState.UNMATCHED, 1)
+    delivery = make_sent()
+    RawNotice.objects.update(envelope_to=signed_path(delivery))
+    for _ in range(2):
+        read_again(RawNotice.objects.all(), at_most=10)
+        read(notice)
+    assert (notice.state, notice.note) == (NoticeState.PROCESSED, "")
+    assert [bounce.applied for bounce in notice.bounces.all()] == [True]
+    assert Subscriber.objects.get().error_count == 1
+
+
+def test_event_that_is_no_event_is_unreadable() -> None:
+    notice = make_notice()
+    RawNotice.objects.update(door="webhook", source="postmark", content=zlib.compress(b"[]"))
+    read(notice)
+    assert notice.note.startswith(Why.UNREADABLE)
+    assert notice.state == NoticeState.NEW
+
+
+def database_url() -> str:
+    """Return the URL of this test's database, for another process."""
+    values = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{values['NAME']}"
+    return f"postgres://{values['USER']}:{values['PASSWORD']}@{values['HOST']}:{values['PORT']}/{values['NAME']}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_worker_loses_nothing_and_counts_nothing_twice() -> None:
+    """kill -9 in the middle of a batch: what was not written is read again once its lease is over."""
+    mailing_list = make_list()
+    campaign = make_campaign(mailing_list)
+    for _ in range(150):
+        delivery = make_delivery(campaign, make_subscriber(mailing_list), state="sent", mail_date=timezone.now())
+        make_notice(to=signed_path(delivery))
+    environment = os.environ | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    command = [sys.executable, "-m", "tests.bounces.process_notices_once"]
+    worker = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[2])
+    try:
+        end = time.monotonic() + 60
+        while RawNotice.objects.filter(state=NoticeState.PROCESSED).count() < 20 and time.monotonic() < end:
+            time.sleep(0.01)
+    finally:
+        worker.kill()
+        worker.wait(10)
+    done = RawNotice.objects.filter(state=NoticeState.PROCESSED).count()
+    assert 20 <= done < 150
+    # Each notice is counted together with its state, or not at all.
+    assert Subscriber.objects.filter(error_count=1).count() == done
+    ids = list(RawNotice.objects.values_list("pk", flat=True))
+    process_batch(ids, now=timezone.now() + LEASE)
+    assert not RawNotice.objects.exclude(state=NoticeState.PROCESSED).exists()
+    assert set(Subscriber.objects.values_list("error_count", flat=True)) == {1}
+    assert Bounce.objects.filter(applied=True).count() == 150
 
 
 def test_unreadable_notice_is_set_aside_after_three_tries() -> None:
