@@ -86,14 +86,14 @@ REPLY_SUBJECT = any_of(r"^(?:re|fw|fwd|aw|sv|返信|転送)\s?(?:\[\d+\])?:")
 
 # Where the notice ends and the returned mail begins.
 ORIGINAL_BEGINS = any_of(
-    r"^-{2,}[- ]{0,10}(?:this is a copy of|below this line|enclosed is a copy|the header of the original|original message"
+    r"^-{2,80}[ -]{0,10}(?:this is a copy of|below this line|enclosed is a copy|the header of the original|original message"
     r"|returned message|forwarded message|included is a copy|message header|the body of the)",
-    r"^\s{0,4}-{2,} ?(?:original|unsent|returned|undelivered|forwarded|unsendable) (?:message|mail)",
-    r"^\s{0,4}-{2,}\s?message (?:header|text|body)s? follow",
+    r"^\s{0,4}-{2,80} ?(?:original|unsent|returned|undelivered|forwarded|unsendable) (?:message|mail)",
+    r"^\s{0,4}-{2,80}\s?message (?:header|text|body)s? follow",
     r"^(?:the )?original (?:message|mail)(?: headers?)?(?: follows?)?\s?[:.]?$",
     r"^original message headers?:|^message headers? follow|^included is a copy of|^\s{0,6}below is a copy of",
-    r"^(?:-+ ?)?(?:return-path|received): ?.{0,200}",
-    r"^-+\s?(?:元の|オリジナル|送信された)(?:メッセージ|メール)",
+    r"^(?:-{1,80} ?)?(?:return-path|received): ?.{0,200}",
+    r"^-{1,80}\s?(?:元の|オリジナル|送信された)(?:メッセージ|メール)",
 )
 
 # Words right before an address that name it as the one that failed.

@@ -198,7 +198,7 @@ def name_recipient(line: str) -> tuple[str, str]:
 def notice_lines(text: str) -> Iterator[str]:
     """Yield the lines of the notice itself, up to the returned mail, without what a reply quotes."""
     for number, line in enumerate(text[:MAX_CHARACTERS].split("\n")):
-        if number >= MAX_LINES or ORIGINAL_BEGINS.search(line[:MAX_LINE]):
+        if number >= MAX_LINES or ORIGINAL_BEGINS.match(line[:MAX_LINE]):
             return
         if not line.startswith(">") or line.startswith(">>>"):
             yield line[:MAX_LINE].rstrip()

@@ -269,7 +269,7 @@ def as_written(mail: Mail, recipients: list[ParsedRecipient], rule: str) -> Pars
 def notice_part(text: str) -> str:
     """Return the text up to the returned mail."""
     lines = text[:NOTICE_TEXT].split("\n")[:MAX_LINES]
-    end = next((number for number, line in enumerate(lines) if ORIGINAL_BEGINS.search(line[:1000])), len(lines))
+    end = next((number for number, line in enumerate(lines) if ORIGINAL_BEGINS.match(line[:1000])), len(lines))
     return "\n".join(lines[:end])
 
 
