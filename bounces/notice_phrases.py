@@ -66,7 +66,8 @@ DELAY_PHRASE = any_of(
 # The server stopped trying, whatever else it says.
 GAVE_UP = any_of(
     r"given up|giving up|not going to try again|will not (?:be retried|try)|permanent (?:fatal )?error|aborted after",
-    r"retry (?:timeout|time limit) exceeded|in the queue too long|expired",
+    r"retry (?:timeout|time limit) exceeded|in the queue too long|expired|now failed|will be deleted from",
+    r"no (?:further|more) (?:delivery )?attempts|(?:配送|配信|再送)を(?:中止|終了|断念|あきらめ)|期限を過ぎ|最終通知",
 )
 
 AUTO_SUBJECT = any_of(
@@ -93,6 +94,7 @@ ORIGINAL_BEGINS = any_of(
     r"^(?:the )?original (?:message|mail)(?: headers?)?(?: follows?)?\s?[:.]?$",
     r"^original message headers?:|^message headers? follow|^included is a copy of|^\s{0,6}below is a copy of",
     r"^(?:-{1,80} ?)?(?:return-path|received): ?.{0,200}",
+    r"^元の(?:メッセージ|メール)\s?(?:の?ヘッダー?)?\s?[:：]?$",
     r"^-{1,80}\s?(?:元の|オリジナル|送信された)(?:メッセージ|メール)",
 )
 

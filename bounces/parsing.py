@@ -30,6 +30,7 @@ FLUFL_MAX_LINES = 300
 # What RFC 5965 section 7.3 registers as a complaint of the recipient about the mail.
 COMPLAINTS = ("abuse", "fraud", "virus", "opt-out", "opt-out-list", "other", "")
 OUTLOOK_COMPLAINT = re.compile(r"(?i)\s*complaint about message from ")
+FEEDBACK_FIELD = re.compile(r"(?im)^feedback-type[ \t]{0,8}:")
 FIELDS_IN_TEXT = re.compile(r"(?im)^[ \t]{0,8}(?:final|original)-recipient[ \t]{0,8}:")
 # Where a text tells the step of the dialogue that a delivery status leaves out.
 TELLS_STEP = re.compile(r"(?m)^\s{0,8}>>> |in\s+reply\s+to\s|after (?:RCPT|DATA|MAIL|end of)")
@@ -131,6 +132,9 @@ def open_mail(head: Part, budget: Budget) -> Mail:
             # A multipart that could not be split is read as it stands.
             (pages if part.type == "text/html" else texts).append(part.text())
     mail.text = "\n".join(texts if any(text.strip() for text in texts) else pages)
+    if not mail.feedback and head.parameter("report-type").lower() == "feedback-report":
+        # Some reporters send the machine-readable part as plain text.
+        mail.feedback = next((text for text in texts if FEEDBACK_FIELD.search(text)), "")
     return mail
 
 

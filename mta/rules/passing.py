@@ -72,6 +72,7 @@ TROUBLE: Final = (
             "maximum (?:delivery |retry |number of )?(?:time|attempts|retries)",
             r"delivery failed \d",
             "(?:再送|再試行)(?:の)?期限",
+            "(?:配送|配信|再送)を(?:中止|終了|断念|あきらめ)",
         ),
     ),
     Rule(

@@ -111,6 +111,17 @@ def test_finds_the_signed_path_of_a_complaint() -> None:
     assert "b-12-aaaaaaaaaaaaaaaaaaaaaaaaaa@bounce.example.com" in parse(read_email("arf-abuse")).return_paths
 
 
+def test_complaint_whose_fields_are_plain_text() -> None:
+    complaint = read_email("arf-abuse")
+    found = parse(complaint.replace(b"message/feedback-report", b"text/plain"))
+    assert (found.kind, found.recipients) == (COMPLAINT, parse(complaint).recipients)
+
+
+def test_not_spam_is_no_complaint() -> None:
+    """RFC 6430: the reader took the mail out of the spam folder."""
+    assert parse(read_email("arf-abuse").replace(b"Feedback-Type: abuse", b"Feedback-Type: not-spam")).kind == REPORT
+
+
 def test_falls_back_to_what_the_notice_answers_to() -> None:
     mail = (
         b"From: mailer-daemon@x.example\nSubject: failed\nIn-Reply-To: <d-1-x@y>\n\ntaro@example.jp: 550 no such user"
