@@ -70,7 +70,6 @@ TROUBLE: Final = (
             r"after \d+ (?:attempts|tries|hours|days)",
             r"attempted for \d+ (?:hours|days)",
             "maximum (?:delivery |retry |number of )?(?:time|attempts|retries)",
-            r"delivery failed \d",
             "(?:再送|再試行)(?:の)?期限",
             "(?:配送|配信|再送)を(?:中止|終了|断念|あきらめ)",
         ),
@@ -136,10 +135,8 @@ TROUBLE: Final = (
             "callout verification failure",
             "input/output error",
             "queue file write error",
-            "could not load",
             "transaction failed",
             "permission denied",
-            "recipient error",
             "メンテナンス",
         ),
         patterns=(

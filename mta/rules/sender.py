@@ -164,7 +164,6 @@ REPUTATION: Final = (
                 "(?:is|are|been|was|found|address|ip|currently) listed (?:in|on|by|at) (?!(?:the |our "
                 r"|any )?(?:\S+ )?(?:address ?book|directory|domino))"
             ),
-            "mail ?from domain is listed",
             # An address of the net, listed by somebody.
             r"\d{1,3}(?:\.\d{1,3}){3}[\])>]?,? (?:is )?(?:currently )?(?:black|block)?listed\b",
             r"\bin (?:a|an|the|our) (?:black|block) ?list\b",
@@ -215,6 +214,7 @@ REPUTATION: Final = (
             "abus(?:e|ive) (?:detected|from|prevention)",
             r"invalid ip$|dynamic address$",
             "directory harvest",
+            "(?:too many|much) unwanted (?:messages|mail)",
             "(?:excessive|too many) (?:unknown|invalid|bad|non-?existent) (?:users|recipients|addresses)",
             "not authori[sz]ed to send (?:e-?mail|mail) directly",
             "サーバー?から(?:の|は).{0,20}拒否",
@@ -231,13 +231,6 @@ REPUTATION: Final = (
             "苦情",
         ),
         patterns=(r"\bcomplaints (?:from|about|received)",),
-    ),
-    Rule(
-        "unsolicited-server",
-        Reason.REPUTATION,
-        "common replies of MTAs",
-        says=("unwanted messages have been sent",),
-        patterns=("(?:too many|much) unwanted (?:messages|mail)",),
     ),
 )
 
