@@ -70,7 +70,7 @@ def create_upload(workspace: Workspace, files: Sequence[File[Any]], user: User) 
             join_files(joined, files, heads)
             one = joined
         # The name of a person's file never becomes a path.
-        upload.file.save(f"{uuid4().hex}.mbox", File(one, name="upload.mbox"), save=False)
+        upload.file.save(f"{uuid4().hex}.mbox", File(one, name="upload"), save=False)
     with transaction.atomic():
         upload.save()
         audit.record(workspace, user, "notice.upload", upload.filename, files=len(files))
