@@ -12,6 +12,7 @@ from accounts.models import User, Workspace
 from campaigns.deadlocks import retry_transaction
 from campaigns.failures import stops_at_once
 from campaigns.models import FAILURES, Campaign, Delivery, DeliveryState, HoldState, Lane, StopHold, Tally
+from campaigns.recoveries import find_proofs
 from lists.held_errors import count_held, hold_errors
 from lists.models import AddressError
 from mta.verdicts import Reason
@@ -107,10 +108,12 @@ def unknown_deliveries(hold: StopHold) -> QuerySet[Delivery, tuple[int, int | No
 
 def apply_piece(hold: StopHold, *, now: datetime) -> int:
     """Count the next errors that are still held, as if they were told now."""
-    errors = held_errors(hold).order_by("pk").values_list("pk", "kind")[:PIECE]
-    stops = {pk: stops_at_once(kind, hold.campaign.workspace) for pk, kind in errors}
+    errors = list(held_errors(hold).order_by("pk").values_list("pk", "kind", "subscriber")[:PIECE])
+    stops = {pk: stops_at_once(kind, hold.campaign.workspace) for pk, kind, _subscriber in errors}
     if stops:
-        retry_transaction(lambda: count_held(stops, now=now))
+        # Meanwhile a later mail may have proven the address.
+        proofs = find_proofs([subscriber for _pk, _kind, subscriber in errors], now=now)
+        retry_transaction(lambda: count_held(stops, now=now, proofs=proofs))
     finish_piece(hold, cursor=0, is_last=not stops, since=hold.decided_at or now, now=now)
     return len(stops)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from django.db import transaction
 
 from lists.models import AddressError, StopReason, Subscriber, SubscriberStatus
-from lists.recounting import lock_subscribers, own_limits, recount, stop_at_limit
+from lists.recounting import Proof, clear_proven, lock_subscribers, own_limits, recount, stop_at_limit
 
 
 @transaction.atomic
@@ -44,18 +45,22 @@ def revive(subscribers: Sequence[Subscriber], *, now: datetime) -> int:
 
 
 @transaction.atomic
-def count_held(errors: Mapping[int, bool], *, now: datetime) -> int:
+def count_held(errors: Mapping[int, bool], *, now: datetime, proofs: Mapping[int, Proof] = MappingProxyType({})) -> int:
     """Count errors that were held (error id → whether it stops at once); return how many subscribers that stopped.
 
-    What was counted before or is not held is left alone, so a second call changes nothing. For up to BATCH errors.
+    Those that `proofs` (by subscriber id) put out of date are cleared instead. What was counted before or is not
+    held is left alone, so a second call changes nothing. For up to BATCH errors.
     """
     held = AddressError.objects.filter(pk__in=errors).exclude(held_by="")
     subscribers = lock_subscribers(held.values_list("subscriber", flat=True))
     # Read again under the locks.
-    rows = list(held.order_by("pk"))
-    AddressError.objects.filter(pk__in=[error.pk for error in rows]).update(held_by="")
-    totals = recount(subscribers, now=now)
-    at_once = {error.subscriber_id: error.pk for error in rows if errors[error.pk] and error.cleared_at is None}
+    released = list(held.values_list("pk", flat=True))
+    AddressError.objects.filter(pk__in=released).update(held_by="")
+    known = {row.pk: proofs[row.pk] for row in subscribers if row.pk in proofs}
+    clear_proven(known, now)
+    totals = recount(subscribers, now=now, looks={pk: proof.look_at for pk, proof in known.items()})
+    stopping = AddressError.objects.filter(pk__in=[pk for pk in released if errors[pk]]).uncleared()
+    at_once = dict(stopping.values_list("subscriber", "pk"))
     stopped = len(stop_at_limit(subscribers, totals, now=now, at_once=at_once))
     # Also where another error had stopped the subscriber before: that one may be taken back some day.
     deciding = AddressError.objects.filter(pk__in=at_once.values(), subscriber__stop_reason=StopReason.ERRORS)

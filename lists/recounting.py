@@ -81,10 +81,10 @@ def reconsider(ids: Collection[int], *, now: datetime, proofs: Mapping[int, Proo
 
 
 def clear_proven(proofs: Mapping[int, Proof], now: datetime) -> None:
-    """Clear the errors of mails that were sent before a mail that proves the address."""
+    """Clear the live errors of mails that were sent before a mail that proves the address."""
     proven = {pk: proof.mailed_at for pk, proof in proofs.items() if proof.mailed_at is not None}
-    mailed = AddressError.objects.filter(subscriber__in=proven).uncleared().annotate(sent=Coalesce("mailed_at", "at"))
-    rows = mailed.values_list("pk", "subscriber_id", "sent")
+    live = AddressError.objects.filter(subscriber__in=proven).live(None).annotate(sent=Coalesce("mailed_at", "at"))
+    rows = live.values_list("pk", "subscriber_id", "sent")
     outdated = [pk for pk, subscriber, sent in rows if sent < proven[subscriber]]
     AddressError.objects.filter(pk__in=outdated).update(cleared_at=now, cleared_by=ClearedBy.SUCCESS)
 

@@ -66,11 +66,15 @@ class Life:
         """Let the real ticks of the day happen; the model clears what a success has proven."""
         while Subscriber.objects.filter(errors_due_at__lte=self.now).exists():
             recheck_errors(now=self.now)
-        if self.workspace.error_counting == "consecutive" and not self.stopped:
+        if not self.stopped:
+            self.clear_proven()
+        self.stop_at_limit()
+
+    def clear_proven(self) -> None:
+        if self.workspace.error_counting == "consecutive":
             proven = max((day for day in self.accepted if day + 7 <= self.day), default=-1)
             for error in self.told:
-                error.counts = error.counts and error.at >= proven
-        self.stop_at_limit()
+                error.counts = error.counts and (error.held or error.at >= proven)
 
     def stop_at_limit(self, newest: Told | None = None) -> None:
         live = self.live()
@@ -125,9 +129,12 @@ class Life:
     def apply(self) -> None:
         held = {error.key: error for error in self.told if error.held}
         rows = AddressError.objects.filter(held_by=HOLD, subscriber=self.subscriber)
-        count_held({row.pk: held[row.key].stops for row in rows}, now=self.now)
+        proofs = find_proofs([self.subscriber.pk], now=self.now)
+        count_held({row.pk: held[row.key].stops for row in rows}, now=self.now, proofs=proofs)
         for error in held.values():
             error.held = False
+        if held:
+            self.clear_proven()
         live = self.live()
         stopping = [error for error in held.values() if error.stops and error.counts]
         if live and not self.stopped and (len(live) >= self.workspace.error_limit or stopping):
@@ -173,7 +180,7 @@ def live_through(life: Life, story: list[tuple]) -> None:
             life.day += arguments[0]
         elif name == "error":
             stops, held = arguments
-            life.error(stops=stops and not held, held=held)
+            life.error(stops=stops, held=held)
         elif name == "rule":
             life.change_rule(*arguments[0])
         else:

@@ -1,7 +1,7 @@
 """Stops that wait for review where one provider's 宛先不明 jumps in a mailing (B16)."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -200,6 +200,18 @@ def test_applied_errors_count_and_stop(campaign: Campaign, editor: User) -> None
     assert look(campaign) == 0
     assert not open_holds(campaign.workspace).exists()
     assert AuditEntry.objects.get(action="hold.apply").detail == {"provider": "ドコモ", "held": 5}
+
+
+def test_who_was_proven_while_the_hold_waited_is_not_stopped(campaign: Campaign, editor: User) -> None:
+    """B16: a later mail that stayed unbounced says more than the refusal."""
+    hold = jump(campaign)
+    proven = Subscriber.objects.earliest("pk")
+    later = NOW + timedelta(days=1)
+    make_delivery(make_campaign(make_list(campaign.workspace)), proven, state="sent", mail_date=later, settled_at=later)
+    assert decide(hold, HoldState.APPLIED, actor=editor, now=later + timedelta(days=7))
+    proven.refresh_from_db()
+    assert (proven.status, proven.error_count) == ("active", 0)
+    assert people(campaign, stop_reason="errors") == 3
 
 
 def test_a_hold_is_decided_once(campaign: Campaign, editor: User) -> None:

@@ -1,8 +1,11 @@
 """Error counts that a success resets (A7), and errors that leave their period."""
 
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from campaigns.models import Campaign, Delivery, DeliveryState
 from campaigns.recoveries import PIECE, find_proofs, recheck_errors
@@ -134,3 +137,43 @@ def test_a_run_costs_the_same_few_queries_however_many_are_due(django_assert_max
 
 def test_nothing_is_proven_of_nobody() -> None:
     assert find_proofs([], now=NOW) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reset_while_an_error_comes_in() -> None:
+    """A7: whoever is first, the error of the later mail counts and the proven ones do not."""
+    workspace = make_workspace(error_limit=9)
+    for _round in range(5):
+        subscriber = failed(failed(make_subscriber(workspace=workspace), 0), 0)
+        accepted(subscriber, 1)
+        barrier = threading.Barrier(2)
+
+        def reset(barrier: threading.Barrier) -> None:
+            barrier.wait()
+            recheck_errors(now=NOW + 8 * DAY)
+
+        def tell(barrier: threading.Barrier, pk: int) -> None:
+            barrier.wait()
+            failed(Subscriber.objects.get(pk=pk), 8)
+
+        run_together(lambda both=barrier: reset(both), lambda both=barrier, pk=subscriber.pk: tell(both, pk))
+        recheck_errors(now=NOW + 8 * DAY)
+        subscriber.refresh_from_db()
+        assert subscriber.error_count == 1
+        assert subscriber.errors.live(None).get().mailed_at == NOW + 8 * DAY
+
+
+def run_together(*jobs: Callable[[], None]) -> None:
+    """Run each job in a thread of its own and close its connection."""
+
+    def run(job: Callable[[], None]) -> None:
+        try:
+            job()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
