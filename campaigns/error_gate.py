@@ -29,7 +29,7 @@ EXTREME_PERCENT = 50.0
 # A workspace's rate is looked at once in this time.
 EVERY = timedelta(minutes=1)
 # Workspaces that one tick looks at; the next one goes on.
-BATCH = 50
+BATCH = 20
 
 
 @dataclass(frozen=True, slots=True)

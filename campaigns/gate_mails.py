@@ -68,7 +68,7 @@ def compose(gate: ErrorGate, entry: AuditEntry, *, now: datetime) -> tuple[str, 
     }
     # A name typed by a person may hold anything; a line break in a header is refused by Django.
     name = " ".join(gate.workspace.name.split())
-    return subjects[GateState(gate.state)] % name, render_to_string("campaigns/gate_mail.txt", context)
+    return subjects[GateState(gate.state)] % name, render_to_string("campaigns/gate_mail.txt", context).rstrip() + "\n"
 
 
 def send(gate: ErrorGate, mails: list[EmailMessage]) -> int:

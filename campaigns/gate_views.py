@@ -100,8 +100,9 @@ def show_operator(
     context = gate_context(workspace)
     gate = context["gate"]
     own = {name: getattr(gate, name) for name in ("warn_percent", "slow_percent", "stop_percent")}
+    likely = OperatorStep.SLOW if gate.state in (GateState.OPEN, GateState.WARNED) else OperatorStep.RELEASE
     forms = {
-        "step_form": step or StepForm(auto_id="step_%s"),
+        "step_form": step or StepForm(initial={"step": likely}, auto_id="step_%s"),
         "limits_form": limits or LimitsForm(initial=own, auto_id="limits_%s"),
         "default": error_gate.default_limits(),
         "waiting": error_gate.waiting(workspace),
