@@ -26,11 +26,12 @@ def stopped_index(request: WorkspaceRequest) -> HttpResponse:
     """Show who is in 配信停止, why, and what the servers said."""
     form = StoppedFilterForm(request.GET, workspace=request.workspace)
     search = form.search()
-    # Only the rows can tell how many a text fits, and the numbers of the reasons leave it aside.
-    counts = {} if search.q else count_stopped(request.workspace, search)
+    # Only the rows can tell how many a text or a list fits; the indexes know nothing of them.
+    by_rows = bool(search.q or search.list_id)
+    counts = {} if by_rows else count_stopped(request.workspace, search)
     total = sum(counts.values())
     known = counts.get(search.reason, 0) if search.reason else total
-    found = None if search.q else known
+    found = None if by_rows else known
     page = ReportPaginator(find_stopped(request.workspace, search), found).get_page(request.GET.get("page"))
     context = {
         "form": form,
@@ -40,6 +41,7 @@ def stopped_index(request: WorkspaceRequest) -> HttpResponse:
         "total": total,
         "chips": make_chips(counts, dict(StopReason.choices), search.reason),
         "reasons": StopReason.choices,
+        "is_counted": not by_rows,
         "columns": column_choices(StoppedResource()),
     }
     return render(request, "bounces/stopped_index.html", context)
