@@ -64,7 +64,8 @@ def is_bounce(mail: Part, subject: str, text: str, *, returns_mail: bool) -> boo
     """Say whether a mail without machine-readable status is a bounce or a delay notice.
 
     A server's name or a bounce's subject is not enough, and neither are words that a person may have quoted:
-    a server's name and one more sign are asked for, or, where a person's name stands in From, all other signs.
+    a server's name and one more sign are asked for. Where a person's name stands in From, it takes a bounce's
+    subject and words and two of three signs: a code, the returned mail, and no Return-Path.
     """
     if DELIVERED_SUBJECT.search(subject):
         return False
@@ -76,7 +77,7 @@ def is_bounce(mail: Part, subject: str, text: str, *, returns_mail: bool) -> boo
         return (told and coded) if REPLY_SUBJECT.search(subject) else (headed or told or coded)
     if REPLY_SUBJECT.search(subject) or WEB_SENDER.search(mail.header("from")):
         return False
-    return headed and told and coded and (returns_mail or has_no_sender(mail))
+    return headed and told and (coded, returns_mail, has_no_sender(mail)).count(True) > 1
 
 
 def is_delay(subject: str, text: str) -> bool:
