@@ -42,7 +42,10 @@ class Step(StrEnum):
 
 
 class MailboxError(Exception):
-    """A mailbox could not be read. `sentence` is Japanese and says what to do; `answer` are the server's words."""
+    """A mailbox could not be read. `sentence` is Japanese and says what to do; `answer` are the server's words.
+
+    Where the server said nothing, `answer` is what the system says of the connection.
+    """
 
     def __init__(self, step: Step, sentence: str, answer: str = "") -> None:
         super().__init__(f"{step}: {sentence} {answer}")
@@ -51,14 +54,18 @@ class MailboxError(Exception):
         self.answer = clean_answer(answer)
 
     def describe(self) -> str:
-        """Return the sentence, and what the server answered where it did."""
+        """Return the sentence, and what more is known."""
         if not self.answer:
             return self.sentence
-        return _("%(sentence)s(サーバーの応答: %(answer)s)") % {"sentence": self.sentence, "answer": self.answer}
+        return _("%(sentence)s(詳細: %(answer)s)") % {"sentence": self.sentence, "answer": self.answer}
 
 
 class Refused(MailboxError):
     """The server answered no to one command; the connection still serves for others."""
+
+    def describe(self) -> str:
+        """Return the sentence, and what the server answered."""
+        return _("%(sentence)s(サーバーの応答: %(answer)s)") % {"sentence": self.sentence, "answer": self.answer or "–"}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import time
 import tracemalloc
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
@@ -324,6 +324,7 @@ def test_pauses_grow_up_to_an_hour() -> None:
     for _ in range(8):
         before = timezone.now()
         read(mailbox)
+        assert mailbox.due_at
         pauses.append(round((mailbox.due_at - before).total_seconds() / 60))
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
     assert mailbox.failures == 8
@@ -373,7 +374,8 @@ def test_thousands_of_messages_take_little_memory() -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert mailbox.problem == ""
-    assert mailbox.waiting == 9_500
+    # A turn ends after 500 messages, or earlier where the machine is slow.
+    assert 9_500 <= mailbox.waiting < 10_000
     assert peak < 16 * 1024 * 1024
 
 
@@ -458,11 +460,13 @@ def test_kill_between_storing_and_deleting(dovecot: Dovecot, protocol: str, word
 
 def start_reading(mailbox_id: int) -> subprocess.Popen[bytes]:
     """Read a mailbox of the database of this test in another process."""
-    values: dict[str, Any] = connection.settings_dict
+    name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
-        url = f"sqlite:///{values['NAME']}"
+        url = f"sqlite:///{name}"
     else:
-        url = f"postgres://{values['USER']}:{values['PASSWORD']}@{values['HOST']}:{values['PORT']}/{values['NAME']}"
+        # urlunsplit would drop the empty host of a server that listens on a Unix socket.
+        given = urlsplit(os.environ["DATABASE_URL"])
+        url = f"{given.scheme}://{given.netloc}/{name}?{given.query}"
     environment = os.environ | {
         "DATABASE_URL": url,
         "MAILBOX_ANY_PORT": "1",

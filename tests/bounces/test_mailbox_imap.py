@@ -36,6 +36,7 @@ def test_takes_messages_over_and_deletes_them(dovecot: Dovecot) -> None:
     read(mailbox)
     assert (mailbox.problem, mailbox.waiting, mailbox.failures) == ("", 0, 0)
     assert mailbox.read_at
+    assert mailbox.due_at
     assert mailbox.due_at >= mailbox.read_at + timedelta(seconds=59)
     assert mailbox.lease_until is None
     assert dovecot.count("plain") == 0

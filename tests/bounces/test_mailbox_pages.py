@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -48,8 +47,8 @@ def client(client_for: ClientFor, workspace: Workspace) -> Client:
     return client_for(make_user(workspace))
 
 
-def create(client: Client, **changed: str) -> HttpResponse:
-    return client.post(reverse("mailbox_create"), DETAILS | changed, follow=True)
+def create(client: Client, **changed: str) -> str:
+    return client.post(reverse("mailbox_create"), DETAILS | changed, follow=True).content.decode()
 
 
 def post(client: Client, name: str, mailbox: Mailbox, **data: Any) -> str:
@@ -58,7 +57,7 @@ def post(client: Client, name: str, mailbox: Mailbox, **data: Any) -> str:
 
 def test_adds_a_mailbox(client: Client, workspace: Workspace) -> None:
     page = create(client)
-    assert "受信メールボックスを追加しました" in page.content.decode()
+    assert "受信メールボックスを追加しました" in page
     mailbox = Mailbox.objects.get()
     assert (mailbox.workspace, mailbox.host, mailbox.port) == (workspace, "imap.example.jp", 993)
     assert mailbox.folder == "INBOX"
@@ -106,7 +105,7 @@ def test_ports_follow_protocol_and_security(client: Client, protocol: str, secur
     ],
 )
 def test_refuses_what_cannot_be(client: Client, changed: dict[str, str], words: str) -> None:
-    assert words in create(client, **changed).content.decode()
+    assert words in create(client, **changed)
     assert not Mailbox.objects.exists()
 
 
@@ -123,7 +122,7 @@ def test_japanese_domain_name(client: Client) -> None:
 
 def test_same_mailbox_twice(client: Client, workspace: Workspace, client_for: ClientFor) -> None:
     create(client)
-    assert "すでにあります" in create(client).content.decode()
+    assert "すでにあります" in create(client)
     other = make_workspace()
     create(client_for(make_user(other)))
     assert Mailbox.objects.filter(workspace=other).count() == 1
@@ -131,7 +130,7 @@ def test_same_mailbox_twice(client: Client, workspace: Workspace, client_for: Cl
 
 def test_nothing_can_be_encrypted(client: Client, settings: Settings) -> None:
     settings.ENCRYPTION_KEYS = []
-    assert "ENCRYPTION_KEYS" in create(client).content.decode()
+    assert "ENCRYPTION_KEYS" in create(client)
     assert not Mailbox.objects.exists()
 
 
