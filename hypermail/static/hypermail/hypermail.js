@@ -74,7 +74,8 @@
         () => false,
       );
     }
-    getSelection().selectAllChildren(source);
+    if ("select" in source) source.select();
+    else getSelection().selectAllChildren(source);
     return document.execCommand("copy");
   }
 
