@@ -176,7 +176,10 @@ def measure(notices: int, post: Post) -> dict[str, float]:
         "total_per_second": rate(notices, store[0] + batches[0]),
         "plain_process_per_second": rate(len(few), plain[0]),
         "batch_process_per_second": rate(notices, batches[0]),
-        "cpu_ms_per_notice": round(1000 * (store[1] + batches[1]) / notices, 2),
+        "store_cpu_ms": round(1000 * store[1] / notices, 2),
+        "parse_cpu_ms": round(1000 * parse[1] / notices, 2),
+        "match_and_count_cpu_ms": round(1000 * (batches[1] - parse[1]) / notices, 2),
+        "per_cpu_second": rate(notices, store[1] + batches[1]),
     }
 
 

@@ -8,7 +8,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
-from bounces.models import NoticeState
 from bounces.removal import REMOVABLE, Choice, Removal
 from bounces.reports import Filter
 from bounces.resending import RESENDABLE, Selection
@@ -119,9 +118,3 @@ class StoppedFilterForm(forms.Form):
             until=given.get("until"),
             list_id=mailing_list.pk if mailing_list else None,
         )
-
-
-class NoticeFilterForm(forms.Form):
-    """Which notices are listed."""
-
-    state = forms.ChoiceField(choices=[("", _("すべて")), *NoticeState.choices], required=False)

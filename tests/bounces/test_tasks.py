@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import pytest
 import redis
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from bounces import tasks
-from bounces.clearing import clear_old_notices
+from bounces.clearing import CHUNK, clear_old_notices
 from bounces.intake import store_raw
 from bounces.models import Bounce, Door, NoticeState, RawNotice
 from tests.bounces.notices import make_notice
@@ -69,3 +71,21 @@ def test_old_notices_are_cleared_out(settings: Settings) -> None:
     assert clear_old_notices(now=now) == 1
     assert set(RawNotice.objects.values_list("state", flat=True)) == {NoticeState.NEW, NoticeState.PROCESSED}
     assert clear_old_notices(now=now) == 0
+
+
+def test_clearing_keeps_up_and_reads_no_contents() -> None:
+    """C16: a call takes a bounded number of rows with their results; a call a second is far more than comes in."""
+    now = timezone.now()
+    rows = RawNotice.objects.bulk_create(
+        RawNotice(digest=f"{number:064}", door=Door.LMTP, content=b"", state=NoticeState.PROCESSED)
+        for number in range(CHUNK + 20)
+    )
+    Bounce.objects.bulk_create(Bounce(notice=row, recipient="x@example.jp", kind="hard") for row in rows)
+    RawNotice.objects.update(received_at=now - timedelta(days=40))
+    with CaptureQueriesContext(connection) as queries:
+        assert clear_old_notices(now=now) == CHUNK
+    assert not [query["sql"] for query in queries if '"content"' in query["sql"]]
+    assert len(queries) <= 15
+    assert (RawNotice.objects.count(), Bounce.objects.count()) == (20, 20)
+    assert clear_old_notices(now=now) == 20
+    assert CHUNK * 24 * 60 * 60 > 100 * 100_000
