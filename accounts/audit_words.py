@@ -53,12 +53,6 @@ ACTIONS = {
     "webhook.create": _("Webhookの追加"),
     "webhook.update": _("Webhookの変更"),
     "webhook.delete": _("Webhookの削除"),
-    "notice.upload": _("エラーメールのアップロード"),
-    "survey.stop": _("過去のエラーメールによる配信停止"),
-    "known.stop": _("不達アドレスの一覧による配信停止"),
-    "webhook.create": _("Webhookの追加"),
-    "webhook.update": _("Webhookの変更"),
-    "webhook.delete": _("Webhookの削除"),
     "failures.resend": _("失敗分に再送する下書きの作成"),
 }
 
@@ -91,7 +85,6 @@ DETAILS = {
     "file": _("ファイル"),
     "files": _("ファイル数"),
     "active": _("受け付ける"),
-    "files": _("ファイル数"),
     "mode": _("取り込み方法"),
     "import": _("取り込み番号"),
     "subscribers": _("登録者数"),
