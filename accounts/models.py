@@ -18,6 +18,12 @@ class AccountManager(UserManager["User"]):
         """Return a stored user whose user name is the mail address."""
         return super().create_user(email, email, password, **fields)
 
+    def create_superuser(  # type: ignore[override]
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> User:
+        """Return a stored operator of the installation; `manage.py createsuperuser` calls this."""
+        return super().create_superuser(email, email, password, **fields)
+
 
 class User(AbstractUser):
     """A person who works here; logs in with the mail address."""

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AuditEntry, Role
+from accounts.models import AuditEntry, Role, User
 from campaigns.gate_figures import MAILINGS
 from campaigns.models import CampaignState, ErrorGate, GateState, Tally
 from tests.factories import make_campaign, make_list, make_user, make_workspace
@@ -149,6 +150,14 @@ def test_the_way_to_the_operators_page_is_shown_to_him_only(client_for):
     url = reverse("operator_gates")
     assert url not in page(client_for(make_user(workspace)), "home").content.decode()
     assert url in page(client_for(make_user(workspace, is_superuser=True)), "home").content.decode()
+
+
+def test_an_operator_needs_no_workspace(client_for, monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "only-for-this-test")
+    call_command("createsuperuser", "--noinput", email="operator@example.com", verbosity=0)
+    client = client_for(User.objects.get(email="operator@example.com"))
+    assert page(client, "operator_gates").status_code == 200
+    assert reverse("operator_gates") in page(client, "home").content.decode()
 
 
 @pytest.mark.parametrize(
