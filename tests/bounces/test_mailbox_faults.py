@@ -12,7 +12,6 @@ import time
 import tracemalloc
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
@@ -464,9 +463,7 @@ def start_reading(mailbox_id: int) -> subprocess.Popen[bytes]:
     if connection.vendor == "sqlite":
         url = f"sqlite:///{name}"
     else:
-        # urlunsplit would drop the empty host of a server that listens on a Unix socket.
-        given = urlsplit(os.environ["DATABASE_URL"])
-        url = f"{given.scheme}://{given.netloc}/{name}?{given.query}"
+        url = f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
     environment = os.environ | {
         "DATABASE_URL": url,
         "MAILBOX_ANY_PORT": "1",
