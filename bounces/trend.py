@@ -24,8 +24,9 @@ def read_trend(mailings: Iterable[Mailing], period: Period) -> list[Point]:
     step = 7 if is_weekly(period) else 1
     begins = [period.first + timedelta(days=days) for days in range(0, period.days, step)]
     sums = [[0, 0] for _begin in begins]
+    zone = timezone.get_current_timezone()
     for mailing in mailings:
-        place = (timezone.localdate(mailing.started_at) - period.first).days // step
+        place = (mailing.started_at.astimezone(zone).date() - period.first).days // step
         sums[place][0] += mailing.tried
         sums[place][1] += mailing.failed
     return [
@@ -50,7 +51,8 @@ def make_point(first: date, last: date, tried: int, failed: int) -> Point:
 def busiest_day(mailings: Sequence[Mailing]) -> int:
     """Return the most mails that were sent on one local day."""
     days: dict[date, int] = {}
+    zone = timezone.get_current_timezone()
     for mailing in mailings:
-        day = timezone.localdate(mailing.started_at)
+        day = mailing.started_at.astimezone(zone).date()
         days[day] = days.get(day, 0) + mailing.tried
     return max(days.values(), default=0)
