@@ -142,7 +142,8 @@ def _prepare(rule: Rule) -> _Row:
         pattern = pattern.replace(unbounded, bounded)
     return _Row(
         rule,
-        re.compile(pattern) if pattern else None,
+        # Japanese letters are none for \b: in "SPF認証" a word ends before 認.
+        re.compile(pattern, re.ASCII) if pattern else None,
         re.compile(rule.status) if rule.status else None,
         tuple("." + host for host in rule.hosts),
     )

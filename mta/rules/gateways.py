@@ -51,7 +51,6 @@ RULES: Final = (
         says=(
             "envelope blocked - user",
             "blocked senders",
-            "sender blocked",
         ),
     ),
     Rule(

@@ -102,7 +102,7 @@ RULES: Final = (
             "rejected.{0,20}(?:header|body) check",
             "(?:url|link)s? .{0,30}(?:blocked|blacklist|listed|reject)",
             "内容.{0,10}拒否",
-            "添付ファイル.{0,16}(?:拒否|制限|禁止|できま)",
+            "添付ファイル.{0,16}(?:拒否|制限|禁止|許可|できま)",
         ),
     ),
     Rule(

@@ -95,7 +95,7 @@ RULES: Final = (
             "(?:adresse|direcci[oó]n|endere[cç]o|cuenta|conta) .{0,10}inexist",
             "(?:usuario|destinatario|destinat[aá]rio) no encontrado",
             r"non esist\w*",
-            r"пользовател\w* .{0,20}не найден",
+            r"пользовател\S{0,4} .{0,20}не найден",
             "check if (?:the )?(?:address|recipient) is correct",
             "收件人.{0,8}不存在",
             "宛先(?:不明|が見つ|が存在|に該当|が(?:ご)?ざいま|.{0,10}見つかりま)",
@@ -154,7 +154,7 @@ REFUSED_AT_RCPT: Final = (
             _NO_CAUSE + "(?:rejected|refused) (?:the )?(?:recipient|address|rcpt)",
             _NO_CAUSE + "does not like recipient",
         ),
-        status=r"(?:[45]\.(?:0\.0|1\.[01346]))?",
+        status=r"(?:[45]\.(?:0\.\d|1\.[01346]))?",
         phases=(Phase.RCPT, Phase.NOTICE),
     ),
     Rule(

@@ -34,6 +34,7 @@ AUTHENTICATION: Final = (
             "unauthenticated (?:e-?mail|message)",
             r"not authori[sz]ed to (?:send|use) (?:\S+ ){0,6}(?:from|domain|ip|behalf|as)\b",
             r"\bspoof",
+            "(?:spf|dkim|dmarc).{0,10}(?:失敗|拒否|エラー)",
         ),
     ),
     Rule(
@@ -52,6 +53,7 @@ AUTHENTICATION: Final = (
             ),
             r"(?:fail\w*|reject\w*|violat\w*|due to|because of).{0,40}\bspf\b",
             "not (?:a |designated as )?permitted sender",
+            r"\bno (?:\S+ )?spf\b",
         ),
     ),
     Rule(
@@ -139,9 +141,9 @@ REPUTATION: Final = (
             "recipients? (?:count |rate )?limit",
             "(?:number|limit) of (?:rcpts?|recipients|connections|messages|mails|e-?mails) (?:per|on|from|exceed)",
             "limit on (?:the )?number of",
-            "(?:excessive|high|unusual) (?:volume|traffic|rate|number of (?:messages|connections|recipients))",
+            "(?:excessive|high|unusual|suspicious) (?:volume|traffic|rate|number of (?:messages|connections|recipients))",
             "max(?:imum)? (?:number of )?(?:connections|recipients|concurrent)",
-            "送信数の?制限",
+            "送信(?:数|量)[のがを]?(?:制限|上限|超過)",
         ),
     ),
     Rule(
@@ -248,6 +250,7 @@ SENDER: Final = (
             "callback setup failed",
             "sending account",
             "originator",
+            "sender address has null mx",
             "差出人",
         ),
         patterns=(

@@ -378,4 +378,10 @@ EXAMPLES: Final = (
     ('550 사용자가 존재하지 않습니다', Reason.USER_UNKNOWN),
     ('550 Adresse inexistante', Reason.USER_UNKNOWN),
     ('550 usuario no encontrado', Reason.USER_UNKNOWN),
+    # Latin words right beside Japanese ones.
+    ('550 SPF認証エラーのため受信できません', Reason.AUTH),
+    ('550 virusを検出しました', Reason.SPAM_CONTENT),
+    ('554 送信元のPTRがありません', Reason.REPUTATION),
+    ('450 送信数が上限を超えました', Reason.RATE_LIMITED),
+    ('550 5.7.27 Sender address has null MX', Reason.POLICY),
 )  # fmt: skip
