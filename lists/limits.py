@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, OuterRef, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Least
 
@@ -56,10 +56,10 @@ def preview_rule(workspace: Workspace, rule: Rule, *, now: datetime) -> int:
     Where errors would count again until something clears them, those whom later mails have proven are among them.
     """
     if rule.counts_like(Rule.of(workspace)):
-        return over_limit(workspace, Coalesce(least_own_limit("pk"), rule.limit)).count()
+        return over_limit(workspace, effective_limit(workspace, "pk", rule.limit)).count()
     active = AddressError.objects.filter(subscriber__workspace=workspace, subscriber__status=SubscriberStatus.ACTIVE)
     by_subscriber = active.live(rule.since(now)).order_by().values("subscriber").annotate(number=Count("pk"))
-    return by_subscriber.filter(number__gte=Coalesce(least_own_limit("subscriber"), rule.limit)).count()
+    return by_subscriber.filter(number__gte=effective_limit(workspace, "subscriber", rule.limit)).count()
 
 
 def preview_list_limit(mailing_list: MailingList, limit: int | None) -> int:
@@ -70,6 +70,13 @@ def preview_list_limit(mailing_list: MailingList, limit: int | None) -> int:
     least = own if limit is None else Least(Coalesce(own, limit), limit)
     members = over_limit(workspace, Coalesce(least, workspace.error_limit))
     return members.filter(subscriptions__mailing_list=mailing_list).count()
+
+
+def effective_limit(workspace: Workspace, subscriber: str, limit: int) -> Combinable:
+    """Return the limit that holds for a subscriber (a field of the outer query) where `limit` is the workspace's."""
+    if not MailingList.objects.filter(workspace=workspace, error_limit__isnull=False).exists():
+        return Value(limit)
+    return Coalesce(least_own_limit(subscriber), limit)
 
 
 def least_own_limit(subscriber: str, *, without: MailingList | None = None) -> Subquery:
@@ -93,7 +100,7 @@ def mark_limits(workspace: Workspace, *, now: datetime) -> int:
     To be called in the transaction that stores a limit: whatever happens then, the tick goes on. Raising one
     revives nobody.
     """
-    limit = Coalesce(least_own_limit("pk"), workspace.error_limit)
+    limit = effective_limit(workspace, "pk", workspace.error_limit)
     return over_limit(workspace, limit).update(errors_due_at=now)
 
 

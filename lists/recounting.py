@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from types import MappingProxyType
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, F, Max, Min
 from django.db.models.functions import Coalesce
 
@@ -100,8 +100,20 @@ def recount(
         for row in rows:
             row.error_count = totals[row.pk].number if row.pk in totals else 0
             row.errors_due_at = next_look(row, totals.get(row.pk), looks.get(row.pk, row.errors_due_at or now))
-    Subscriber.objects.bulk_update(subscribers, ["error_count", "errors_due_at"], batch_size=BATCH)
+    write_counts(subscribers)
     return totals
+
+
+def write_counts(subscribers: Sequence[Subscriber]) -> None:
+    """Store the counts and times of locked subscribers, a short statement each in one batch.
+
+    bulk_update() would build one long CASE, which takes ten times as long as the database needs.
+    """
+    due = Subscriber._meta.get_field("errors_due_at")
+    rows = [(row.error_count, due.get_db_prep_save(row.errors_due_at, connection), row.pk) for row in subscribers]
+    table = connection.ops.quote_name(Subscriber._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {table} SET error_count = %s, errors_due_at = %s WHERE id = %s", rows)  # noqa: S608
 
 
 def by_workspace(subscriber: Subscriber) -> tuple[int, int]:
