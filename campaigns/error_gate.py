@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from accounts.audit import record
 from accounts.models import User, Workspace
 from campaigns.models import FAILURES, Campaign, CampaignState, ErrorGate, GateState, Tally
-from campaigns.tally import TRIED, Figures, percent
+from campaigns.tally import TRIED, percent
 from mta.verdicts import Kind
 
 # What counts as an error here: the list is bad (永続的, 受信拒否), the sender is unwelcome (ブロック), or nobody knows.
@@ -105,12 +105,6 @@ def count_rate(campaigns: QuerySet[Campaign]) -> Rate:
         tried=Sum("number", default=0),
     )
     return Rate(counted["errors"], counted["tried"])
-
-
-def rate_of(figures: Figures) -> Rate:
-    """Return the rate of figures that are at hand."""
-    errors = sum(row.number for row in figures.failures().rows if row.kind in GATE_KINDS)
-    return Rate(errors, figures.tried)
 
 
 def decide(gate: ErrorGate, rate: Rate, *, now: datetime) -> GateState:
