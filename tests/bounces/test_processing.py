@@ -246,6 +246,22 @@ def test_notice_knows_under_which_rules_it_was_read() -> None:
     assert len(CURRENT) == 12
 
 
+def test_rules_have_one_name_in_every_process() -> None:
+    """Else everything would look as if older rules had read it."""
+    told = {
+        subprocess.run(
+            [sys.executable, "-m", "tests.bounces.name_rules"],
+            env=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert told == {CURRENT}
+
+
 def test_notice_that_is_read_again_counts_now_and_only_once() -> None:
     """What was unmatched may be matched later; what it said before is replaced."""
     notice = read(make_notice("qmail-no-mailbox"))
