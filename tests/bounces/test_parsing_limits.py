@@ -61,6 +61,13 @@ def test_headers_that_are_none_belong_to_the_text() -> None:
     assert summary(notice) == [("a@x.example", "5.1.1", 550, Phase.NOTICE)]
 
 
+def test_boundary_within_a_line_divides_nothing() -> None:
+    notice = written(
+        "--b\n\nsee --b\n<a@x.example>: 550 5.1.1 no\n--b--\n", "Content-Type: multipart/mixed; boundary=b\n"
+    )
+    assert summary(notice) == [("a@x.example", "5.1.1", 550, Phase.NOTICE)]
+
+
 def test_line_of_a_mailbox_file_is_no_header() -> None:
     content = b"From MAILER-DAEMON Tue Oct  6 10:00:00 2026\n" + read_email("postfix-user-unknown")
     assert parse(content) == parse(read_email("postfix-user-unknown"))
