@@ -289,6 +289,9 @@ def database_url() -> str:
     values = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{values['NAME']}"
+    if values["HOST"].startswith("/"):
+        # A Unix socket, as tests.postgres gives it.
+        return f"postgres://{values['USER']}@/{values['HOST']}/{values['NAME']}"
     return f"postgres://{values['USER']}:{values['PASSWORD']}@{values['HOST']}:{values['PORT']}/{values['NAME']}"
 
 
