@@ -15,7 +15,7 @@ from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from bounces.exporting import column_choices, download
-from bounces.failure_export import FailedAddressResource, read_failures
+from bounces.failure_export import FAILURE_COLUMNS, read_failures
 from bounces.forms import RemovalForm
 from bounces.removal import chosen_failures, count_reasons, remove_failures
 from bounces.reports import (
@@ -49,7 +49,7 @@ def failed_addresses(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "counts": counts,
         "page": page,
         "rows": list(rows_of(fetch(Delivery.objects.defer("attributes"), list(page)))),
-        "columns": column_choices(FailedAddressResource()),
+        "columns": column_choices(FAILURE_COLUMNS),
         "form": RemovalForm(),
         "holds": campaign.stop_holds.order_by("pk"),
         **describe_head(campaign, counts),
@@ -107,7 +107,7 @@ def download_failures(request: WorkspaceRequest, pk: int, suffix: str) -> HttpRe
     campaign = find_campaign(request.workspace, pk)
     deliveries = Filter.from_query(request.GET).apply(failures_of(campaign))
     rows = read_failures(campaign, deliveries)
-    return download(request, FailedAddressResource(), rows, f"failed-{campaign.pk}.{suffix}")
+    return download(request, FAILURE_COLUMNS, rows, f"failed-{campaign.pk}.{suffix}")
 
 
 @require_POST

@@ -22,7 +22,7 @@ from bounces.error_report import (
     table_of_kinds,
 )
 from bounces.exporting import column_choices, download
-from bounces.failure_export import FailedAddressResource
+from bounces.failure_export import FAILURE_COLUMNS
 from bounces.period_failures import Cursor, count_matching, read_all, read_page
 from bounces.report_forms import ReportForm
 from bounces.report_scope import PRESETS
@@ -96,7 +96,7 @@ def period_failures(request: WorkspaceRequest) -> HttpResponse:
         "rows": [(subjects.get(row[0].campaign_id, ""), *row) for row in rows_of(page.deliveries)],
         "more": page.more,
         "is_first": "after" not in request.GET,
-        "columns": column_choices(FailedAddressResource()),
+        "columns": column_choices(FAILURE_COLUMNS),
         "hidden": scope.parameters() | chosen.chosen(),
     }
     return render(request, "bounces/period_failures.html", context)
@@ -131,4 +131,4 @@ def download_failures(request: WorkspaceRequest, suffix: str) -> HttpResponseBas
     """Return a file of all that the pages show under the same query."""
     scope = read_form(request).scope()
     name = f"failed-{scope.period.first:%Y%m%d}-{scope.period.last:%Y%m%d}.{suffix}"
-    return download(request, FailedAddressResource(), read_all(scope, read_filter(request)), name)
+    return download(request, FAILURE_COLUMNS, read_all(scope, read_filter(request)), name)

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import islice
+from operator import attrgetter
 
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
-from import_export.fields import Field
-from import_export.resources import Resource
 
 from accounts.models import Workspace
+from bounces.exporting import Column
 from bounces.times import write_time
 from lists.models import AddressError, Subscriber, SubscriberQuerySet, Subscription
 
@@ -105,28 +105,15 @@ def read_stopped(stopped: SubscriberQuerySet) -> Iterator[StoppedRow]:
         yield from with_errors(batch)
 
 
-class StoppedResource(Resource):  # type: ignore[misc]
-    """The columns of the download of stopped addresses."""
-
-    address = Field("subscriber__address", gettext_lazy("メールアドレス"))
-    name = Field("subscriber__name", gettext_lazy("お名前"))
-    stop_reason = Field("subscriber__get_stop_reason_display", gettext_lazy("停止理由"))
-    stopped_at = Field(column_name=gettext_lazy("停止日時"))
-    error_count = Field("subscriber__error_count", gettext_lazy("エラー回数"))
-    last_code = Field("error__code", gettext_lazy("最後のエラーコード"))
-    last_text = Field("error__text", gettext_lazy("最後の応答"))
-    last_about = Field("error__about", gettext_lazy("最後のエラーの件名"))
-    last_at = Field(column_name=gettext_lazy("最後のエラーの日時"))
-    created_at = Field(column_name=gettext_lazy("登録日時"))
-
-    def dehydrate_stopped_at(self, row: StoppedRow) -> str:
-        """Write the time as people here read it."""
-        return write_time(row.subscriber.stopped_at)
-
-    def dehydrate_last_at(self, row: StoppedRow) -> str:
-        """Write the time of the newest error."""
-        return write_time(row.error.at if row.error else None)
-
-    def dehydrate_created_at(self, row: StoppedRow) -> str:
-        """Write the time as people here read it."""
-        return write_time(row.subscriber.created_at)
+STOPPED_COLUMNS = (
+    Column("address", gettext_lazy("メールアドレス"), attrgetter("subscriber.address")),
+    Column("name", gettext_lazy("お名前"), attrgetter("subscriber.name")),
+    Column("stop_reason", gettext_lazy("停止理由"), lambda row: row.subscriber.get_stop_reason_display()),
+    Column("stopped_at", gettext_lazy("停止日時"), lambda row: write_time(row.subscriber.stopped_at)),
+    Column("error_count", gettext_lazy("エラー回数"), attrgetter("subscriber.error_count")),
+    Column("last_code", gettext_lazy("最後のエラーコード"), lambda row: row.error.code if row.error else ""),
+    Column("last_text", gettext_lazy("最後の応答"), lambda row: row.error.text if row.error else ""),
+    Column("last_about", gettext_lazy("最後のエラーの件名"), lambda row: row.error.about if row.error else ""),
+    Column("last_at", gettext_lazy("最後のエラーの日時"), lambda row: write_time(row.error.at if row.error else None)),
+    Column("created_at", gettext_lazy("登録日時"), lambda row: write_time(row.subscriber.created_at)),
+)

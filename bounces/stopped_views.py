@@ -10,7 +10,7 @@ from bounces.exporting import column_choices, download
 from bounces.forms import StoppedFilterForm
 from bounces.reports import make_chips
 from bounces.stopped import (
-    StoppedResource,
+    STOPPED_COLUMNS,
     count_stopped,
     find_stopped,
     read_stopped,
@@ -42,7 +42,7 @@ def stopped_index(request: WorkspaceRequest) -> HttpResponse:
         "chips": make_chips(counts, dict(StopReason.choices), search.reason),
         "reasons": StopReason.choices,
         "is_counted": not by_rows,
-        "columns": column_choices(StoppedResource()),
+        "columns": column_choices(STOPPED_COLUMNS),
     }
     return render(request, "bounces/stopped_index.html", context)
 
@@ -65,4 +65,4 @@ def download_stopped(request: WorkspaceRequest, suffix: str) -> HttpResponseBase
     """Return a file of exactly what the page shows under the same query."""
     search = StoppedFilterForm(request.GET, workspace=request.workspace).search()
     rows = read_stopped(find_stopped(request.workspace, search))
-    return download(request, StoppedResource(), rows, f"stopped.{suffix}")
+    return download(request, STOPPED_COLUMNS, rows, f"stopped.{suffix}")
