@@ -51,7 +51,7 @@ def make_mixed_post() -> list[int]:
     StopHold.objects.create(campaign=held.campaign, provider="other", unknown=20, tried=30, opened_at=now)
     store_raw(read_email("postfix-user-unknown"), envelope_to=signed_path(held), door=Door.LMTP)
     orphan = make_sent(mailing_list, "gone@example.jp")
-    Subscriber.objects.filter(pk=orphan.subscriber_id).delete()
+    Subscriber.objects.filter(address_key=orphan.address_key).delete()
     store_raw(read_email("postfix-user-unknown"), envelope_to=signed_path(orphan), door=Door.LMTP)
     store_raw(read_email("postfix-user-unknown"), envelope_to="nobody@bounce.example.com", door=Door.LMTP)
     return list(RawNotice.objects.order_by("pk").values_list("pk", flat=True))
