@@ -1,6 +1,7 @@
 """停止の保留: where 宛先不明 of one provider jumps in a mailing, its stops wait for a person's decision (B16)."""
 
 import re
+import time
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -23,8 +24,9 @@ TRIED = (DeliveryState.SENT, DeliveryState.DOUBT, *FAILURES)
 HOLDS = 10
 # Errors that one piece of a sweep moves.
 PIECE = 500
-# Errors that are moved while a person waits; the tick goes on with the others.
+# Errors that are moved while a person waits, for at most so many seconds; the tick goes on with the others.
 AT_ONCE = 5000
+PATIENCE = 5.0
 # Who counted an error while the hold was opened or decided may not have seen it; after so long all such
 # transactions are over, and a last sweep finds what they left.
 AFTERMATH = timedelta(minutes=1)
@@ -137,7 +139,7 @@ def finish_piece(hold: StopHold, *, cursor: int, is_last: bool, since: datetime,
 def decide(hold: StopHold, state: HoldState, *, actor: User, now: datetime) -> bool:
     """Apply or drop an open hold for good; False where somebody was first.
 
-    Up to AT_ONCE errors are moved at once, the others by the tick.
+    Up to AT_ONCE errors are moved at once (for PATIENCE seconds), the others by the tick.
     """
     with transaction.atomic():
         waiting = StopHold.objects.filter(pk=hold.pk, state=HoldState.OPEN)
@@ -155,8 +157,9 @@ def decide(hold: StopHold, state: HoldState, *, actor: User, now: datetime) -> b
             held=held_errors(hold).count(),
         )
     hold.refresh_from_db()
+    until = time.monotonic() + PATIENCE
     for _piece in range(AT_ONCE // PIECE):
-        if not sweep(hold, now=now):
+        if not sweep(hold, now=now) or time.monotonic() > until:
             break
     return True
 

@@ -20,9 +20,10 @@ def save_settings(form: WorkspaceForm, *, actor: User, now: datetime) -> int:
             changed = {name: form.cleaned_data[name] for name in form.changed_data if name != "name"}
             record(workspace, actor, "workspace.settings", workspace.name, **changed)
         # Marked together with the rule, so that the tick goes on whatever happens to this request.
-        if not rule.counts_like(Rule.of(workspace)):
+        if rule.counts_like(Rule.of(workspace)):
+            mark_limits(workspace, now=now)
+        else:
             mark_errors(workspace, now=now)
-        mark_limits(workspace, now=now)
     return apply_limits(workspace, now=now, prove=lambda ids: find_proofs(ids, now=now))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,8 +15,9 @@ from accounts.models import ErrorCounting, Workspace
 from lists.models import AddressError, MailingList, Subscriber, SubscriberQuerySet, SubscriberStatus, Subscription
 from lists.recounting import BATCH, Proof, reconsider
 
-# At most so many subscribers are looked at while a person waits; the tick goes on with the others.
+# At most so many subscribers are looked at while a person waits, for so many seconds; the tick goes on with the others.
 AT_ONCE = 5000
+PATIENCE = 5.0
 # Says what later mails prove about some subscribers.
 Prove = Callable[[Sequence[int]], Mapping[int, Proof]]
 
@@ -114,13 +116,14 @@ def mark_errors(workspace: Workspace, *, now: datetime) -> int:
 def apply_limits(workspace: Workspace, *, now: datetime, prove: Prove = no_proofs) -> int:
     """Stop those who were marked and have reached the stored limits, in pieces; return how many.
 
-    After AT_ONCE subscribers the rest is left to the tick.
+    After AT_ONCE subscribers or PATIENCE seconds the rest is left to the tick.
     """
+    until = time.monotonic() + PATIENCE
     due = Subscriber.objects.for_workspace(workspace).filter(errors_due_at__lte=now)
     stopped = last = 0
     for _piece in range(AT_ONCE // BATCH):
         ids = list(due.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH])
-        if not ids:
+        if not ids or time.monotonic() > until:
             break
         stopped += reconsider(ids, now=now, proofs=prove(ids))
         last = ids[-1]
