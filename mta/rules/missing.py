@@ -5,6 +5,29 @@ from typing import Final
 from mta.rules.rule import Rule
 from mta.verdicts import Phase, Reason
 
+# Who may be missing; an address of the net or of the sender is nobody's mailbox.
+_WHO = (
+    r"\b(?:user|recipient|rcpt|mail ?box|account|(?<!\bip )(?<!sender )(?<!sender's )(?<!source )(?<!from )address(?:ee)?"
+    r"|alias|local ?part|e-?mail|user ?id|customer|person)"
+)
+# "The recipient's server is not available" is about the server.
+_POSSIBLY_HIS = r"(?:'s (?!(?:\S+ )?(?:server|host|system|mta|domain|organization))|(?:\(s\))?:? )"
+_IS_MISSING = (
+    r"(?:unknown|not? (?:be )?(?:found|exist\w*|known|valid|listed|available|recogni[sz]ed|correct|registered|here"
+    r"|present|local|a (?:valid|known)|in (?:the |our )?(?:\S+ )?(?:directory|list|database|table))"
+    "|doesn'?t exist|does not (?:exist|appear)|isn'?t (?:known|valid|found)|non-?existent|invalid|undeliverable"
+    "|incorrect|misspelled|could not be (?:found|verified)|can(?:not|'t) be (?:found|verified)"
+    "|unavailable: possible|you are trying to contact is not valid)"
+)
+_MISSING = (
+    "(?:unknown|invalid|no such|bad|illegal|undeliverable|non-?existent|non existent|incorrect|inexistent|unidentified"
+    "|not a valid|no valid)"
+)
+_ADDRESSEE = (
+    "(?:user|recipients?|mail ?box|account|address(?:ee)?|destination|local ?part|person|customer|alias|user ?id"
+    r"|to address|e-?mail)\b(?! (?:error|domain|system))"
+)
+
 RULES: Final = (
     Rule(
         "rejected-by-user-check",
@@ -43,36 +66,22 @@ RULES: Final = (
             "account unavailable",
             "no user here",
             "unrouteable address",
+            # French, German, Italian, Russian, Korean, Chinese.
             "utilisateur inconnu",
             "existiert nicht",
             "nicht bekannt",
             "utente sconosciuto",
             "не существует",
+            "нет такого",
             "존재하지 않",
             "用戶不存在",
-            "нет такого",
             "用户不存在",
             "邮箱不存在",
         ),
         patterns=(
-            (
-                r"\b(?:user|recipient|rcpt|mail ?box|account"
-                r"|(?<!\bip )(?<!sender )(?<!sender's )(?<!source )(?<!from )address(?:ee)?|alias|local ?part|e-?mail"
-                r"|user ?id|customer|person)(?:'s (?!(?:\S+ )?(?:server|host|system|mta|domain|organization))"
-                r"|(?:\(s\))?:? )(?:\S+ ){0,5}?(?:unknown|not? (?:be )?(?:found"
-                r"|exist\w*|known|valid|listed|available|recognized|recognised|correct|registered|here|present|local"
-                r"|a (?:valid|known)|in (?:the |our )?(?:\S+ )?(?:directory|list|database|table))|doesn'?t exist"
-                "|does not (?:exist|appear)|non-?existent|invalid|undeliverable"
-                "|could not be (?:found|verified)|can(?:not|'t) be (?:found|verified)|unavailable: possible"
-                "|you are trying to contact is not valid|isn'?t (?:known|valid|found)|is ?n'?t? (?:unknown)|incorrect"
-                "|misspelled)"
-            ),
-            (
-                "(?:unknown|invalid|no such|bad|illegal|undeliverable|nonexistent|non-existent|non existent|incorrect"
-                r"|not a valid|inexistent|unidentified|no valid) (?:\S+ ){0,2}?(?:user|recipients?|mail ?box|account"
-                "|address(?:ee)?|destination|local ?part|person|customer|alias|user ?id|userid|to address"
-                r"|e-?mail)\b(?! (?:error|domain|system))"
-            ),
+            # "User … not found", "no such … user".
+            rf"{_WHO}{_POSSIBLY_HIS}(?:\S+ ){{0,5}}?{_IS_MISSING}",
+            rf"{_MISSING} (?:\S+ ){{0,2}}?{_ADDRESSEE}",
             (
                 r"\bno (?:such )?(?:mail ?box|account|user|recipient|person|local user|alias|one) (?:here|by|with"
                 r"|found|exist\w*|in|at|named|of)"
@@ -83,23 +92,28 @@ RULES: Final = (
                 r"(?:\S+ )?(?:account|mail ?box|address)\b"
             ),
             "not a (?:valid|known|local) (?:user|recipient|mailbox|address|account)",
-            r"\b(?:user|addressee|mailbox|account|recipient)(?: name)?:? (?:is )?unknown",
             "unknown (?:local[- ]part|to address|recipient name)",
             r"not listed in (?:public )?(?:\S+ )?(?:directory|name|address)",
             "name is not recogni[sz]ed",
+            "can'?t accept user",
+            "check if (?:the )?(?:address|recipient) is correct",
+            # French, German, Spanish and Portuguese, Italian, Russian, Chinese.
             "destinataire (?:inconnu|invalide)",
             "adresse .{0,30}(?:inconnue|invalide|n'existe pas)",
             r"unbekannt(?:er)?\b",
-            "usuario (?:desconocido|no existe)",
+            "usuario desconocido",
             r"no existe\b",
             "(?:adresse|direcci[oó]n|endere[cç]o|cuenta|conta) .{0,10}inexist",
             "(?:usuario|destinatario|destinat[aá]rio) no encontrado",
             r"non esist\w*",
             r"пользовател\S{0,4} .{0,20}не найден",
-            "check if (?:the )?(?:address|recipient) is correct",
             "收件人.{0,8}不存在",
+            # Japanese.
             "宛先(?:不明|が見つ|が存在|に該当|が(?:ご)?ざいま|.{0,10}見つかりま)",
-            "(?:ユーザー?|アドレス|メールボックス|アカウント|受信者|宛先).{0,14}(?:存在しま|見つかりま|不明|ありません|登録されて|正しく|誤り)",
+            (
+                "(?:ユーザー?|アドレス|メールボックス|アカウント|受信者|宛先).{0,14}(?:存在しま|見つかりま|不明|ありません"
+                "|登録されて|正しく|誤り)"
+            ),
             "該当.{0,10}(?:ユーザー?|アドレス)",
         ),
     ),

@@ -384,4 +384,5 @@ EXAMPLES: Final = (
     ('554 送信元のPTRがありません', Reason.REPUTATION),
     ('450 送信数が上限を超えました', Reason.RATE_LIMITED),
     ('550 5.7.27 Sender address has null MX', Reason.POLICY),
+    ("550 can't accept user... (#5.7.1)", Reason.USER_UNKNOWN),
 )  # fmt: skip
