@@ -5,6 +5,7 @@ import re
 import zlib
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 
 from accounts.models import Workspace
 from bounces.mime_reading import MAX_BYTES, MAX_HEADER_BYTES, normalise, read_part
@@ -47,17 +48,21 @@ def store_raw(
     own = f"{workspace.pk if workspace else ''}\1{envelope_to.lower()}\0".encode()
     # IMAP gives CRLF, a file LF: the line ends and the last blank lines make no other notice.
     same = identity or content.replace(b"\r\n", b"\n").rstrip(b"\n")
-    notice, _created = RawNotice.objects.get_or_create(
+    notice = RawNotice(
         digest=hashlib.sha256(own + same).hexdigest(),
-        defaults={
-            "door": door,
-            "envelope_to": envelope_to,
-            "content": zlib.compress(content[:MAX_BYTES]),
-            "workspace": workspace,
-            "upload": upload,
-            "source": source,
-        },
+        door=door,
+        envelope_to=envelope_to,
+        content=zlib.compress(content[:MAX_BYTES]),
+        workspace=workspace,
+        upload=upload,
+        source=source,
     )
+    try:
+        # Hardly any notice comes twice, so nobody looks for it first.
+        with transaction.atomic():
+            notice.save(force_insert=True)
+    except IntegrityError:
+        return RawNotice.objects.get(digest=notice.digest)
     return notice
 
 

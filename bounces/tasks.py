@@ -12,7 +12,7 @@ from bounces.mailboxes import due_mailboxes
 from bounces.models import RawNotice
 from campaigns.tasks import Step, take_steps
 
-BATCH = 50
+BATCH = 100
 # At most this many notices are handed out in one tick; the rest waits for the next.
 HANDED_OUT = 500
 # A batch that nobody took in this many seconds is out of date: later ticks have handed it out again.

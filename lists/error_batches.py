@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 
 from lists.errors import ErrorEvent, Weight, columns_of, first_look
 from lists.models import AddressError, StopReason, Subscriber
-from lists.recounting import by_workspace, counts_since, lock_subscribers, own_limits
+from lists.recounting import by_workspace, counts_since, lock_subscribers, own_limits, write_counts
 
 
 @transaction.atomic
@@ -60,7 +60,7 @@ def recount(subscribers: Sequence[Subscriber], *, now: datetime) -> None:
             row = rows[total["subscriber_id"]]
             row.error_count = total["number"]
             row.errors_due_at = first_look(row, told=total["told"], mailed=total["mailed"])
-    Subscriber.objects.bulk_update(subscribers, ["error_count", "errors_due_at"])
+    write_counts(subscribers)
 
 
 def stop_at_limit(
