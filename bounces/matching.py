@@ -13,8 +13,8 @@ from django.db.models import Max, Q
 from accounts.models import Workspace
 from bounces.models import Door, MatchedBy, RawNotice
 from bounces.parsed import ParsedNotice
+from campaigns.links import MESSAGE_ID
 from campaigns.models import Delivery, DeliveryState
-from campaigns.rendering import MESSAGE_ID
 from mta import return_path, tokens
 
 # A service that proved who it is names the address only; it tells within days of the mail.

@@ -4,6 +4,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
@@ -73,6 +74,35 @@ def fill(text: str, values: Mapping[str, str], *, escape: Callable[[str], str] =
         return escape(values.get(match[1], "").strip() or (match[2] or "").strip())
 
     return TAG.sub(replace, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A text cut at its tags: `pieces` are the n + 1 texts around n tags, each with its name and its fallback."""
+
+    pieces: tuple[str, ...]
+    tags: tuple[tuple[str, str], ...]
+
+    def fill(self, values: Mapping[str, str], *, escape: Callable[[str], str] = str) -> list[str]:
+        """Return what stands for each tag, as `fill` has it."""
+        filled = {tag: escape(values.get(tag[0], "").strip() or tag[1]) for tag in dict.fromkeys(self.tags)}
+        return [filled[tag] for tag in self.tags]
+
+
+def cut(text: str, known: Mapping[str, str], *, escape: Callable[[str], str] = str) -> Cut:
+    """Cut a text at its tags; those that `known` names are the same for all and filled at once."""
+    pieces, tags, end = [""], [], 0
+    for match in TAG.finditer(text):
+        pieces[-1] += text[end : match.start()]
+        end = match.end()
+        fallback = (match[2] or "").strip()
+        if match[1] in known:
+            pieces[-1] += escape(known[match[1]].strip() or fallback)
+        else:
+            tags.append((match[1], fallback))
+            pieces.append("")
+    pieces[-1] += text[end:]
+    return Cut(tuple(pieces), tuple(tags))
 
 
 def fill_html(text: str, values: Mapping[str, str]) -> str:

@@ -4,21 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.urls import reverse
 
 from campaigns.authors import Author, author_of, read_sender, required_sender
+from campaigns.compiled import CompiledCampaign
 from campaigns.legal import add_html_footer, add_text_footer
+from campaigns.links import MESSAGE_ID, feedback_id, list_id, sample_unsubscribe_url, unsubscribe_url
 from campaigns.merge_tags import fill, fill_html, fill_line
 from campaigns.models import Campaign, Delivery
 from lists.models import Subscriber
 from mta import dkim, return_path, tokens
-from mta.mime import Mail, build, quote_address
+from mta.mime import Mail, MimeError, build, quote_address
 from mta.outcomes import Outgoing
 from senders.dkim_keys import signing_key
 from senders.models import Sender
-
-UNSUBSCRIBE = "unsubscribe"
-MESSAGE_ID = "message-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +34,6 @@ def person_values(person: Subscriber | Delivery | None) -> dict[str, str]:
         return {}
     attributes = {name: str(value) for name, value in person.attributes.items()}
     return attributes | {"name": person.name, "address": person.address}
-
-
-def absolute_url(path: str) -> str:
-    """Return the address under which recipients reach a page."""
-    base: str = settings.BASE_URL
-    return base + path
-
-
-def unsubscribe_url(delivery_id: int) -> str:
-    """Return the page on which the recipient of a delivery can refuse further mail."""
-    token = tokens.make(UNSUBSCRIBE, delivery_id, secret=settings.SECRET_KEY)
-    return absolute_url(reverse("unsubscribe", args=[token]))
-
-
-def sample_unsubscribe_url() -> str:
-    """Return the page that a preview or a test mail links to: it explains and changes nothing."""
-    return absolute_url(reverse("unsubscribe_sample"))
 
 
 def fill_content(campaign: Campaign, values: dict[str, str]) -> Content:
@@ -76,6 +57,8 @@ class Renderer:
 
     def __init__(self) -> None:
         self.keys: dict[int, dkim.SigningKey | None] = {}
+        # None for a campaign that cannot be compiled.
+        self.compiled: dict[int, CompiledCampaign | None] = {}
 
     def key_of(self, sender: Sender) -> dkim.SigningKey | None:
         """Return the signing key of a sender's domain, or None where it has none."""
@@ -90,6 +73,22 @@ class Renderer:
 
     def render(self, delivery: Delivery) -> Outgoing:
         """Return the envelope and signed bytes of a claimed delivery; raises mta.mime.MimeError."""
+        compiled = self.compile(delivery.campaign)
+        outgoing = compiled.render(delivery) if compiled else None
+        return outgoing or self.render_plainly(delivery)
+
+    def compile(self, campaign: Campaign) -> CompiledCampaign | None:
+        """Return the compiled form of a campaign, made once."""
+        if campaign.pk not in self.compiled:
+            try:
+                self.compiled[campaign.pk] = CompiledCampaign(campaign, self.key_of(required_sender(campaign)))
+            except (ValueError, MimeError):
+                # The plain way says for each delivery what is wrong with it.
+                self.compiled[campaign.pk] = None
+        return self.compiled[campaign.pk]
+
+    def render_plainly(self, delivery: Delivery) -> Outgoing:
+        """Return what `render` returns, built from nothing: the oracle of the compiled form."""
         campaign, sender = delivery.campaign, required_sender(delivery.campaign)
         url = unsubscribe_url(delivery.pk)
         content = self.content_of(delivery)
@@ -101,8 +100,8 @@ class Renderer:
             token=token,
             date=delivery.mail_date or delivery.due_at,
             list_unsubscribe=(url,),
-            list_id=f"{campaign.workspace_id}.{settings.RETURN_DOMAIN}",
-            feedback_id=f"{campaign.pk}:{campaign.workspace_id}:campaign:hypermail",
+            list_id=list_id(campaign),
+            feedback_id=feedback_id(campaign),
         )
         return Outgoing(
             id=delivery.pk,

@@ -5,8 +5,8 @@ from datetime import datetime
 from django.conf import settings
 
 from campaigns.deliveries import record_evidence
+from campaigns.links import UNSUBSCRIBE
 from campaigns.models import Delivery
-from campaigns.rendering import UNSUBSCRIBE
 from lists.models import StopReason
 from lists.subscribers import stop
 from mta import tokens

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -76,20 +77,55 @@ def sign(message: bytes, key: SigningKey, *, now: datetime) -> bytes:
     signed_names, signed = _choose_fields(fields)
     if not separator or b"from" not in signed_names[: len(signed)]:
         raise DkimError(_("Fromヘッダーのないメールには署名できません。"), key.domain)
-    algorithm = b"rsa-sha256" if isinstance(key.private_key, RSAPrivateKey) else b"ed25519-sha256"
     body_hash = base64.b64encode(hashlib.sha256(canonical_body(body)).digest())
-    signature_field = (
-        b"DKIM-Signature: v=1; a=%b; c=relaxed/relaxed; d=%b;\r\n s=%b; t=%d;\r\n h=%b;\r\n bh=%b;\r\n b="
-    ) % (
+    signature_field = b"".join(_signature_parts(key, signed_names, t=int(now.timestamp()), body_hash=body_hash))
+    signed.append(canonical_field(signature_field))
+    return signature_field + _fold_signature(_sign_bytes(b"\r\n".join(signed), key)) + b"\r\n" + message
+
+
+def _signature_parts(
+    key: SigningKey, names: list[bytes], *, t: int, body_hash: bytes
+) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """Return the header field up to its signature: what is fixed, the time, what is fixed, the hash, the end."""
+    algorithm = b"rsa-sha256" if isinstance(key.private_key, RSAPrivateKey) else b"ed25519-sha256"
+    first = b"DKIM-Signature: v=1; a=%b; c=relaxed/relaxed; d=%b;\r\n s=%b; t=" % (
         algorithm,
         key.domain.encode("ascii"),
         key.selector.encode("ascii"),
-        int(now.timestamp()),
-        _fold_names(signed_names),
-        body_hash,
     )
-    signed.append(canonical_field(signature_field))
-    return signature_field + _fold_signature(_sign_bytes(b"\r\n".join(signed), key)) + b"\r\n" + message
+    return first, b"%d" % t, b";\r\n h=%b;\r\n bh=" % _fold_names(names), body_hash, b";\r\n b="
+
+
+class Signer:
+    """Signs mails whose header fields have the same names, each once; gives what `sign` gives, with less work."""
+
+    def __init__(self, key: SigningKey, names: Iterable[bytes]) -> None:
+        """`names` are the lower-case names of the header fields; those that are never signed may be among them."""
+        present = set(names)
+        self._key = key
+        self.order = [name for name in (*_OVERSIGNED, *_SIGNED) if name in present]
+        if b"from" not in present:
+            raise DkimError(_("Fromヘッダーのないメールには署名できません。"), key.domain)
+        first, _t, middle, _hash, last = _signature_parts(key, [*self.order, *_OVERSIGNED], t=0, body_hash=b"")
+        self._raw = first, middle, last
+        # Unfolding is all that the relaxed form asks of these parts; they hold no double spaces.
+        start, _colon, value = first.partition(b":")
+        self._canonical = (
+            (start.lower() + b":" + value.lstrip(b" ").replace(b"\r\n", b"")),
+            middle.replace(b"\r\n", b""),
+            last.replace(b"\r\n", b""),
+        )
+
+    def sign(self, fields: Mapping[bytes, bytes], body: bytes, *, now: datetime) -> bytes:
+        """Return the DKIM-Signature field with its CRLF. `fields` are canonical, `body` is in canonical form."""
+        t = b"%d" % int(now.timestamp())
+        body_hash = base64.b64encode(hashlib.sha256(body).digest())
+        first, middle, last = self._canonical
+        signed = [fields[name] for name in self.order]
+        signed.append(b"".join((first, t, middle, body_hash, last)))
+        signature = _fold_signature(_sign_bytes(b"\r\n".join(signed), self._key))
+        first, middle, last = self._raw
+        return b"".join((first, t, middle, body_hash, last, signature, b"\r\n"))
 
 
 def canonical_body(body: bytes) -> bytes:

@@ -30,11 +30,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # the relaxed canonicalisation of DKIM.
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_MESSAGE_ID = re.compile(r"<[!#-;=?A-Z^-~]+@[!#-;=?A-Z^-~]+>")
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")
-_URL = re.compile(r"(?:https?://|mailto:)[!-;=?-~]+", re.IGNORECASE)
-_LIST_ID = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*")
-_TOKEN = re.compile(r"[!-~]+")
+MESSAGE_ID = re.compile(r"<[!#-;=?A-Z^-~]+@[!#-;=?A-Z^-~]+>")
+BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")
+URL = re.compile(r"(?:https?://|mailto:)[!-;=?-~]+", re.IGNORECASE)
+LIST_ID = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*")
+TOKEN = re.compile(r"[!-~]+")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,76}")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NEEDS_QP = bytes(byte for byte in range(256) if not (32 <= byte <= 126 or byte in b"\r\n\t") or byte == ord("="))
@@ -97,22 +97,22 @@ def _own_headers(mail: Mail) -> Iterator[tuple[str, str]]:
     if mail.date.tzinfo is None:
         raise MimeError(_("日付にタイムゾーンがありません。"), "Date")
     yield "Date", format_datetime(mail.date)
-    yield "From", _mailbox("From", mail.from_name, mail.from_address)
-    yield "To", _mailbox("To", mail.to_name, mail.to_address)
-    yield "Subject", _unstructured("Subject", mail.subject)
-    yield "Message-ID", _checked("Message-ID", mail.message_id, _MESSAGE_ID)
+    yield "From", mailbox_value("From", mail.from_name, mail.from_address)
+    yield "To", mailbox_value("To", mail.to_name, mail.to_address)
+    yield "Subject", text_value("Subject", mail.subject)
+    yield "Message-ID", checked_value("Message-ID", mail.message_id, MESSAGE_ID)
     if mail.reply_to:
-        yield "Reply-To", _address("Reply-To", mail.reply_to)
+        yield "Reply-To", address_value("Reply-To", mail.reply_to)
     if mail.list_unsubscribe:
-        urls = [_checked("List-Unsubscribe", url, _URL) for url in mail.list_unsubscribe]
+        urls = [checked_value("List-Unsubscribe", url, URL) for url in mail.list_unsubscribe]
         # Raw, one URL a line and never cut inside: receivers read this header literally (RFC 2369, RFC 8058).
         yield "List-Unsubscribe", ",\r\n ".join(f"<{url}>" for url in urls)
         if any(url[:4].lower() == "http" for url in urls):
             yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
     if mail.list_id:
-        yield "List-Id", f"<{_checked('List-Id', mail.list_id, _LIST_ID)}>"
+        yield "List-Id", f"<{checked_value('List-Id', mail.list_id, LIST_ID)}>"
     if mail.feedback_id:
-        yield "Feedback-ID", _checked("Feedback-ID", mail.feedback_id, _TOKEN)
+        yield "Feedback-ID", checked_value("Feedback-ID", mail.feedback_id, TOKEN)
     yield "Precedence", "bulk"
     yield "MIME-Version", "1.0"
 
@@ -120,24 +120,27 @@ def _own_headers(mail: Mail) -> Iterator[tuple[str, str]]:
 def _extra_header(name: str, value: str) -> tuple[str, str]:
     if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
         raise MimeError(_("このヘッダー名は使えません。"), repr(name[:80]))
-    return name, _unstructured(name, value)
+    return name, text_value(name, value)
 
 
-def _checked(name: str, value: str, pattern: re.Pattern[str]) -> str:
+def checked_value(name: str, value: str, pattern: re.Pattern[str]) -> str:
+    """Return a header value that has the form of `pattern`. Raises MimeError for any other."""
     if not pattern.fullmatch(value):
         raise MimeError(_("ヘッダーの値に使えない文字があります。"), name)
     return value
 
 
-def _address(name: str, address: str) -> str:
+def address_value(name: str, address: str) -> str:
+    """Return the value of a header with one bare address. Raises MimeError."""
     try:
         return quote_address(address)
     except AddressError as error:
         raise MimeError(error.sentence, name) from error
 
 
-def _mailbox(name: str, display_name: str, address: str) -> str:
-    addr_spec = _address(name, address)
+def mailbox_value(name: str, display_name: str, address: str) -> str:
+    """Return the value of a header with one mailbox (RFC 5322 section 3.4). Raises MimeError."""
+    addr_spec = address_value(name, address)
     if not display_name:
         return addr_spec
     phrase = _phrase(name, display_name)
@@ -157,7 +160,7 @@ def _phrase(name: str, text: str) -> str:
     return _encoded_words(name, text)
 
 
-def _unstructured(name: str, text: str) -> str:
+def text_value(name: str, text: str) -> str:
     """Return free text, folded; as encoded words where folding could change it (F8)."""
     _require_clean(name, text)
     if not text:
@@ -218,7 +221,7 @@ def _build_content(mail: Mail) -> tuple[list[tuple[str, str]], bytes]:
     if not mail.html:
         headers, body = _encode_part("plain", mail.text, mail.boundary)
         return headers, body
-    boundary = _checked("Content-Type", mail.boundary, _BOUNDARY)
+    boundary = checked_value("Content-Type", mail.boundary, BOUNDARY)
     dashes = b"--" + boundary.encode("ascii")
     chunks = []
     # The preferred part comes last (RFC 2046 section 5.1.4).
@@ -243,22 +246,47 @@ def encode_body(text: str, boundary: str = "") -> tuple[str, bytes]:
 
     All line ends become CRLF and the last line gets one. Raises MimeError for lone surrogates.
     """
+    data = normalise(text)
+    return encode_bytes(data if data.endswith(b"\r\n") else data + b"\r\n", boundary)
+
+
+def normalise(text: str) -> bytes:
+    """Return a text in UTF-8 with CRLF line ends. Raises MimeError for lone surrogates."""
     try:
-        data = _LINE_END.sub("\r\n", text).encode("utf-8")
+        return _LINE_END.sub("\r\n", text).encode("utf-8")
     except UnicodeEncodeError as error:
         raise MimeError(_("本文に文字として正しくないデータがあります。"), "body") from error
-    if not data.endswith(b"\r\n"):
-        data += b"\r\n"
-    size = -(-len(data) // 3) * 4
-    size += -(-size // 76) * 2
-    # Counting is cheap: quoted-printable is only tried where it can win.
-    if len(data) + 2 * (len(data) - len(data.translate(None, _NEEDS_QP))) <= size:
+
+
+def encode_bytes(data: bytes, boundary: str = "") -> tuple[str, bytes]:
+    """Return the transfer encoding and the encoded lines of `data`, which has CRLF line ends, also at its end."""
+    if may_be_quoted(len(data), quoted_size(data)):
         quoted = binascii.b2a_qp(data)
-        if len(quoted) <= size and _is_safe_quoted(quoted, boundary):
+        if len(quoted) <= base64_size(len(data)) and _is_safe_quoted(quoted, boundary):
             return "quoted-printable", quoted
+    return "base64", base64_lines(data)
+
+
+def base64_lines(data: bytes) -> bytes:
+    """Return `data` in base64, 76 letters a line (RFC 2045 section 6.8)."""
     encoded = binascii.b2a_base64(data, newline=False)
-    lines = [encoded[start : start + 76] for start in range(0, len(encoded), 76)]
-    return "base64", b"\r\n".join(lines) + b"\r\n"
+    return b"".join([encoded[start : start + 76] + b"\r\n" for start in range(0, len(encoded), 76)])
+
+
+def quoted_size(data: bytes) -> int:
+    """Return the least size of `data` in quoted-printable, in bytes."""
+    return len(data) + 2 * (len(data) - len(data.translate(None, _NEEDS_QP)))
+
+
+def base64_size(size: int) -> int:
+    """Return what `size` bytes take in base64 with its line ends."""
+    letters = -(-size // 3) * 4
+    return letters + -(-letters // 76) * 2
+
+
+def may_be_quoted(size: int, quoted: int) -> bool:
+    """Say whether quoted-printable can win. Counting is cheap: it is only tried where it can."""
+    return quoted <= base64_size(size)
 
 
 def _is_safe_quoted(quoted: bytes, boundary: str) -> bool:

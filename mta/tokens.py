@@ -1,12 +1,15 @@
 """Tokens for links and addresses: HMACs bound to a purpose and a row."""
 
-import base64
 import hashlib
 import hmac
 import re
 
 # 128 bits; more than anybody can guess over SMTP or HTTP.
 _MAC_BYTES = 16
+# Two letters of base32 (RFC 4648 section 6, lower case) for each ten bits.
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_SHIFTS = range(120, -1, -10)
 _TOKEN = re.compile(r"([1-9][0-9]{0,18})-([a-z2-7]{26})")
 
 
@@ -14,7 +17,9 @@ def _mac(purpose: str, row: int, secret: str) -> str:
     # The zero byte keeps ("a", 1) and ("a1", …) apart; a purpose never holds one.
     message = f"hypermail\0{purpose}\0{row}".encode()
     digest = hmac.digest(secret.encode(), message, hashlib.sha256)[:_MAC_BYTES]
-    return base64.b32encode(digest).decode("ascii").rstrip("=").lower()
+    # 128 bits and two of padding; base64.b32encode takes twice as long.
+    number = int.from_bytes(digest) << 2
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def make(purpose: str, row: int, *, secret: str) -> str:

@@ -6,8 +6,8 @@ from django.conf import settings
 
 from bounces.intake import store_raw
 from bounces.models import Door, RawNotice
+from campaigns.links import MESSAGE_ID
 from campaigns.models import Delivery
-from campaigns.rendering import MESSAGE_ID
 from mta import return_path, tokens
 
 EMAILS = Path(__file__).parent.parent / "emails"

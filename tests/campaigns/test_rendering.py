@@ -9,8 +9,9 @@ import pytest
 from django.conf import settings
 
 from campaigns.deliveries import freeze_recipients
+from campaigns.links import unsubscribe_url
 from campaigns.models import CampaignState, Delivery
-from campaigns.rendering import Renderer, preview, unsubscribe_url
+from campaigns.rendering import Renderer, preview
 from mta import return_path, tokens
 from senders.dkim_keys import generate_key
 from senders.models import Sender

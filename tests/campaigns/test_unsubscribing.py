@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from campaigns.links import sample_unsubscribe_url, unsubscribe_url
 from campaigns.models import DeliveryState
-from campaigns.rendering import sample_unsubscribe_url, unsubscribe_url
 from lists.models import StopReason
 from tests.factories import make_delivery
 

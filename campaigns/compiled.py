@@ -1,0 +1,83 @@
+"""A campaign compiled once and filled for each delivery. The plain renderer is its oracle (campaigns/rendering.py)."""
+
+import html
+
+from django.conf import settings
+from django.urls import reverse
+
+from campaigns.authors import author_of
+from campaigns.legal import add_html_footer, add_text_footer
+from campaigns.links import MESSAGE_ID, UNSUBSCRIBE, absolute_url, feedback_id, list_id
+from campaigns.merge_tags import Cut, blank_controls, cut
+from campaigns.models import Campaign, Delivery
+from mta import return_path, tokens
+from mta.compiled import CompiledMail, OwnParts, SharedParts
+from mta.dkim import SigningKey
+from mta.mime import quote_address
+from mta.outcomes import Outgoing
+
+# A token in its form, in whose place each delivery has its own.
+_SAMPLE_TOKEN = "1-aaaaaaaaaaaaaaaaaaaaaaaaaa"  # noqa: S105
+
+
+class CompiledCampaign:
+    """Renders the deliveries of one campaign.
+
+    Raises ValueError for a text that cannot be compiled, and MimeError for what no mail can be built of.
+    """
+
+    def __init__(self, campaign: Campaign, key: SigningKey | None) -> None:
+        author = author_of(campaign)
+        known = author.values()
+        self._subject = cut(campaign.subject, known, escape=blank_controls)
+        self._text = cut(add_text_footer(campaign.text), known)
+        has_html = bool(campaign.html.strip())
+        self._html = cut(add_html_footer(campaign.html), known, escape=html.escape) if has_html else Cut((), ())
+        self._domain = author.domain
+        self._link = absolute_url(reverse("unsubscribe", args=[_SAMPLE_TOKEN])).split(_SAMPLE_TOKEN)
+        self._tags = {name for part in (self._subject, self._text, self._html) for name, _ in part.tags}
+        self._mail = CompiledMail(
+            SharedParts(
+                from_name=author.name,
+                from_address=author.address,
+                reply_to=author.reply_to,
+                list_id=list_id(campaign),
+                feedback_id=feedback_id(campaign),
+                subject=self._subject.pieces,
+                text=self._text.pieces,
+                html=self._html.pieces,
+            ),
+            key,
+        )
+
+    def render(self, delivery: Delivery) -> Outgoing | None:
+        """Return the envelope and signed bytes of a delivery; None where a value holds a line end. Raises MimeError."""
+        url = tokens.make(UNSUBSCRIBE, delivery.pk, secret=settings.SECRET_KEY).join(self._link)
+        token = tokens.make(MESSAGE_ID, delivery.pk, secret=settings.SECRET_KEY)
+        values = self._values_of(delivery) | {"unsubscribe_url": url}
+        if any("\r" in value or "\n" in value for value in values.values()):
+            return None
+        data = self._mail.fill(
+            OwnParts(
+                to_name=delivery.name,
+                to_address=delivery.address,
+                subject=self._subject.fill(values, escape=blank_controls),
+                text=self._text.fill(values),
+                html=self._html.fill(values, escape=html.escape),
+                message_id=f"<d-{token}@{self._domain}>",
+                date=delivery.mail_date or delivery.due_at,
+                boundary=f"=_{token}",
+                list_unsubscribe=url,
+            )
+        )
+        return Outgoing(
+            id=delivery.pk,
+            mail_from=return_path.encode(delivery.pk, secret=settings.SECRET_KEY, domain=settings.RETURN_DOMAIN),
+            rcpt_to=quote_address(delivery.address),
+            data=data,
+        )
+
+    def _values_of(self, delivery: Delivery) -> dict[str, str]:
+        """Return the values of the tags that are used."""
+        own = {"name": delivery.name, "address": delivery.address}
+        return {name: own[name] if name in own else str(delivery.attributes.get(name, "")) for name in self._tags}

@@ -1,0 +1,38 @@
+"""The links and identifiers that the mails of a campaign carry."""
+
+from django.conf import settings
+from django.urls import reverse
+
+from campaigns.models import Campaign
+from mta import tokens
+
+# Purposes of tokens (mta/tokens.py).
+UNSUBSCRIBE = "unsubscribe"
+MESSAGE_ID = "message-id"
+
+
+def absolute_url(path: str) -> str:
+    """Return the address under which recipients reach a page."""
+    base: str = settings.BASE_URL
+    return base + path
+
+
+def unsubscribe_url(delivery_id: int) -> str:
+    """Return the page on which the recipient of a delivery can refuse further mail."""
+    token = tokens.make(UNSUBSCRIBE, delivery_id, secret=settings.SECRET_KEY)
+    return absolute_url(reverse("unsubscribe", args=[token]))
+
+
+def sample_unsubscribe_url() -> str:
+    """Return the page that a preview or a test mail links to: it explains and changes nothing."""
+    return absolute_url(reverse("unsubscribe_sample"))
+
+
+def list_id(campaign: Campaign) -> str:
+    """Return what List-Id says (RFC 2919): one for all mailings of a workspace."""
+    return f"{campaign.workspace_id}.{settings.RETURN_DOMAIN}"
+
+
+def feedback_id(campaign: Campaign) -> str:
+    """Return what Feedback-ID says: by it Gmail's Postmaster Tools tell campaigns and customers apart."""
+    return f"{campaign.pk}:{campaign.workspace_id}:campaign:hypermail"
