@@ -56,7 +56,7 @@ def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
             allowance.spend(len(chosen))
     exclude_stopped(claim, lane, now=now)
     held = Delivery.objects.filter(pk__in=chosen, lease_token=claim.token, state=DeliveryState.CLAIMED)
-    rows = list(held.select_related("campaign__sender__domain").order_by("pk"))
+    rows = attach_campaigns(list(held.order_by("pk")))
     return Claim(claim.token, claim.until, rows, slowed=allowance is not None)
 
 
@@ -68,6 +68,17 @@ def choose_due(lane: Lane, *, now: datetime, limit: int) -> list[int]:
     )
     chosen = due.select_for_update(skip_locked=True).order_by("campaign_id", "due_at", "pk")
     return list(chosen.values_list("pk", flat=True)[:limit])
+
+
+def attach_campaigns(deliveries: list[Delivery]) -> list[Delivery]:
+    """Give each row its campaign with sender and domain; the rows of a campaign share one object.
+
+    A join would read the campaign's text once for every row.
+    """
+    campaigns = Campaign.objects.select_related("sender__domain").in_bulk({row.campaign_id for row in deliveries})
+    for delivery in deliveries:
+        delivery.campaign = campaigns[delivery.campaign_id]
+    return deliveries
 
 
 def exclude_stopped(claim: Claim, lane: Lane, *, now: datetime) -> int:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from campaigns.claims import LEASE, Claim
 from campaigns.models import CampaignState, Delivery, DeliveryState
-from campaigns.outcomes import FAULT_PAUSE, DeliveryLedger, record_outcome, record_unbuildable
+from campaigns.outcomes import FAULT_PAUSE, DeliveryLedger, record_all_accepted, record_outcome, record_unbuildable
 from lists.models import AddressError, StopReason
 from mta.outcomes import Outcome, Result
 from mta.verdicts import Kind, Phase, Reason
@@ -193,3 +193,43 @@ def test_the_ledger_writes_a_batch_and_remembers_the_first_route_fault():
     ledger.record([outcome(good, Result.ACCEPTED, 250, "ok"), fault])
     assert (ledger.accepted, ledger.route_fault) == (1, fault)
     assert set(Delivery.objects.values_list("state", flat=True)) == {DeliveryState.SENT, DeliveryState.PENDING}
+
+
+def test_many_acceptances_at_once_give_the_same_rows_as_one_by_one():
+    """The plain way is the oracle; rows of another worker and of other states are left alone by both."""
+    now, token = timezone.now(), uuid4()
+
+    def make_rows(name):
+        campaign = make_campaign(subject=name, state=CampaignState.SENDING, lifetime_from=now)
+        held = {"lease_token": token, "lease_until": now + LEASE, "fenced_at": now, "kind": Kind.SOFT, "rule": "old"}
+        return [
+            make_delivery(campaign, state=state, **held | more)
+            for state, more in (
+                (DeliveryState.FENCED, {}),
+                (DeliveryState.DOUBT, {}),
+                (DeliveryState.FENCED, {"lease_token": uuid4()}),
+                (DeliveryState.CLAIMED, {}),
+                (DeliveryState.SENT, {}),
+                (DeliveryState.FENCED, {}),
+            )
+        ]
+
+    def told(rows):
+        return [
+            Outcome(row.pk, Result.ACCEPTED, 250, "2.0.0" if index % 2 else "", f'250 "Ok" \\ {index} 受付', Phase.DOT)
+            for index, row in enumerate(rows)
+        ]
+
+    def state_of(rows):
+        columns = ("state", "settled_at", "lease_token", "code", "text", "phase", "kind", "reason", "rule")
+        own = [str(row.lease_token) for row in rows]
+        found = Delivery.objects.filter(pk__in=[row.pk for row in rows]).order_by("pk").values(*columns)
+        # Foreign tokens differ from row to row; whether they are still there is what counts.
+        return [row | {"lease_token": str(row["lease_token"]) in own} for row in found]
+
+    plain, together = make_rows("一件ずつ"), make_rows("まとめて")
+    moved = sum(
+        record_outcome(row, outcome, token=token, now=now) for row, outcome in zip(plain, told(plain), strict=True)
+    )
+    assert record_all_accepted(told(together), token=token, now=now) == moved == 3
+    assert state_of(together) == state_of(plain)
