@@ -57,7 +57,7 @@ class CompiledCampaign:
         values = self._values_of(delivery) | {"unsubscribe_url": url}
         if any("\r" in value or "\n" in value for value in values.values()):
             return None
-        data = self._mail.fill(
+        data, is_base64 = self._mail.fill(
             OwnParts(
                 to_name=delivery.name,
                 to_address=delivery.address,
@@ -75,6 +75,7 @@ class CompiledCampaign:
             mail_from=return_path.encode(delivery.pk, secret=settings.SECRET_KEY, domain=settings.RETURN_DOMAIN),
             rcpt_to=quote_address(delivery.address),
             data=data,
+            is_wire_ready=is_base64,
         )
 
     def _values_of(self, delivery: Delivery) -> dict[str, str]:

@@ -84,9 +84,12 @@ class CompiledMail:
         self._canonical = {name.lower().encode(): _canonical(name, value) for name, value in fixed}
         self._signer = Signer(key, [name.lower().encode() for name in self._names]) if key else None
 
-    def fill(self, own: OwnParts) -> bytes:
-        """Return the mail of one recipient, signed where there is a key. Raises MimeError as `build` does."""
-        content, body, is_canonical = self._fill_content(own)
+    def fill(self, own: OwnParts) -> tuple[bytes, bool]:
+        """Return the mail of one recipient, signed where there is a key. Raises MimeError as `build` does.
+
+        The second value says that all is in base64: no line end but CRLF, and no dot or space at the wrong place.
+        """
+        content, body, is_base64 = self._fill_content(own)
         values = {
             "Date": _write_date(own.date, own.date.utcoffset()),
             "To": mailbox_value("To", own.to_name, own.to_address),
@@ -105,13 +108,13 @@ class CompiledMail:
         require_headers(head, self._names)
         message = head.encode("ascii") + b"\r\n" + body
         if self._signer is None:
-            return message
+            return message, is_base64
         fields = self._canonical | {name.lower().encode(): _canonical(name, value) for name, value in values.items()}
-        signed = body if is_canonical else canonical_body(body)
-        return self._signer.sign(fields, signed, now=own.date) + message
+        signed = body if is_base64 else canonical_body(body)
+        return self._signer.sign(fields, signed, now=own.date) + message, is_base64
 
     def _fill_content(self, own: OwnParts) -> tuple[dict[str, str], bytes, bool]:
-        """Return the headers of the content, its bytes, and whether these are in the canonical form of DKIM."""
+        """Return the headers of the content, its bytes, and whether all of them are in base64."""
         text_encoding, text = self._text.encode(_as_bytes(own.text), own.boundary if self._html else "")
         if self._html is None:
             headers = {"Content-Type": "text/plain; charset=UTF-8", "Content-Transfer-Encoding": text_encoding}

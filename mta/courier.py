@@ -121,7 +121,7 @@ class Courier:
             raise _HangUpError
 
     async def _send_body(self, connection: Connection, message: Outgoing) -> None:
-        body = stuff_body(message.data)
+        body = message.data[:-2] if message.is_wire_ready else stuff_body(message.data)
         for start in range(0, len(body), _PIECE):
             connection.write(body[start : start + _PIECE])
             await connection.drain(Phase.DATA)
@@ -203,23 +203,24 @@ class Courier:
         while (message := self._dispatch.take()) is not None:
             impossible = self._find_obstacle(connection, message)
             if impossible is None:
-                return Envelope(message, self._commands(connection, message))
-            self._dispatch.report(message, *impossible)
+                try:
+                    recipient = quote_address(message.rcpt_to)
+                except AddressError as error:
+                    impossible = Answer(Phase.RCPT, error.sentence, None, "5.1.3")
+                else:
+                    return Envelope(message, self._commands(connection, message, recipient))
+            self._dispatch.report(message, Result.REFUSED, impossible)
         return None
 
-    def _find_obstacle(self, connection: Connection, message: Outgoing) -> tuple[Result, Answer] | None:
-        try:
-            quote_address(message.rcpt_to)
-        except AddressError as error:
-            return Result.REFUSED, Answer(Phase.RCPT, error.sentence, None, "5.1.3")
+    def _find_obstacle(self, connection: Connection, message: Outgoing) -> Answer | None:
         limit = connection.features.get("SIZE", "")
         if limit.isascii() and limit.isdigit() and 0 < int(limit[:15]) < len(message.data):
-            return Result.REFUSED, Answer(
+            return Answer(
                 Phase.MAIL, f"message of {len(message.data)} bytes exceeds the limit of {limit[:15]}", 552, "5.3.4"
             )
         return None
 
-    def _commands(self, connection: Connection, message: Outgoing) -> tuple[tuple[Phase, bytes], ...]:
+    def _commands(self, connection: Connection, message: Outgoing, recipient: str) -> tuple[tuple[Phase, bytes], ...]:
         sender = quote_address(message.mail_from) if message.mail_from else ""
         parameters = ""
         if "SIZE" in connection.features:
@@ -228,7 +229,7 @@ class Courier:
             parameters += " BODY=8BITMIME"
         commands = (
             (Phase.MAIL, f"MAIL FROM:<{sender}>{parameters}\r\n".encode("ascii")),
-            (Phase.RCPT, f"RCPT TO:<{quote_address(message.rcpt_to)}>\r\n".encode("ascii")),
+            (Phase.RCPT, f"RCPT TO:<{recipient}>\r\n".encode("ascii")),
             (Phase.DATA, b"DATA\r\n"),
         )
         if self._reset_due:

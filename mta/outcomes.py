@@ -10,12 +10,17 @@ from mta.verdicts import Phase
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One mail to one recipient. `id` is the caller's; `mail_from` may be empty (RFC 5321 section 4.5.5)."""
+    """One mail to one recipient. `id` is the caller's; `mail_from` may be empty (RFC 5321 section 4.5.5).
+
+    `is_wire_ready` is the caller's word that all line ends are CRLF, that the last line has one, and that no line
+    begins with a dot, so that nobody needs to look for them.
+    """
 
     id: int
     mail_from: str
     rcpt_to: str
     data: bytes
+    is_wire_ready: bool = False
 
 
 class Result(Enum):

@@ -1,5 +1,6 @@
 """A compiled campaign gives the bytes of the plain renderer, on random templates and recipients."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from accounts.models import Workspace
 from campaigns.models import Campaign, Delivery
 from campaigns.rendering import Renderer
+from mta.courier import stuff_body
 from mta.dkim import SigningKey
 from mta.mime import MimeError
 from mta.outcomes import Outgoing
@@ -66,7 +68,11 @@ def renderer_with(key: SigningKey | None) -> Renderer:
 
 def outcome_of(render, delivery: Delivery) -> Outgoing | str:
     try:
-        return render(delivery)
+        outgoing = render(delivery)
+        if outgoing.is_wire_ready:
+            # What the compiled form claims holds.
+            assert stuff_body(outgoing.data) + b"\r\n" == outgoing.data
+        return replace(outgoing, is_wire_ready=False)
     except MimeError as error:
         return str(error)
 
@@ -100,14 +106,14 @@ def test_a_value_with_a_line_end_goes_the_plain_way():
     delivery = make_delivery("題", "住所:\n{{都市}}\n", "", "花子", {"都市": "京都\n下京区"}, 7)
     renderer = renderer_with(None)
     assert renderer.compile(delivery.campaign).render(delivery) is None
-    assert renderer.render(delivery) == renderer.render_plainly(delivery)
+    assert outcome_of(renderer.render, delivery) == renderer.render_plainly(delivery)
 
 
 def test_a_text_cut_in_a_line_end_goes_the_plain_way():
     delivery = make_delivery("題", "一行目\r{{name}}\n二行目", "", "", {}, 7)
     renderer = renderer_with(None)
     assert renderer.compile(delivery.campaign) is None
-    assert renderer.render(delivery) == renderer.render_plainly(delivery)
+    assert outcome_of(renderer.render, delivery) == renderer.render_plainly(delivery)
 
 
 def test_the_same_moment_in_another_zone_is_written_as_it_is():
@@ -115,4 +121,4 @@ def test_the_same_moment_in_another_zone_is_written_as_it_is():
     for zone in (UTC, timezone(timedelta(hours=9))):
         delivery = make_delivery("題", "本文", "", "", {}, 7)
         delivery.mail_date = DATE.astimezone(zone)
-        assert renderer.render(delivery) == renderer.render_plainly(delivery)
+        assert outcome_of(renderer.render, delivery) == renderer.render_plainly(delivery)
