@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -37,23 +38,30 @@ TOLD = {
 
 @dataclass(slots=True)
 class DeliveryLedger:
-    """The engine's ledger for one claim: fences and outcomes, each a short transaction of its own.
+    """The engine's ledger for the claims of one turn: fences and outcomes, each a short transaction of its own.
 
     The engine calls it from one thread, which has a database connection of its own; `close` ends that.
     """
 
-    claim: Claim
+    # The rows that have no outcome yet, each with the token of its claim.
+    rows: dict[int, tuple[Delivery, UUID]] = field(default_factory=dict)
     # What the lane's circuit wants to know: whether anything was accepted, and the first fault of the route.
     accepted: int = 0
     route_fault: Outcome | None = None
-    rows: dict[int, Delivery] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.rows = {delivery.pk: delivery for delivery in self.claim.deliveries}
+    def take(self, claim: Claim) -> None:
+        """Take in the rows of a claim before they are sent."""
+        self.rows |= {delivery.pk: (delivery, claim.token) for delivery in claim.deliveries}
 
     def fence(self, ids: Sequence[int]) -> set[int]:
         """Mark rows durably before their final dot; return those that may be sent."""
-        return retry_transaction(lambda: fence(ids, self.claim.token, now=timezone.now()))
+        by_token: dict[UUID, list[int]] = {}
+        for pk in ids:
+            by_token.setdefault(self.rows[pk][1], []).append(pk)
+        granted: set[int] = set()
+        for token, own in by_token.items():
+            granted |= retry_transaction(partial(fence, own, token, now=timezone.now()))
+        return granted
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Write outcomes in one transaction."""
@@ -64,17 +72,21 @@ class DeliveryLedger:
         # Locks are taken in the order of the rows, as everywhere else.
         ordered = sorted(outcomes, key=lambda outcome: outcome.id)
         retry_transaction(lambda: self.write(ordered, now=timezone.now()))
+        for outcome in outcomes:
+            del self.rows[outcome.id]
 
     def write(self, outcomes: Sequence[Outcome], *, now: datetime) -> None:
         """Move the rows; every change is guarded by the token, so a repeated try is safe."""
-        accepted = [outcome for outcome in outcomes if outcome.result is Result.ACCEPTED]
+        accepted: dict[UUID, list[Outcome]] = {}
         with transaction.atomic():
-            if accepted:
-                record_all_accepted(accepted, token=self.claim.token, now=now)
             for outcome in outcomes:
+                delivery, token = self.rows[outcome.id]
                 if outcome.result is Result.ACCEPTED:
-                    continue
-                record_outcome(self.rows[outcome.id], outcome, token=self.claim.token, now=now)
+                    accepted.setdefault(token, []).append(outcome)
+                else:
+                    record_outcome(delivery, outcome, token=token, now=now)
+            for token, own in accepted.items():
+                record_all_accepted(own, token=token, now=now)
 
     def close(self) -> None:
         """Close this thread's database connection."""

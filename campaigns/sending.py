@@ -27,10 +27,9 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 # A task leaves its process to others after this long; the tick asks again for what is left.
 TURN = timedelta(seconds=5)
-# No mail is begun this long after a claim, so that a worker which is told to stop ends soon.
-CLAIM_LIMIT = timedelta(seconds=8)
-# The engine stops this long before the lease ends, so that no fence comes too late.
-LEASE_MARGIN = timedelta(seconds=30)
+# After that no mail is begun this much later, so that a worker which is told to stop ends soon. What is claimed and
+# not begun then is given back, long before its lease ends.
+AFTER_TURN = timedelta(seconds=3)
 TEST_MAIL_LIMIT = timedelta(minutes=5)
 
 
@@ -51,35 +50,64 @@ def send_lane(lane_id: int, *, batch: int = BATCH) -> bool:
         logger.error("lane %s rests: %s", lane.pk, error.sentence)
         rest_lane(lane, error.sentence, now=timezone.now())
         return False
-    renderer = Renderer()
-    began = timezone.now()
-    while timezone.now() - began < TURN:
-        keep_hint(lane, now=timezone.now())
-        claim = claim_due(lane, now=timezone.now(), limit=batch)
-        if not claim.deliveries or not send_claim(claim, lane, route, renderer):
-            drop_hint(lane)
-            return False
-        if claim.slowed:
-            return True
-    return True
+    turn = Turn(lane, batch)
+    went_well = send_turn(turn, route)
+    if turn.has_more and went_well:
+        return True
+    drop_hint(lane)
+    return False
 
 
-def send_claim(claim: Claim, lane: Lane, route: Route, renderer: Renderer) -> bool:
-    """Send the rows of one claim; False where the route is at fault and the lane now rests."""
-    ledger = DeliveryLedger(claim)
+class Turn:
+    """One turn in a lane: claims rows, batch by batch, until its time is over or nothing is due."""
+
+    def __init__(self, lane: Lane, batch: int) -> None:
+        self.lane = lane
+        self.batch = batch
+        self.ledger = DeliveryLedger()
+        self.renderer = Renderer()
+        # Whether rows may be left for another turn.
+        self.has_more = True
+        self.claims: list[Claim] = []
+
+    def batches(self) -> Iterator[Iterator[Outgoing]]:
+        """Yield the mails of each claim."""
+        began = timezone.now()
+        while timezone.now() - began < TURN:
+            keep_hint(self.lane, now=timezone.now())
+            claim = claim_due(self.lane, now=timezone.now(), limit=self.batch)
+            if not claim.deliveries:
+                self.has_more = False
+                return
+            self.claims.append(claim)
+            self.ledger.take(claim)
+            yield render_claim(claim, self.renderer)
+            if claim.slowed:
+                return
+
+    def return_unsent(self) -> None:
+        """Give back what is still claimed; no attempt is burnt."""
+        for claim in self.claims:
+            for delivery in claim.deliveries:
+                give_back(delivery, token=claim.token, due_at=timezone.now())
+
+
+def send_turn(turn: Turn, route: Route) -> bool:
+    """Send the rows of one turn; False where the route is at fault and the lane now rests."""
+    lane, ledger = turn.lane, turn.ledger
     try:
-        engine.send(
-            render_claim(claim, renderer),
+        engine.send_batches(
+            turn.batches(),
             route,
             ledger,
             connections=settings.SEND_CONNECTIONS,
             window=settings.SEND_WINDOW,
-            deadline=min(CLAIM_LIMIT, claim.until - LEASE_MARGIN - timezone.now()).total_seconds(),
+            deadline=(TURN + AFTER_TURN).total_seconds(),
         )
     except (SenderError, MtaError) as error:
         # The signing key cannot be read: ours to mend. Nobody fails, and no unsigned mail leaves instead.
         logger.error("lane %s rests: %s", lane.pk, error.sentence)
-        return_unsent(claim)
+        turn.return_unsent()
         rest_lane(lane, error.sentence, now=timezone.now())
         return False
     if ledger.accepted:
@@ -90,12 +118,6 @@ def send_claim(claim: Claim, lane: Lane, route: Route, renderer: Renderer) -> bo
         rest_lane(lane, f"{fault.phase.label}: {fault.text}", now=timezone.now())
         return False
     return True
-
-
-def return_unsent(claim: Claim) -> None:
-    """Give back what of a claim is still claimed; no attempt is burnt."""
-    for delivery in claim.deliveries:
-        give_back(delivery, token=claim.token, due_at=timezone.now())
 
 
 def render_claim(claim: Claim, renderer: Renderer) -> Iterator[Outgoing]:

@@ -51,7 +51,9 @@ SANDBOX_LISTEN: str = env("SANDBOX_LISTEN", default="127.0.0.1:2525")
 
 # At most this many rows of one process are fenced and not yet recorded (design: SEND_WINDOW).
 SEND_WINDOW = env.int("SEND_WINDOW", default=64)
-SEND_CONNECTIONS = env.int("SEND_CONNECTIONS", default=8)
+# Each waits for its fence and its reply, so a commit serves as many mails as there are connections. Two processes stay
+# below the 50 connections that Postfix allows one client (smtpd_client_connection_count_limit).
+SEND_CONNECTIONS = env.int("SEND_CONNECTIONS", default=20)
 # How long a delivery is tried before it expires (B5, C19).
 DELIVERY_LIFETIME = timedelta(hours=env.int("DELIVERY_LIFETIME_HOURS", default=24))
 NOTICE_KEEP_DAYS = env.int("NOTICE_KEEP_DAYS", default=31)

@@ -40,7 +40,7 @@ class Dispatch:
 
     def offer(self, message: Outgoing) -> bool:
         """Take a mail in; return True where `make_room` is to be called before the next."""
-        if self._is_over():
+        if self.is_over():
             self._settle(message)
             return False
         self._waiting.append(message)
@@ -49,10 +49,14 @@ class Dispatch:
 
     async def make_room(self) -> None:
         """Work until half of the waiting mails are taken."""
-        while len(self._waiting) > self._most_waiting // 2 and not self._is_over():
+        while len(self._waiting) > self._most_waiting // 2 and not self.is_over():
             self._change.clear()
             await self._change.wait()
         await self._raise_crash()
+
+    def is_over(self) -> bool:
+        """Say whether no mail will be begun any more: the time is over, or no connection is left."""
+        return self._stopped or self._crash is not None or self.is_late() or self._is_dead()
 
     def stop(self) -> None:
         """Begin no further mail."""
@@ -77,14 +81,14 @@ class Dispatch:
 
     async def has_work(self) -> bool:
         """Wait until a mail is there; False when no more will come."""
-        while not self._waiting and not self._complete and not self._is_over():
+        while not self._waiting and not self._complete and not self.is_over():
             self._news.clear()
             await self._news.wait()
-        return bool(self._waiting) and not self._is_over()
+        return bool(self._waiting) and not self.is_over()
 
     def take(self) -> Outgoing | None:
         """Return the next mail, or None where there is none just now."""
-        if not self._waiting or self._is_over():
+        if not self._waiting or self.is_over():
             return None
         self._change.set()
         return self._waiting.popleft()
@@ -112,9 +116,6 @@ class Dispatch:
 
     def _is_dead(self) -> bool:
         return all(task.done() for task in self._couriers)
-
-    def _is_over(self) -> bool:
-        return self._stopped or self._crash is not None or self.is_late() or self._is_dead()
 
     def _settle(self, message: Outgoing) -> None:
         if self._stopped or self.is_late():

@@ -30,12 +30,34 @@ def send(
 ) -> None:
     """Send `messages` over `route`; return when each has exactly one outcome in `ledger`.
 
-    `messages` is read in the calling thread, outside of the event loop, a few mails ahead. At most
+    As `send_batches` with all of them in one batch.
+    """
+    send_batches(
+        [messages], route, ledger, connections=connections, window=window, deadline=deadline, timeouts=timeouts
+    )
+
+
+def send_batches(
+    batches: Iterable[Iterable[Outgoing]],
+    route: Route,
+    ledger: Ledger,
+    *,
+    connections: int,
+    window: int,
+    deadline: float | None = None,
+    timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+) -> None:
+    """Send batches of mails over `route`, each as the one before runs out, over the same connections.
+
+    Returns when each mail that was read has exactly one outcome in `ledger`. A batch that was begun is read to its
+    end; no other is begun once the time is over or the route is of no use.
+
+    The mails are read in the calling thread, outside of the event loop, a few mails ahead. At most
     `connections` connections are open and at most `window` mails are fenced and not yet recorded.
     After `deadline` seconds no mail is begun, and those not begun become UNTOUCHED.
 
     The ledger is called from one other thread. What it raises ends everything at once, without another
-    dot, and is raised here. What `messages` raises is raised here after the mails on their way ended.
+    dot, and is raised here. What `batches` raises is raised here after the mails on their way ended.
     """
     if connections < 1 or window < 1:
         raise ValueError("at least one connection and a window of one are needed")
@@ -44,9 +66,12 @@ def send(
         with asyncio.Runner() as runner:
             dispatch = runner.run(_begin(route, commits, connections, deadline, timeouts))
             try:
-                for message in messages:
-                    if dispatch.offer(message):
-                        runner.run(dispatch.make_room())
+                for batch in batches:
+                    for message in batch:
+                        if dispatch.offer(message):
+                            runner.run(dispatch.make_room())
+                    if dispatch.is_over():
+                        break
             except BaseException:
                 dispatch.stop()
                 raise

@@ -188,7 +188,8 @@ def test_the_ledger_writes_a_batch_and_remembers_the_first_route_fault():
     good, bad = held_delivery(DeliveryState.FENCED), held_delivery(DeliveryState.CLAIMED)
     token = good.lease_token
     Delivery.objects.filter(pk=bad.pk).update(lease_token=token)
-    ledger = DeliveryLedger(Claim(token, timezone.now() + LEASE, [good, bad]))
+    ledger = DeliveryLedger()
+    ledger.take(Claim(token, timezone.now() + LEASE, [good, bad]))
     fault = outcome(bad, Result.ROUTE_FAULT, 421, "closing")
     ledger.record([outcome(good, Result.ACCEPTED, 250, "ok"), fault])
     assert (ledger.accepted, ledger.route_fault) == (1, fault)
