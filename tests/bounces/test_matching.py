@@ -19,8 +19,8 @@ from bounces.models import Bounce, Door, MatchedBy, NoticeState, RawNotice
 from bounces.parsed import NoticeKind, ParsedNotice, ParsedRecipient
 from bounces.parsing import parse
 from bounces.processing import process
+from campaigns.links import MESSAGE_ID
 from campaigns.models import Delivery, DeliveryState
-from campaigns.rendering import MESSAGE_ID
 from lists.models import Subscriber
 from mta import return_path, tokens
 from tests.bounces.notices import make_notice, message_id, read_email, signed_path

@@ -1,5 +1,6 @@
 """A compiled campaign gives the bytes of the plain renderer, on random templates and recipients."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -66,7 +67,7 @@ def renderer_with(key: SigningKey | None) -> Renderer:
     return renderer
 
 
-def outcome_of(render, delivery: Delivery) -> Outgoing | str:
+def outcome_of(render: Callable[[Delivery], Outgoing], delivery: Delivery) -> Outgoing | str:
     try:
         outgoing = render(delivery)
         if outgoing.is_wire_ready:

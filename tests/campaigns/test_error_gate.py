@@ -355,10 +355,10 @@ def test_the_pace_is_exact_over_workers_at_once(settings):
 def test_a_gate_costs_an_open_workspace_no_query(django_assert_num_queries):
     campaign = sending_campaign(readers=2)
     now, lane = timezone.now(), Lane.objects.get()
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         assert claim_due(lane, now=now, limit=1).deliveries
     gate_for(campaign.workspace, state=WARNED)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         assert claim_due(lane, now=now, limit=1).deliveries
 
 

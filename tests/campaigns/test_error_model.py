@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -174,7 +175,7 @@ steps = st.one_of(
 )
 
 
-def live_through(life: Life, story: list[tuple]) -> None:
+def live_through(life: Life, story: list[tuple[Any, ...]]) -> None:
     for name, *arguments in story:
         if name == "wait":
             life.day += arguments[0]
@@ -191,7 +192,7 @@ def live_through(life: Life, story: list[tuple]) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(steps, max_size=14))
-def test_the_count_is_the_number_of_live_counted_errors(story: list[tuple]) -> None:
+def test_the_count_is_the_number_of_live_counted_errors(story: list[tuple[Any, ...]]) -> None:
     """A7: whatever happens in whatever order."""
     with transaction.atomic():
         workspace = make_workspace()

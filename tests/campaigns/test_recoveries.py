@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -156,7 +157,7 @@ def test_a_reset_while_an_error_comes_in() -> None:
             barrier.wait()
             failed(Subscriber.objects.get(pk=pk), 8)
 
-        run_together(lambda both=barrier: reset(both), lambda both=barrier, pk=subscriber.pk: tell(both, pk))
+        run_together(partial(reset, barrier), partial(tell, barrier, subscriber.pk))
         recheck_errors(now=NOW + 8 * DAY)
         subscriber.refresh_from_db()
         assert subscriber.error_count == 1

@@ -105,7 +105,7 @@ def make_full_workspace() -> Workspace:
     make_notice(workspace, delivery.pk)
     make_doors(workspace)
     Mailbox.objects.create(
-        pk=PK, workspace=workspace, host="127.0.0.1", port=993, username=MARK, password="x", read_at=timezone.now()
+        pk=PK, workspace=workspace, host="127.0.0.1", port=993, username=MARK, read_at=timezone.now()
     )
     record(workspace, user, "member.role", MARK, before="viewer", after="admin")
     return workspace

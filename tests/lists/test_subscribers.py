@@ -12,7 +12,7 @@ from tests.factories import make_list, make_subscriber
 from tests.lists.clock import NOW
 
 
-def entries() -> list[object]:
+def entries() -> list[tuple[str, object]]:
     return list(AuditEntry.objects.order_by("pk").values_list("action", "detail"))
 
 

@@ -60,7 +60,7 @@ def test_the_download_has_its_type_and_name() -> None:
     response = stream_xlsx([["a"]], "failed-7.xlsx")
     assert response["Content-Type"].endswith("spreadsheetml.sheet")
     assert response["Content-Disposition"] == 'attachment; filename="failed-7.xlsx"'
-    assert b"".join(response).startswith(b"PK")  # type: ignore[arg-type]
+    assert b"".join(response).startswith(b"PK")
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
