@@ -18,7 +18,7 @@ from lists.held_errors import count_held, hold_errors
 from lists.models import AddressError
 from mta.verdicts import Reason
 
-# 試行: deliveries with an end that somebody tried to send.
+# 配信数: deliveries with an end that somebody tried to send.
 TRIED = (DeliveryState.SENT, DeliveryState.DOUBT, *FAILURES)
 # Holds that one tick looks after.
 HOLDS = 10
