@@ -12,14 +12,13 @@ from accounts import audit
 from accounts.models import User, Workspace
 from campaigns.deadlocks import retry_transaction
 from campaigns.failures import stops_at_once
-from campaigns.models import FAILURES, Campaign, Delivery, DeliveryState, HoldState, Lane, StopHold, Tally
+from campaigns.models import FAILURES, Campaign, Delivery, HoldState, Lane, StopHold, Tally
 from campaigns.recoveries import find_proofs
+from campaigns.tally import TRIED
 from lists.held_errors import count_held, hold_errors
 from lists.models import AddressError
 from mta.verdicts import Reason
 
-# 配信数: deliveries with an end that somebody tried to send.
-TRIED = (DeliveryState.SENT, DeliveryState.DOUBT, *FAILURES)
 # Holds that one tick looks after.
 HOLDS = 10
 # Errors that one piece of a sweep moves.
