@@ -7,10 +7,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.access import member_required
+from accounts.models import Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns.models import Campaign, CampaignQuerySet
 from campaigns.results import Result, describe
-from campaigns.tally import Figures, figures_by_campaign, normal_percent
+from campaigns.tally import Figures, figures_by_campaign, median_apart_from, newest_rates
 from lists.models import MailingList
 
 PAGE = 20
@@ -22,14 +23,16 @@ def started_campaigns(request: WorkspaceRequest) -> CampaignQuerySet:
     return Campaign.objects.for_workspace(request.workspace).filter(started_at__isnull=False).order_by("-started_at")
 
 
-def with_results(campaigns: list[Campaign], normal: float | None) -> list[tuple[Campaign, Result]]:
-    """Return each mailing with its result, in one query however many there are."""
+def with_results(campaigns: list[Campaign], workspace: Workspace) -> list[tuple[Campaign, Result]]:
+    """Return each mailing of a workspace with its result, in as many queries however many there are."""
     counted = figures_by_campaign([campaign.pk for campaign in campaigns])
+    rates = newest_rates(workspace)
     now = timezone.now()
-    return [
-        (campaign, describe(campaign, counted.get(campaign.pk, Figures()), normal=normal, now=now))
-        for campaign in campaigns
-    ]
+    found = []
+    for campaign in campaigns:
+        normal = median_apart_from(rates, campaign.pk)
+        found.append((campaign, describe(campaign, counted.get(campaign.pk, Figures()), normal=normal, now=now)))
+    return found
 
 
 @require_safe
@@ -45,11 +48,9 @@ def history(request: WorkspaceRequest) -> HttpResponse:
     if query := request.GET.get("q", "").replace("\0", "").strip():
         started = started.filter(subject__icontains=query)
     page = Paginator(started, PAGE).get_page(request.GET.get("page"))
-    normal = normal_percent(request.workspace)
     context = {
         "page": page,
-        "rows": with_results(list(page), normal),
-        "normal": normal,
+        "rows": with_results(list(page), request.workspace),
         "mailing_list": mailing_list,
         "query": query,
         "is_filtered": bool(asked or query),
@@ -63,6 +64,6 @@ def list_campaigns(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """The newest mailings to a list, a part of the list's page (B8)."""
     mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
     newest = list(started_campaigns(request).filter(audiences__mailing_list=mailing_list)[:NEWEST])
-    rows = with_results(newest, normal_percent(request.workspace))
+    rows = with_results(newest, request.workspace)
     context = {"mailing_list": mailing_list, "rows": rows}
     return render(request, "campaigns/_list_campaigns.html", context)

@@ -31,10 +31,10 @@ REST_SHARE = 200
 # A count that was begun and never ended (its process was killed) is begun again after this long.
 LEASE = timedelta(minutes=10)
 
-# 試行: deliveries with an end that somebody tried to send. 再送待ち has no end yet and is not among them.
+# 配信数: deliveries with an end that somebody tried to send. 再送待ち has no end yet and is not among them.
 TRIED = (DeliveryState.SENT, DeliveryState.DOUBT, *FAILURES)
 OVER = (CampaignState.DONE, CampaignState.CANCELLED)
-# The workspace's normal 配信エラー率 is taken over this many of its newest mailings, each with enough recipients.
+# The workspace's normal エラー率 is taken over this many of its newest mailings, each with enough recipients.
 NORMAL_MAILINGS = 10
 NORMAL_TRIED = 50
 # Mailings that are looked through for those, the newest first.
@@ -65,7 +65,7 @@ class Figures:
 
     @property
     def tried(self) -> int:
-        """試行: 受信サーバー受付, 失敗 and 結果不明."""
+        """配信数: 受信サーバー受付, 失敗 and 結果不明."""
         return self.number(TRIED)
 
     @property
@@ -80,7 +80,7 @@ class Figures:
 
     @property
     def error_percent(self) -> float:
-        """配信エラー率: 失敗 ÷ 試行, in per cent; 0 where nothing was tried."""
+        """エラー率: 失敗 ÷ 配信数, in per cent; 0 where nothing was tried."""
         return percent(self.failed, self.tried)
 
     def failures(self) -> Figures:
@@ -151,13 +151,22 @@ def chosen(campaigns: Campaigns) -> QuerySet[Tally]:
 
 
 def normal_percent(workspace: Workspace, *, apart_from: Campaign | None = None) -> float | None:
-    """Return the workspace's normal 配信エラー率: the median of its newest mailings, None where there is none yet.
+    """Return the workspace's normal エラー率 for a mailing that is compared with it, None where there is none yet."""
+    return median_apart_from(newest_rates(workspace), apart_from.pk if apart_from else None)
 
-    Ten finished mailings with at least 50 tried are taken, without the one that is compared with them.
+
+def median_apart_from(rates: Mapping[int, float], campaign_id: int | None) -> float | None:
+    """Return the median of the ten newest rates but the campaign's own."""
+    found = [rate for campaign, rate in rates.items() if campaign != campaign_id]
+    return median(found[:NORMAL_MAILINGS]) if found else None
+
+
+def newest_rates(workspace: Workspace) -> dict[int, float]:
+    """Return the エラー率 of the newest finished mailings with at least 50 tried, by campaign, the newest first.
+
+    There is one more than the median needs, which leaves out the mailing that it is compared with.
     """
     finished = Campaign.objects.for_workspace(workspace).filter(state__in=OVER)
-    if apart_from is not None:
-        finished = finished.exclude(pk=apart_from.pk)
     newest = list(finished.order_by("-pk").values_list("pk", flat=True)[:NORMAL_LOOKED_AT])
     counted = (
         Tally.objects.filter(campaign__in=newest)
@@ -169,8 +178,7 @@ def normal_percent(workspace: Workspace, *, apart_from: Campaign | None = None) 
         .filter(tried__gte=NORMAL_TRIED)
         .order_by("-campaign")
     )
-    found = [percent(failed, tried) for _, tried, failed in counted[:NORMAL_MAILINGS]]
-    return median(found) if found else None
+    return {pk: percent(failed, tried) for pk, tried, failed in counted[: NORMAL_MAILINGS + 1]}
 
 
 def due_tallies(*, now: datetime, limit: int) -> list[int]:

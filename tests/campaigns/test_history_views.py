@@ -65,6 +65,18 @@ def test_result_is_preliminary_for_a_week(editor: Client, mailing_list: MailingL
     assert 'badge-ok">確定' in page_of(editor)
 
 
+def test_a_mailing_is_compared_with_the_others_as_on_its_own_page(editor: Client, mailing_list: MailingList) -> None:
+    now = timezone.now()
+    for failed in (5, 5, 60):
+        campaign = make_campaign(mailing_list, state=CampaignState.DONE, started_at=now, finished_at=now)
+        for state, number in ((DeliveryState.SENT, 100 - failed), (DeliveryState.FAILED, failed)):
+            Tally.objects.create(campaign=campaign, provider="other", state=state, number=number)
+    rows = editor.get(reverse("history")).context["rows"]
+    assert {result.error_percent: str(result.tendency) for _, result in rows} == {60: "higher", 5: "lower"}
+    own = editor.get(reverse("campaign_detail", args=[campaign.pk])).content.decode()
+    assert "ふだんの 5.0% より高めです" in own
+
+
 def test_a_mailing_that_was_not_counted_yet_says_so(editor: Client, mailing_list: MailingList) -> None:
     sent_campaign(mailing_list)
     Tally.objects.all().delete()
