@@ -33,7 +33,7 @@ class Point:
 
     @property
     def percent(self) -> float:
-        """配信エラー率."""
+        """エラー率."""
         return 100 * self.failed / self.tried if self.tried else 0.0
 
 

@@ -72,7 +72,7 @@ class Group:
 
     @property
     def percent(self) -> float:
-        """配信エラー率."""
+        """エラー率."""
         return percent(self.failed, self.tried)
 
     @property
@@ -95,7 +95,7 @@ class Mailing:
 
     @property
     def percent(self) -> float:
-        """配信エラー率."""
+        """エラー率."""
         return percent(self.failed, self.tried)
 
 

@@ -215,7 +215,7 @@ def five_criteria(facts: Facts) -> list[Criterion]:
         ),
         Criterion(
             _("エラーの量"),
-            _("配信エラー率 %(percent).2f%%、%(unknown)s")
+            _("エラー率 %(percent).2f%%、%(unknown)s")
             % {"percent": facts.figures.error_percent, "unknown": tell_unknown(facts)},
             _("宛先不明のアドレスをリストから外します。"),
         ),

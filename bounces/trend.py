@@ -39,7 +39,7 @@ def make_point(first: date, last: date, tried: int, failed: int) -> Point:
     """Return the point of some days, in words for people."""
     days = f"{first:%Y/%m/%d}" if first == last else f"{first:%Y/%m/%d}〜{last:%m/%d}"
     point = Point(f"{first.month}/{first.day}", days, tried, failed)
-    words = _("%(days)s: 配信数 %(tried)s、失敗 %(failed)s、配信エラー率 %(percent).1f%%") % {
+    words = _("%(days)s: 配信数 %(tried)s、失敗 %(failed)s、エラー率 %(percent).1f%%") % {
         "days": days,
         "tried": f"{tried:,}",
         "failed": f"{failed:,}",

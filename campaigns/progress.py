@@ -63,12 +63,6 @@ class Progress:
         """Rows that need nothing more."""
         return self.total - self.remaining - self.deferred
 
-    @property
-    def failure_rate(self) -> float:
-        """配信エラー率 in per cent of what was tried."""
-        tried = self.sent + self.failed + self.doubt
-        return 100 * self.failed / tried if tried else 0.0
-
 
 def measure(campaign: Campaign) -> Progress:
     """Count a campaign's deliveries; those of a large one were counted in the background."""

@@ -70,7 +70,7 @@ def test_mailings_belong_to_their_local_day() -> None:
     late, early = datetime(2026, 11, 1, 14, 30, tzinfo=UTC), datetime(2026, 11, 1, 15, 30, tzinfo=UTC)
     points = read_trend([mailing(late, 10, 1), mailing(early, 20, 4), mailing(early, 20)], period)
     assert [(one.label, one.tried, one.failed) for one in points] == [("11/1", 10, 1), ("11/2", 40, 4), ("11/3", 0, 0)]
-    assert points[0].title == "2026/11/01: 配信数 10、失敗 1、配信エラー率 10.0%"
+    assert points[0].title == "2026/11/01: 配信数 10、失敗 1、エラー率 10.0%"
     assert busiest_day([mailing(late, 10), mailing(early, 20), mailing(early, 20)]) == 40
     assert busiest_day([]) == 0
 

@@ -211,7 +211,7 @@ def test_trend_is_a_picture_and_a_table(viewer: Client, workspace: Workspace) ->
     page = show(viewer, days=7).content.decode()
     chart = page[page.index('<svg class="chart"') : page.index("<summary>数字で見る")]
     assert 'role="img" aria-labelledby="chart-title chart-desc"' in chart
-    assert '<title id="chart-title">日ごとの配信エラー率と配信数</title>' in chart
+    assert '<title id="chart-title">日ごとのエラー率と配信数</title>' in chart
     assert chart.count('class="chart-tried"') == 1
     assert "style=" not in chart
     assert page.count("配信なし") == 6

@@ -128,7 +128,7 @@ def test_figures_of_a_provider(viewer: Client, campaign: Campaign) -> None:
         "差出人の正しさ",
         "送信サーバーの安全性",
     ]
-    assert "配信エラー率 0.30%、宛先不明 10件(配信数の0.10%)" in response.content.decode()
+    assert "エラー率 0.30%、宛先不明 10件(配信数の0.10%)" in response.content.decode()
     assert show(viewer, "docomo").context["figures"].tried == 500
 
 

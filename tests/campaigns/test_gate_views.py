@@ -85,7 +85,7 @@ def test_says_what_comes_next(state, fields, words, client_for):
 
 def test_says_that_little_was_tried_so_far(client_for):
     html = page(client_for(make_user(make_workspace())), "gate_detail").content.decode()
-    assert "試行が200件になるまでは" in html
+    assert "配信数が200件になるまでは" in html
 
 
 def test_a_stranger_sees_nothing_of_it(client_for):
