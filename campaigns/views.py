@@ -96,6 +96,7 @@ def result_context(campaign: Campaign) -> dict[str, Any]:
         "result": describe(campaign, counted, normal=normal, now=timezone.now()),
         "normal": normal,
         "providers": results_by_provider(counted),
+        "holds": campaign.stop_holds.order_by("pk"),
     }
 
 

@@ -193,10 +193,10 @@ def test_page_tells_preliminary_from_final(editor: Client, campaign: Campaign) -
     fail(campaign)
     url = reverse("failed_addresses", args=[campaign.pk])
     page = editor.get(url).content.decode()
-    assert 'badge-info">速報' in page
+    assert 'stat-value">速報' in page
     assert f"{timezone.localtime(timezone.now() + timedelta(days=7)):%Y/%m/%d}" in page
     Campaign.objects.update(finished_at=timezone.now() - timedelta(days=8))
-    assert 'badge-ok">確定' in editor.get(url).content.decode()
+    assert 'stat-value">確定' in editor.get(url).content.decode()
 
 
 def test_page_needs_few_queries(

@@ -55,7 +55,7 @@ def test_a_hold_tells_what_happened_and_why_it_asks(editor: Client, hold: StopHo
     shown = page(editor, "hold_detail", hold.pk)
     for expected in (
         "12件のうち<strong>3件(25.0%)",
-        "ドコモの宛先不明",
+        "「ドコモ」の宛先不明",
         "迷惑メール対策",
         "reader",
         "3件",
@@ -65,8 +65,10 @@ def test_a_hold_tells_what_happened_and_why_it_asks(editor: Client, hold: StopHo
     # The server's words without addresses, and never as HTML.
     assert "550 5.1.1 &lt;…&gt; User &lt;b&gt;unknown&lt;/b&gt;" in shown
     assert "docomo" in hold.provider
-    note = page(editor, "failed_addresses", hold.campaign_id)
-    assert reverse("hold_detail", args=[hold.pk]) in note
+    for name in ("failed_addresses", "campaign_detail"):
+        assert reverse("hold_detail", args=[hold.pk]) in page(editor, name, hold.campaign_id)
+    failed = reverse("failed_addresses", args=[hold.campaign_id])
+    assert f"{failed}?provider=docomo&amp;reason=user_unknown#rows" in shown
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_both_answers_ask_first_with_the_number(
 
 def test_a_viewer_sees_it_and_may_not_decide(hold: StopHold, client_for: ClientFor) -> None:
     viewer = client_for(make_user(hold.campaign.workspace, Role.VIEWER))
-    assert "ドコモの宛先不明" in (shown := page(viewer, "hold_detail", hold.pk))
+    assert "「ドコモ」の宛先不明" in (shown := page(viewer, "hold_detail", hold.pk))
     assert "配信停止を適用する</button>" not in shown
     url = reverse("hold_decide", args=[hold.pk])
     assert viewer.post(url, {"decision": "drop", "confirmed": "1"}).status_code == 403
