@@ -74,11 +74,16 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return self.filter(status=Literal(SubscriberStatus.STOPPED.value))
 
     def mark_stopped(self, reason: StopReason, now: datetime) -> int:
-        """Stop those who are active and return how many; what the recipient wants replaces other reasons."""
-        if reason not in RECIPIENTS_WILL:
+        """Stop those who are active and return how many.
+
+        What the recipient wants replaces other reasons, and a stop by hand one by errors: whom a person has stopped
+        is not to come back where a review takes the errors back (B16).
+        """
+        if reason == StopReason.ERRORS:
             return self.active()._stop(reason, now)
+        kept = RECIPIENTS_WILL if reason in RECIPIENTS_WILL else (*RECIPIENTS_WILL, StopReason.MANUAL)
         with transaction.atomic():
-            rows = self.exclude(stop_reason__in=RECIPIENTS_WILL)
+            rows = self.exclude(stop_reason__in=kept)
             # Locked from the count to the update; in the order of the ids, so that nobody waits in a circle.
             locked = rows.select_for_update(no_key=True).order_by("pk").values_list("status", flat=True)
             newly = list(locked).count(SubscriberStatus.ACTIVE)

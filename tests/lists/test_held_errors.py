@@ -45,9 +45,9 @@ def test_who_was_stopped_by_exactly_such_an_error_is_active_again() -> None:
     assert subscriber.error_count == 1
 
 
-@pytest.mark.parametrize("reason", [StopReason.COMPLAINT, StopReason.UNSUBSCRIBED])
-def test_what_the_recipient_wants_stays(reason: StopReason) -> None:
-    """B16: a complaint or an unsubscription outranks all."""
+@pytest.mark.parametrize("reason", [StopReason.COMPLAINT, StopReason.UNSUBSCRIBED, StopReason.MANUAL])
+def test_what_a_person_decided_stays(reason: StopReason) -> None:
+    """B16: a complaint or an unsubscription outranks all; who was also stopped by hand is not made active."""
     subscriber = make_subscriber()
     unknown(subscriber)
     Subscriber.objects.filter(pk=subscriber.pk).mark_stopped(reason, NOW)

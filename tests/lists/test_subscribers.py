@@ -1,6 +1,7 @@
 """Stopping subscribers: the count, the reason that stays, the audit log."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -55,6 +56,17 @@ def test_only_those_newly_stopped_are_counted() -> None:
     reasons = sorted(people.values_list("stop_reason", flat=True))
     assert reasons == ["complaint", "unsubscribed", "unsubscribed"]
     assert people.mark_stopped(StopReason.MANUAL, NOW) == 0
+    assert sorted(people.values_list("stop_reason", flat=True)) == reasons
+
+
+@pytest.mark.django_db
+def test_a_stop_by_hand_replaces_one_by_errors() -> None:
+    """A person's word holds also where the errors are taken back; they replace no word of a person."""
+    subscriber = make_subscriber(status="stopped", stop_reason="errors", stopped_at=NOW - timedelta(days=1))
+    assert not stop(subscriber, StopReason.MANUAL, actor=None, now=NOW)
+    assert (subscriber.stop_reason, subscriber.stopped_at) == (StopReason.MANUAL, NOW - timedelta(days=1))
+    assert not stop(subscriber, StopReason.ERRORS, actor=None, now=NOW)
+    assert subscriber.stop_reason == StopReason.MANUAL
 
 
 @pytest.mark.django_db(transaction=True)
