@@ -131,9 +131,18 @@ def make_event(delivery: Delivery, failure: Failure, *, held_by: str) -> ErrorEv
         text=failure.text[:TEXT_LIMIT],
         about=delivery.campaign.subject,
         complaint=complaint,
-        mailed_at=delivery.mail_date or delivery.fenced_at,
+        mailed_at=sent_at(delivery, failure),
         held_by=held_by,
     )
+
+
+def sent_at(delivery: Delivery, failure: Failure) -> datetime | None:
+    """Return when the mail was sent that failed; None where that is the moment at which it is told.
+
+    A mail may be sent days after its first try: what was accepted in between came before it and proves nothing.
+    """
+    returned = failure.state in (DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
+    return delivery.fenced_at or delivery.mail_date if returned else None
 
 
 def find_holder(delivery: Delivery) -> str:

@@ -2,15 +2,19 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 
+from campaigns.failures import Failure, record_notice, record_refusal
 from campaigns.models import Campaign, Delivery, DeliveryState
 from campaigns.recoveries import PIECE, find_proofs, recheck_errors
 from lists.models import AddressError, ClearedBy, Subscriber
+from mta.verdicts import Kind, Reason
 from tests.factories import make_campaign, make_delivery, make_errors, make_list, make_subscriber, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +76,22 @@ def test_a_mail_that_was_sent_before_proves_nothing() -> None:
     accepted(subscriber, 31)
     assert count(subscriber, 37) == 1
     assert count(subscriber, 38) == 0
+
+
+def test_a_mail_that_was_accepted_between_the_tries_proves_nothing() -> None:
+    """A7: the mail that failed was first tried before, and refused after the other one was accepted."""
+    subscriber = make_subscriber(make_list(make_workspace(error_limit=9, stop_unknown_at_once=False)))
+    refused, returned, _between = (accepted(subscriber, day) for day in (0, 0, 1))
+    token = uuid4()
+    claimed = {"state": DeliveryState.CLAIMED, "lease_token": token, "lease_until": NOW + 4 * DAY}
+    Delivery.objects.filter(pk=refused.pk).update(**claimed)
+    unknown = Failure(DeliveryState.FAILED, Kind.HARD, Reason.USER_UNKNOWN)
+    assert record_refusal(refused, unknown, token=token, now=NOW + 3 * DAY)
+    Delivery.objects.filter(pk=returned.pk).update(fenced_at=NOW + 2 * DAY, settled_at=NOW + 2 * DAY)
+    record_notice(returned.pk, replace(unknown, state=DeliveryState.BOUNCED), now=NOW + 3 * DAY)
+    assert count(subscriber, 9) == 2
+    accepted(subscriber, 4)
+    assert count(subscriber, 30) == 0
 
 
 def test_errors_of_later_mails_keep_counting() -> None:
