@@ -73,6 +73,10 @@ def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
     exclude_stopped(claim, lane, now=now)
     held = Delivery.objects.filter(pk__in=chosen, lease_token=claim.token, state=DeliveryState.CLAIMED)
     rows = attach_campaigns(list(held.order_by("pk")))
+    if allowance:
+        # Lifetimes do not run here: whoever waited for days behind others is not given up at the second try.
+        for row in rows:
+            row.campaign.lifetime_from = now
     return Claim(claim.token, claim.until, rows, slowed=allowance is not None)
 
 

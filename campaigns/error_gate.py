@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from accounts.audit import record
 from accounts.models import User, Workspace
@@ -140,7 +140,8 @@ def evaluate_due(*, now: datetime) -> int:
     unseen = Q(error_gate__measured_at__isnull=True) | Q(error_gate__measured_at__lte=now - EVERY)
     # Figures that are still shown after the last mailing left the period are taken back once.
     shown = Q(error_gate__state__in=STEPS[1:]) | Q(error_gate__tried__gt=0)
-    due = Workspace.objects.filter(unseen, Exists(recent) | shown).order_by("error_gate__measured_at", "pk")
+    longest_ago = F("error_gate__measured_at").asc(nulls_first=True)
+    due = Workspace.objects.filter(unseen, Exists(recent) | shown).order_by(longest_ago, "pk")
     return sum(evaluate(workspace, now=now) for workspace in due[:BATCH])
 
 

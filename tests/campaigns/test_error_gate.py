@@ -15,8 +15,11 @@ from campaigns.error_gate import NOTICE, Rate, decide, evaluate, evaluate_due, r
 from campaigns.gate_mails import gates_to_mail, mail_step
 from campaigns.lanes import lanes_with_work
 from campaigns.models import CampaignState, Delivery, DeliveryState, ErrorGate, GateState, Lane, Tally
+from campaigns.outcomes import record_outcome
 from campaigns.reaper import expire_deliveries
 from campaigns.scheduling import CampaignError, schedule, start_due
+from mta.outcomes import Outcome, Result
+from mta.verdicts import Phase
 from tests.factories import (
     make_campaign,
     make_delivery,
@@ -203,6 +206,16 @@ def test_a_workspace_is_looked_at_once_a_minute(django_assert_num_queries):
     assert state_of(campaign.workspace) == WARNED
     evaluate_due(now=now + timedelta(seconds=60))
     assert state_of(campaign.workspace) == SLOWED
+
+
+def test_a_workspace_that_was_never_looked_at_is_not_passed_over():
+    now = timezone.now()
+    for _ in range(error_gate.BATCH):
+        gate_for(sending_campaign().workspace, measured_at=now - timedelta(minutes=5))
+    new = sending_campaign().workspace
+    set_figures(new.campaigns.get(), 25)
+    evaluate_due(now=now)
+    assert state_of(new) == WARNED
 
 
 def test_a_workspace_without_mailings_is_not_looked_at():
@@ -417,6 +430,20 @@ def test_lifetimes_do_not_run_while_limited(state):
     assert [row.pk for row in claim_due(delivery.lane, now=late, limit=10).deliveries] == [delivery.pk]
     Delivery.objects.update(state=DeliveryState.DEFERRED, lease_token=None, lease_until=None)
     assert expire_deliveries(now=late + campaign.lifetime + timedelta(minutes=1)) == 1
+
+
+def test_a_slowed_row_is_not_given_up_at_its_second_try():
+    """A15: it waited behind others for longer than its lifetime, which did not run."""
+    now = timezone.now()
+    campaign = sending_campaign()
+    late = now + campaign.lifetime + timedelta(hours=1)
+    delivery = make_delivery(campaign, state=DeliveryState.DEFERRED, mail_date=now, due_at=now, attempts=1)
+    gate_for(campaign.workspace, state=SLOWED)
+    claim = claim_due(delivery.lane, now=late, limit=10)
+    later = Outcome(delivery.pk, Result.DEFERRED, 451, "4.7.1", "try again later", Phase.RCPT)
+    assert record_outcome(claim.deliveries[0], later, token=claim.token, now=late)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.due_at) == (DeliveryState.DEFERRED, late + timedelta(minutes=15))
 
 
 def test_a_warning_leaves_lifetimes_alone():
