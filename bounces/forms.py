@@ -12,9 +12,15 @@ from bounces.removal import REMOVABLE, Choice, Removal
 from bounces.reports import Filter
 from bounces.resending import RESENDABLE, Selection
 from bounces.stopped import StoppedSearch
+from bounces.times import COMPUTABLE_DAYS
 from lists.models import MailingList, StopReason
 
 MAX_IDS = 1000
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text is a number that a row may have; SQLite stores none of more than 64 bits."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 class RemovalForm(forms.Form):
@@ -36,7 +42,7 @@ class RemovalForm(forms.Form):
         super().__init__(*args, **kwargs)
         # Whether the rows are failures of this campaign is asked by the query that uses them.
         given = self.data.getlist("ids") if hasattr(self.data, "getlist") else []
-        self.fields["ids"].choices = [(value, value) for value in given[:MAX_IDS] if value.isdecimal()]  # type: ignore[attr-defined]
+        self.fields["ids"].choices = [(value, value) for value in given[:MAX_IDS] if is_id(value)]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Ask for at least one address."""
@@ -92,10 +98,16 @@ class StoppedFilterForm(forms.Form):
         label=_("停止理由"), choices=[("", _("すべての理由")), *StopReason.choices], required=False
     )
     since = forms.DateField(
-        label=_("停止日(から)"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+        label=_("停止日(から)"),
+        required=False,
+        validators=COMPUTABLE_DAYS,
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
     )
     until = forms.DateField(
-        label=_("停止日(まで)"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+        label=_("停止日(まで)"),
+        required=False,
+        validators=COMPUTABLE_DAYS,
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
     )
     mailing_list = forms.ModelChoiceField(
         label=_("リスト"), queryset=MailingList.objects.none(), empty_label=_("すべてのリスト"), required=False

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bounces.models import Door, NoticeState
 from bounces.notice_lists import REPORTS, NoticeFilter
+from bounces.times import COMPUTABLE_DAYS
 
 
 class NoticeFilterForm(forms.Form):
@@ -20,8 +21,18 @@ class NoticeFilterForm(forms.Form):
         required=False,
     )
     door = forms.ChoiceField(label=_("入り口"), choices=[("", _("すべて")), *Door.choices], required=False)
-    since = forms.DateField(label=_("受信日(から)"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label=_("受信日(まで)"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    since = forms.DateField(
+        label=_("受信日(から)"),
+        required=False,
+        validators=COMPUTABLE_DAYS,
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    until = forms.DateField(
+        label=_("受信日(まで)"),
+        required=False,
+        validators=COMPUTABLE_DAYS,
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
 
     def chosen(self) -> NoticeFilter:
         """Return the filter; call it on a bound form."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Workspace
 from bounces.letters import Letter
 from bounces.report_scope import DEFAULT_DAYS, MAX_DAYS, PRESETS, Period, Scope
+from bounces.times import COMPUTABLE_DAYS
 from lists.models import MailingList
 from mta.providers import PROVIDER_LABELS
 from senders.models import Sender
@@ -30,12 +31,14 @@ class ReportForm(forms.Form):
     since = forms.DateField(
         label=_("開始日"),
         required=False,
+        validators=COMPUTABLE_DAYS,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         error_messages={"invalid": _("開始日を「2026-11-01」のような日付で入力してください。")},
     )
     until = forms.DateField(
         label=_("終了日"),
         required=False,
+        validators=COMPUTABLE_DAYS,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         error_messages={"invalid": _("終了日を「2026-11-30」のような日付で入力してください。")},
     )
