@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 # Returns what stands at an https URL. Raises OSError where it cannot be had.
 Fetch = Callable[[str], bytes]
 
-SNS_HOST = re.compile(r"sns\.[a-z0-9-]{3,40}\.amazonaws\.com(?:\.cn)?")
+# With the name of a region in it ("ap-northeast-1"): sns.s3-us-west-2.amazonaws.com would be somebody's bucket on S3.
+SNS_HOST = re.compile(r"sns\.[a-z]{2,10}(?:-[a-z]{2,20}){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?")
 # "Verifying the signatures of Amazon SNS messages": the fields that are signed, in this order.
 SNS_SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),

@@ -229,6 +229,9 @@ def test_a_topic_that_was_not_allowed_is_refused() -> None:
         "https://sns.ap-northeast-1.amazonaws.com:no/a.pem",
         "https://s3.ap-northeast-1.amazonaws.com/a.pem",
         "https://bucket.sns.ap-northeast-1.amazonaws.com/a.pem",
+        # Two of S3's names for whoever has a bucket called "sns".
+        "https://sns.s3-ap-northeast-1.amazonaws.com/a.pem",
+        "https://sns.s3-accelerate.amazonaws.com/a.pem",
         "https://sns.ap-northeast-1.amazonaws.com\n.evil.example/a.pem",
         "https://[::1/a.pem",
         "",
@@ -244,6 +247,7 @@ def test_certificates_come_from_sns_only(url: str) -> None:
 
 def test_sns_has_several_hosts() -> None:
     assert is_sns_url("https://sns.us-east-1.amazonaws.com/x.pem")
+    assert is_sns_url("https://sns.us-gov-west-1.amazonaws.com/x.pem")
     assert is_sns_url("https://sns.cn-north-1.amazonaws.com.cn/x.pem")
 
 
