@@ -103,14 +103,23 @@ def mark_limits(workspace: Workspace, *, now: datetime) -> int:
     revives nobody.
     """
     limit = effective_limit(workspace, "pk", workspace.error_limit)
-    return over_limit(workspace, limit).update(errors_due_at=now)
+    return mark(over_limit(workspace, limit), now=now)
 
 
 def mark_errors(workspace: Workspace, *, now: datetime) -> int:
     """Have all looked at again who have errors, because others count from now on; return how many."""
     errors = AddressError.objects.filter(subscriber__workspace=workspace).uncleared()
     active = Subscriber.objects.for_workspace(workspace).active()
-    return active.filter(pk__in=errors.order_by().values("subscriber")).update(errors_due_at=now)
+    return mark(active.filter(pk__in=errors.order_by().values("subscriber")), now=now)
+
+
+def mark(subscribers: SubscriberQuerySet, *, now: datetime) -> int:
+    """Have subscribers looked at again; return how many.
+
+    An UPDATE by itself locks in any order, and would wait in a circle for whoever counts errors meanwhile.
+    """
+    locked = subscribers.select_for_update(no_key=True).order_by("pk")
+    return Subscriber.objects.filter(pk__in=locked.values("pk")).update(errors_due_at=now)
 
 
 def apply_limits(workspace: Workspace, *, now: datetime, prove: Prove = no_proofs) -> int:

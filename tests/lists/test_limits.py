@@ -1,13 +1,17 @@
 """Limits of エラー停止: previews, and applying them to the errors that are there (A7)."""
 
+import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 
 from accounts.models import AuditEntry, ErrorCounting, Workspace
 from lists.limits import Rule, apply_limits, mark_errors, mark_limits, preview_list_limit, preview_rule
 from lists.models import AddressError, StopReason, Subscriber, Subscription
-from lists.recounting import Proof, reconsider
+from lists.recounting import Proof, lock_subscribers, reconsider
 from tests.factories import make_errors, make_list, make_subscriber, make_workspace
 from tests.lists.clock import NOW
 
@@ -151,3 +155,32 @@ def test_rules_that_count_the_same_are_known() -> None:
     assert rule(3, "period", 30).counts_like(rule(5, "period", 30))
     assert not rule(3, "period", 30).counts_like(rule(3, "period", 31))
     assert not rule(3, "period", 30).counts_like(rule(3))
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one lock for all rows")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("mark", [mark_limits, mark_errors])
+def test_marking_waits_for_nobody_in_a_circle(mark: Callable[..., int]) -> None:
+    """Who counts errors locks in the order of the ids; so the one who marks must not hold the second row by then."""
+    workspace = make_workspace(error_limit=9)
+    first, second = (make_errors(make_subscriber(make_list(workspace)), number, now=NOW) for number in (2, 1))
+    change(workspace, error_limit=1)
+    # Also in the table the first row now stands behind the second.
+    Subscriber.objects.filter(pk=first.pk).update(name="新しい名前")
+    marked: list[int] = []
+
+    def work() -> None:
+        try:
+            with transaction.atomic():
+                marked.append(mark(workspace, now=NOW))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    with transaction.atomic():
+        lock_subscribers([first.pk])
+        thread.start()
+        time.sleep(0.5)
+        assert Subscriber.objects.select_for_update(no_key=True, nowait=True).get(pk=second.pk)
+    thread.join()
+    assert marked == [2]
