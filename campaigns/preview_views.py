@@ -46,7 +46,7 @@ def chosen_person(request: WorkspaceRequest, people: QuerySet[Subscriber]) -> Su
     """Return the subscriber named by `subscriber` (id) or `q` (beginning of the address), else the first one."""
     if (chosen := request.GET.get("subscriber", "")).isdecimal():
         return get_object_or_404(Subscriber, workspace=request.workspace, pk=int(chosen))
-    if query := request.GET.get("q", "").strip().lower():
+    if query := request.GET.get("q", "").replace("\0", "").strip().lower():
         return people.filter(address_key__startswith=query).order_by("address_key").first()
     return people.order_by("pk").first()
 

@@ -50,3 +50,9 @@ def test_numbers_that_no_row_has_choose_nothing(workspace: Workspace, client_for
         data: dict[str, Any] = {"ids": [number], "removal": "stop"}
         response = editor.post(reverse("failed_addresses_remove", args=[campaign.pk]), data)
         assert response.status_code == 302
+
+
+def test_a_preview_for_a_name_that_no_database_holds(workspace: Workspace, client_for: Log) -> None:
+    campaign = make_campaign(make_list(workspace))
+    response = client_for(make_user(workspace)).get(reverse("campaign_preview", args=[campaign.pk]), {"q": "a\0b"})
+    assert response.status_code == 200
