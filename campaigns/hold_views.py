@@ -16,6 +16,8 @@ from campaigns.models import Delivery, HoldState, StopHold
 EXAMPLES = 10
 TEXTS = 5
 ROWS = 50
+# What the two buttons say.
+DECISIONS = {"apply": HoldState.APPLIED, "drop": HoldState.DROPPED}
 
 
 def find_hold(workspace: Workspace, pk: int) -> StopHold:
@@ -56,7 +58,10 @@ def hold_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
 def hold_decide(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Ask, and after the answer apply or drop the held stops."""
     hold = find_hold(request.workspace, pk)
-    state = HoldState.APPLIED if request.POST.get("decision") == "apply" else HoldState.DROPPED
+    state = DECISIONS.get(request.POST.get("decision", ""))
+    if state is None:
+        messages.error(request, _("「配信停止を適用する」か「停止しない」を選んでください。"))
+        return redirect("hold_detail", pk)
     if "confirmed" not in request.POST:
         context = {"hold": hold, "applies": state == HoldState.APPLIED, "held": held_errors(hold).count()}
         return render(request, "campaigns/hold_confirm.html", context)

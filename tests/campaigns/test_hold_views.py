@@ -71,6 +71,14 @@ def test_a_hold_tells_what_happened_and_why_it_asks(editor: Client, hold: StopHo
     assert f"{failed}?provider=docomo&amp;reason=user_unknown#rows" in shown
 
 
+@pytest.mark.parametrize("decision", ["", "keep", "dropped"])
+def test_an_unknown_decision_decides_nothing(editor: Client, hold: StopHold, decision: str) -> None:
+    """A dropped hold never opens again, so nothing but the button's own word drops it."""
+    assert "選んでください" in decide(editor, hold, decision, confirmed="1")
+    hold.refresh_from_db()
+    assert hold.state == "open"
+
+
 @pytest.mark.parametrize(
     ("decision", "question", "state", "stopped"),
     [("apply", "3件に配信停止を適用する", HoldState.APPLIED, 0), ("drop", "3件を停止しない", HoldState.DROPPED, 0)],
