@@ -29,7 +29,7 @@ from campaigns.failures import Recorded, record_notice
 
 MAX_TRIES = 3
 # Longer than a batch of notices takes that all use up their time.
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=240)
 # The pause after a failed reading, as many times as it failed: a busy machine may be the cause.
 PAUSE = timedelta(seconds=20)
 # How long a notice waits whose delivery is still being sent: at first, at most, and all in all.
