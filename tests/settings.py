@@ -4,7 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
-SCRATCH = Path(tempfile.gettempdir()) / f"hypermail-tests-{os.getuid()}"
+# Two runs at once have a folder each (tools/test.sh).
+SCRATCH = Path(os.environ.get("TEST_SCRATCH") or f"{tempfile.gettempdir()}/hypermail-tests-{os.getuid()}")
 # Whitenoise warns where its folder is not there.
 (SCRATCH / "static").mkdir(parents=True, exist_ok=True)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests: on SQLite with the browser journeys, then on PostgreSQL where it is installed; coverage of both.
+# All tests: on SQLite with the browser journeys, and on PostgreSQL where it is installed; coverage of both.
 # BIN is the environment's folder of programs, ARGS what pytest is to run instead of everything.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,14 +31,25 @@ if [ -n "${ARGS:-}" ]; then
   exec "$BIN/python" -m pytest $ARGS
 fi
 
+# The two runs share no file and no port, and use a core each.
+folder=$(mktemp -d)
+job=
+trap '[ -z "$job" ] || kill "$job" 2>/dev/null || true; rm -rf "$folder"' EXIT
 "$BIN/coverage" erase
 status=0
-echo "== SQLite =="
-env -u DATABASE_URL "$BIN/python" -m pytest -q -rs --cov --cov-report= || status=1
 # The journeys look at pages and processes, which are the same on every database.
-"$BIN/python" -m tests.postgres "$BIN/python" -m pytest -q -rs -m "not journey and not once" --cov --cov-append --cov-report= || status=1
+COVERAGE_FILE="$PWD/.coverage.postgresql" TEST_SCRATCH="$folder/postgresql" "$BIN/python" -m tests.postgres \
+  "$BIN/python" -m pytest -q -rs -m "not journey and not once" --cov --cov-report= >"$folder/log" 2>&1 &
+job=$!
+echo "== SQLite =="
+COVERAGE_FILE="$PWD/.coverage.sqlite" TEST_SCRATCH="$folder/sqlite" env -u DATABASE_URL \
+  "$BIN/python" -m pytest -q -rs --cov --cov-report= || status=1
+wait "$job" || status=1
+job=
+cat "$folder/log"
 
 echo "== Coverage =="
+"$BIN/coverage" combine --quiet
 "$BIN/coverage" report --fail-under=90 || status=1
 # What decides over other people's addresses is tested to the last branch.
 "$BIN/coverage" report --fail-under=100 \
