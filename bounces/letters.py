@@ -39,7 +39,10 @@ class Letter(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a letter says of a block. Times are local; `examples` hold no address of a recipient."""
+    """What a letter says of a block. Times are local; `examples` hold no address of a recipient.
+
+    `provider` is its name, empty where the block is of receivers that belong to none.
+    """
 
     provider: str
     domains: str
@@ -63,7 +66,7 @@ def describe_block(scope: Scope, sender: Sender) -> Block:
     # Mailings begin before anything of them is refused; the newest refusals have their own time.
     times = sorted([mailing.started_at for mailing in mailings] + [row.settled_at for row in refused if row.settled_at])
     return Block(
-        provider=_(PROVIDER_LABELS[scope.provider]),
+        provider=_(PROVIDER_LABELS[scope.provider]) if scope.provider in PROVIDERS else "",
         domains="、".join(f"@{domain}" for domain in PROVIDERS.get(scope.provider, ())[:4]),
         sender=sender,
         ips="、".join(settings.SENDING_IPS) or _("(送信元IPアドレスを運用担当者に確かめて記入してください)"),
@@ -118,7 +121,7 @@ def to_subscriber(block: Block) -> str:
         "\n"
         "いつもご利用ありがとうございます。%(legal_name)sです。\n"
         "\n"
-        "お申し込みいただいたメールを、%(provider)sのアドレスへお送りできないことがあります。\n"
+        "お申し込みいただいたメールを、%(provider)sアドレスへお送りできないことがあります。\n"
         "ご利用のプロバイダの迷惑メール対策や、受信の設定によって止められているためと考えられます。\n"
         "\n"
         "お手数ですが、次のアドレスまたはドメインからのメールを受信できるように設定してください。\n"
@@ -138,7 +141,7 @@ def to_subscriber(block: Block) -> str:
         "お問い合わせ: %(contact)s\n"
     ) % {
         "legal_name": block.sender.legal_name,
-        "provider": block.provider,
+        "provider": _("%sの") % block.provider if block.provider else _("ご登録の"),
         "address": block.sender.address,
         "domain": block.sender_domain,
         "postal_address": block.sender.postal_address,
@@ -210,7 +213,7 @@ def words_of(block: Block) -> dict[str, str]:
     """Return the words that fill in a letter to a provider."""
     nothing = _("  (この期間に、ブロックと判定した応答はありません)")
     return {
-        "provider": block.provider,
+        "provider": block.provider or _("(宛先の会社名)"),
         "legal_name": block.sender.legal_name,
         "postal_address": block.sender.postal_address,
         "address": block.sender.address,

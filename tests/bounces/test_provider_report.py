@@ -249,6 +249,19 @@ def test_letter_without_choices_and_with_wrong_ones(viewer: Client, sender: Send
     assert "news@shop.example" in response.context["text"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("to_subscriber", "ご登録のアドレスへ"), ("from_sender", "(宛先の会社名) メール運用ご担当者さま")],
+)
+def test_letter_about_other_receivers_leaves_room_for_their_name(
+    viewer: Client, sender: Sender, kind: str, words: str
+) -> None:
+    text = letter(viewer, provider="other", letter=kind, sender=sender.pk)
+    assert words in text
+    assert "その他" not in text
+    assert "ドコモのアドレスへ" in letter(viewer, provider="docomo", letter="to_subscriber", sender=sender.pk)
+
+
 def test_letter_needs_a_sender(viewer: Client) -> None:
     assert "送信元がまだありません" in viewer.get(reverse("letter")).content.decode()
     assert viewer.get(reverse("letter_text")).status_code == 404
