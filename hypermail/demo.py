@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Workspace
 from bounces.intake import store_raw
-from bounces.models import Door
+from bounces.models import Door, RawNotice
 from bounces.processing import process
 from campaigns import reaper
 from campaigns.claims import Claim, claim_due, fence
@@ -24,7 +24,7 @@ from campaigns.rendering import Renderer
 from hypermail.demo_content import LISTS, MAILINGS, SENDER, SENDER_ADDRESS, WORKSPACE_NAME, Mailing
 from lists.csv_import import Choice, apply_import, create_import, queue_import
 from lists.csv_reading import Format
-from lists.models import ImportMode, MailingList
+from lists.models import ImportMode, MailingList, Subscriber
 from mta.outcomes import Outcome, Outgoing, Result
 from mta.sandbox.answers import REJECT_DOMAIN, domain_of, find_answer
 from mta.sandbox.notices import build_notice
@@ -33,6 +33,7 @@ from senders.models import Sender
 from senders.registry import create_sender
 
 BATCH = 500
+AGREED_BEFORE = timedelta(days=30)
 
 
 @transaction.atomic
@@ -45,8 +46,10 @@ def seed() -> Workspace:
 
 
 def fill(workspace: Workspace, *, now: datetime) -> None:
-    """Make lists, sender and mailings."""
-    lists = {name: import_list(workspace, name, file, now=now) for name, file in LISTS}
+    """Make lists, sender and mailings. Whoever is sent to had agreed before."""
+    agreed = now - AGREED_BEFORE
+    lists = {name: import_list(workspace, name, file, now=agreed) for name, file in LISTS}
+    Subscriber.objects.filter(workspace=workspace).update(created_at=agreed, updated_at=agreed)
     sender = create_sender(workspace, SENDER_ADDRESS, SENDER)
     for mailing in MAILINGS:
         campaign = write_campaign(workspace, mailing, sender, lists)
@@ -117,4 +120,5 @@ def take_back(delivery: Delivery, outgoing: Outgoing, *, at: datetime) -> None:
         return
     notice = build_notice(answer, outgoing.data, return_path=outgoing.mail_from, address=delivery.address, now=at)
     raw = store_raw(notice, envelope_to=outgoing.mail_from, door=Door.LMTP)
+    RawNotice.objects.filter(pk=raw.pk).update(received_at=at)
     process(raw.pk, now=at)

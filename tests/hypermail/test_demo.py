@@ -1,13 +1,16 @@
 """The demonstration shows every screen with content, made by the functions that do it in earnest."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models import Min
 
 from accounts.models import Workspace
 from bounces.models import RawNotice
 from campaigns.models import Campaign, CampaignState, Delivery
 from campaigns.progress import measure
 from hypermail import demo
-from lists.models import AddressError, MailingList, StopReason, Subscriber
+from lists.models import AddressError, Consent, MailingList, StopReason, Subscriber
 from senders.dkim_keys import signing_key
 from senders.models import Sender
 
@@ -34,6 +37,11 @@ def test_the_workspace_has_lists_mailings_failures_and_stops():
     # Some at once as 宛先不明, some at the third error, each with its evidence.
     assert set(stopped.values_list("error_count", flat=True)) == {1, 3}
     assert AddressError.objects.filter(subscriber__in=stopped).count() >= stopped.count()
+    first = Campaign.objects.aggregate(first=Min("started_at"))["first"]
+    assert Consent.objects.exists()
+    assert not Consent.objects.filter(at__gte=first).exists()
+    assert not Subscriber.objects.filter(created_at__gte=first).exists()
+    assert RawNotice.objects.earliest("received_at").received_at < first + timedelta(hours=1)
 
 
 def test_a_second_start_adds_nothing():
