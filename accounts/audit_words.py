@@ -67,7 +67,7 @@ DETAILS = {
     "hold_minimum": _("保留にする件数"),
     "provider": _("プロバイダ"),
     "unknown": _("宛先不明"),
-    "tried": _("試行"),
+    "tried": _("配信数"),
     "held": _("保留している件数"),
     "percent": _("配信エラー率(%)"),
     "limit": _("基準(%)"),

@@ -124,7 +124,7 @@ def operator_gate_step(request: OperatorRequest, workspace_id: int) -> HttpRespo
         return render(request, "campaigns/operator_gate_confirm.html", context)
     gate, _created = ErrorGate.objects.select_related("workspace").get_or_create(workspace=workspace)
     if take_step(gate, form, request):
-        messages.success(request, _("%s の制限を変更しました。") % workspace.name)
+        messages.success(request, _("「%s」の制限を変更しました。") % workspace.name)
     else:
         messages.error(request, _("ちょうど状態が変わりました。最新の状態を確かめて、もう一度操作してください。"))
     return redirect("operator_gate", workspace_id=workspace.pk)

@@ -73,7 +73,7 @@ def schedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) ->
         raise CampaignError(
             campaign,
             _(
-                "配信エラー率が高いため、このワークスペースの配信は一時停止中です。ホームの「配信エラー率」で状況を確かめてください。"
+                "このワークスペースの配信は一時停止中です。ホームの「配信エラー率の内訳と対処を見る」で理由を確かめてください。"
             ),
         )
     with transaction.atomic():
