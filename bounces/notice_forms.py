@@ -14,12 +14,7 @@ class NoticeFilterForm(forms.Form):
     """Which notices are listed. What is not understood is left out."""
 
     state = forms.ChoiceField(choices=[("", ""), *NoticeState.choices, (REPORTS, "")], required=False)
-    q = forms.CharField(
-        label=_("宛先のメールアドレス"),
-        help_text=_("アドレス全体を入力してください。"),
-        max_length=320,
-        required=False,
-    )
+    q = forms.CharField(label=_("宛先のメールアドレス(全体)"), max_length=320, required=False)
     door = forms.ChoiceField(label=_("入り口"), choices=[("", _("すべて")), *Door.choices], required=False)
     since = forms.DateField(
         label=_("受信日(から)"),

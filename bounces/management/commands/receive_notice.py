@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--to",
             default="",
-            help="封筒の宛先 (Postfix: ${original_recipient})。なければ環境変数 ORIGINAL_RECIPIENT、RECIPIENT",
+            help="エンベロープの宛先 (Postfix: ${original_recipient})。なければ環境変数 ORIGINAL_RECIPIENT、RECIPIENT",
         )
 
     def run_from_argv(self, argv: list[str]) -> None:
