@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import Settings
@@ -41,7 +42,8 @@ def test_readyz_without_a_database() -> None:
 
 @pytest.mark.django_db
 def test_readyz_with_a_migration_to_apply() -> None:
-    MigrationRecorder(connection).record_unapplied("lists", "0001_initial")
+    newest = MigrationLoader(connection).graph.leaf_nodes("lists")[0]
+    MigrationRecorder(connection).record_unapplied(*newest)
     response = Client().get("/readyz")
     assert response.status_code == 503
     assert b"migrations are not applied" in response.content

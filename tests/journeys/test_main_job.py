@@ -240,6 +240,8 @@ def lower_the_limit(visitor: Visitor) -> None:
     expect(page.locator("#limit-preview")).to_contain_text(re.compile(r"\d"))
     visitor.take_picture("settings")
     page.get_by_role("button", name="設定を保存").click()
+    visitor.take_picture("settings-question")
+    page.get_by_role("button", name=re.compile("保存して[0-9]+件を配信停止にする")).click()
     visitor.take_picture("settings-saved")
 
 
