@@ -111,6 +111,8 @@ class FaultServer:
         self._tasks: set[asyncio.Task[None]] = set()
         tls = self.tls if self.implicit_tls else None
         server = await asyncio.start_server(self._converse, "127.0.0.1", 0, ssl=tls, limit=1 << 20, backlog=512)
+        # Otherwise the kernel may grow the buffer until a whole large mail fits, though nobody reads it.
+        server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
