@@ -186,11 +186,16 @@ def test_relay_that_never_answers_the_dot_leaves_few_in_doubt() -> None:
     assert len(server.accepted) == 4
 
 
+def slow_to_fence(number: int) -> MemoryLedger:
+    """Return a ledger that gives the server time to act on one mail's body before its dot."""
+    return MemoryLedger(before_fence=lambda ids: time.sleep(0.5) if number in ids else None)
+
+
 @pytest.mark.parametrize("action", [Drop(), Close()])
 def test_disconnect_in_the_body(action: Drop | Close) -> None:
     big = BODY + b"%b\r\n" % (b"x" * 900) * 3000
     with FaultServer([Fault(Phase.DATA, action, after_bytes=1000, rcpt="r2@")]) as server:
-        ledger = send_to(server, make_mails(3, big))
+        ledger = send_to(server, make_mails(3, big), ledger=slow_to_fence(2))
     assert ledger.results() == [Result.ACCEPTED, Result.ROUTE_FAULT, Result.ACCEPTED]
     assert len(server.accepted) == 2
 
@@ -215,7 +220,7 @@ def test_server_that_stops_reading_the_body() -> None:
 def test_reply_during_the_body(reply: bytes, result: Result) -> None:
     """A server may say no before it read all; there is no dot then, and never a yes."""
     faults = [Fault(Phase.DATA, Say(reply), after_bytes=10, rcpt="r2@")]
-    ledger = MemoryLedger(before_fence=lambda ids: time.sleep(0.05))
+    ledger = slow_to_fence(2)
     with FaultServer(faults) as server:
         send_to(server, make_mails(3), ledger=ledger)
     assert ledger.results() == [Result.ACCEPTED, result, Result.ACCEPTED]
