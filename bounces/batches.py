@@ -171,11 +171,13 @@ def write_results(cases: Sequence[Case], *, now: datetime) -> None:
 
 def settle_alone(notice: RawNotice, parsed: ParsedNotice, *, now: datetime) -> list[Exception]:
     """Write what one notice says; return what that raised."""
+    faults: list[Exception] = []
     try:
         retry_transaction(lambda: settle(notice, parsed, now=now))
     except Exception as error:
-        return refuse(notice, error, now=now)
-    return []
+        # process_batch raises it when the other notices are done.
+        faults += refuse(notice, error, now=now)
+    return faults
 
 
 def process_singly(notice_ids: Iterable[int], *, now: datetime) -> list[Exception]:
