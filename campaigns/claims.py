@@ -11,7 +11,7 @@ from django.db.models import DateTimeField, F, UUIDField
 from django.db.models.functions import Coalesce
 
 from campaigns.gate_pace import open_allowance
-from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, DeliveryState, GateState, Lane
+from campaigns.models import CLAIMABLE, Campaign, Delivery, DeliveryState, GateState, Lane
 from lists.models import SubscriberStatus
 
 # How long a claim holds without a fence; after that the reaper gives the row back.
@@ -24,6 +24,7 @@ FENCE = """
     WHERE campaigns_delivery.id IN ({ids}) AND lease_token = %s AND lease_until > %s
         AND campaigns_delivery.state = 'claimed'
         AND campaign.id = campaigns_delivery.campaign_id AND campaign.state = 'sending'
+        AND (campaign.closed_from IS NULL OR campaign.closed_from > %s OR campaign.closed_until <= %s)
         AND subscriber.id = campaigns_delivery.subscriber_id AND subscriber.status = 'active'
     RETURNING campaigns_delivery.id
 """
@@ -82,7 +83,7 @@ def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
 
 def choose_due(lane: Lane, *, now: datetime, limit: int) -> list[int]:
     """Lock up to `limit` due rows of a lane that nobody else holds, and return their ids."""
-    sending = Campaign.objects.filter(workspace=lane.workspace_id, state=CampaignState.SENDING)
+    sending = Campaign.objects.filter(workspace=lane.workspace_id).open(now)
     due = Delivery.objects.filter(
         lane=lane, campaign__in=list(sending.values_list("pk", flat=True)), state__in=CLAIMABLE, due_at__lte=now
     )
@@ -114,11 +115,11 @@ def exclude_stopped(claim: Claim, lane: Lane, *, now: datetime) -> int:
 def fence(ids: Sequence[int], token: UUID, *, now: datetime) -> set[int]:
     """Mark rows durably just before their final dot; return those that may be sent.
 
-    A row may go while the lease lives, its campaign is sending and its subscriber is active. One statement,
+    A row may go while the lease lives, its campaign is sending (and not in its 配信禁止時間) and its subscriber is active. One statement,
     since this is done for every mail: a row that another transaction holds is waited for and looked at again.
     """
     moment = DateTimeField().get_db_prep_value(now, connection)
     own = UUIDField().get_db_prep_value(token, connection)
     with connection.cursor() as cursor:
-        cursor.execute(FENCE.format(ids=IDS[connection.vendor]), [moment, json.dumps(list(ids)), own, moment])
+        cursor.execute(FENCE.format(ids=IDS[connection.vendor]), [moment, json.dumps(list(ids)), own, moment, moment, moment])
         return {row[0] for row in cursor.fetchall()}

@@ -6,7 +6,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import Workspace
 from campaigns.gate_pace import held_back
-from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, Lane
+from campaigns.models import CLAIMABLE, Campaign, Delivery, Lane
 
 # A lane that was hinted at is not hinted at again for this long; a task at work keeps renewing it.
 HINT = timedelta(seconds=10)
@@ -25,7 +25,7 @@ def lanes_with_work(*, now: datetime) -> QuerySet[Lane]:
 
     A workspace that is stopped for its 配信エラー率, or slowed and through with its minute, has none (A15).
     """
-    sending = Campaign.objects.filter(state=CampaignState.SENDING).exclude(workspace__in=held_back(now=now))
+    sending = Campaign.objects.open(now).exclude(workspace__in=held_back(now=now))
     due = Delivery.objects.filter(
         lane=OuterRef("pk"),
         campaign__in=list(sending.values_list("pk", flat=True)),

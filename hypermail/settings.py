@@ -54,6 +54,16 @@ SEND_WINDOW = env.int("SEND_WINDOW", default=64)
 # Each waits for its fence and its reply, so a commit serves as many mails as there are connections. Two processes stay
 # below the 50 connections that Postfix allows one client (smtpd_client_connection_count_limit).
 SEND_CONNECTIONS = env.int("SEND_CONNECTIONS", default=20)
+# Processes that send (`manage.py up` starts so many); one workspace has at most so many at work at once.
+SEND_PROCESSES = env.int("SEND_PROCESSES", default=2)
+# Of the relay of the settings: whether the figures of each provider are kept, and mails a minute over all processes
+# (0 = no limit). A relay with a queue of its own paces its receivers itself.
+RELAY_PACED = env.bool("RELAY_PACED", default=False)
+RELAY_PER_MINUTE = env.int("RELAY_PER_MINUTE", default=0)
+# Whether the mail servers (MX) of destination domains are looked up, to tell Google Workspace and the like apart.
+MX_LOOKUPS = env.bool("MX_LOOKUPS", default=True)
+# A mailing that could not start for this long after its time waits for a person's word (遅延許容).
+LATE_TOLERANCE = timedelta(hours=env.int("LATE_TOLERANCE_HOURS", default=6))
 # How long a delivery is tried before it expires (B5, C19).
 DELIVERY_LIFETIME = timedelta(hours=env.int("DELIVERY_LIFETIME_HOURS", default=24))
 NOTICE_KEEP_DAYS = env.int("NOTICE_KEEP_DAYS", default=31)

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from mta.addresses import AddressError, ascii_domain
 from mta.errors import MtaError
 
-Security = Literal["none", "starttls", "tls"]
+Kind = Literal["relay", "direct"]
+Security = Literal["none", "opportunistic", "starttls", "tls"]
 
 # The name of the route to the relay of the settings.
 RELAY: Final = "relay"
@@ -28,7 +29,10 @@ class RouteError(MtaError):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A relay and how to talk to it. `verify` asks for a certificate that names the host."""
+    """Where mail is handed over and how: a relay, or directly each receiver's own servers, where `host` is empty.
+
+    `verify` asks for a certificate that names the host. `connections` are those of one process; None = no limit.
+    """
 
     name: str
     host: str
@@ -38,6 +42,13 @@ class Route:
     password: str = field(repr=False)
     ehlo_name: str
     verify: bool = True
+    kind: Kind = "relay"
+    source_address: str = ""
+    connections: int | None = None
+    messages_per_connection: int | None = None
+    per_minute: int | None = None
+    # Whether the figures of each provider are kept (mta/providers.py).
+    is_paced: bool = False
 
 
 def parse_route(url: str, *, ehlo_name: str, name: str = RELAY) -> Route:

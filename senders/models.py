@@ -60,14 +60,23 @@ class Sender(models.Model):
         return self.archived_at is not None
 
 
+class KeyAlgorithm(models.TextChoices):
+    """The algorithm of a DKIM key (RFC 6376, RFC 8463)."""
+
+    RSA = "rsa", "RSA-2048"
+    ED25519 = "ed25519", "Ed25519"
+
+
 class DkimKey(models.Model):
     """A DKIM signing key of a domain; the private part is encrypted at rest (senders/dkim_keys.py)."""
 
     domain = models.ForeignKey(SenderDomain, on_delete=models.CASCADE, related_name="dkim_keys")
     selector = models.CharField(max_length=63)
+    algorithm = models.CharField(max_length=10, choices=KeyAlgorithm.choices, default=KeyAlgorithm.RSA)
     # Fernet token of the PEM (PKCS #8).
     private_key = models.BinaryField()
-    # Base64 of the SubjectPublicKeyInfo, as in the p= tag (RFC 6376 section 3.6.1).
+    # Base64 as in the p= tag: of the SubjectPublicKeyInfo of an RSA key (RFC 6376 section 3.6.1), of the 32 octets of
+    # an Ed25519 key (RFC 8463 section 4.2).
     public_key = models.TextField()
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True, blank=True)

@@ -13,6 +13,8 @@ os.environ["SECRET_KEY"] = "only-for-the-test-suite-and-nowhere-else-0123456789"
 os.environ["ENCRYPTION_KEYS"] = "b25seS1mb3ItdGhlLXRlc3Qtc3VpdGUtMDEyMzQ1Njc="
 os.environ["DATA_DIR"] = str(SCRATCH)
 os.environ["BASE_URL"] = "http://testserver"
+# No test asks the outside.
+os.environ["MX_LOOKUPS"] = "0"
 os.environ["RETURN_DOMAIN"] = "bounce.example.com"
 
 from hypermail.settings import *

@@ -10,10 +10,12 @@ import accounts.models
 import bounces.models
 import campaigns.models
 import lists.models
+import mta.models
+import mta.verdicts
 import senders.models
 
 GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text(encoding="utf-8")
-MODELS = (accounts.models, lists.models, senders.models, campaigns.models, bounces.models)
+MODELS = (accounts.models, lists.models, mta.models, mta.verdicts, senders.models, campaigns.models, bounces.models)
 # What the models define themselves and what they take from other modules for their fields.
 STATES = {
     thing.__name__: thing

@@ -1,0 +1,54 @@
+"""The app's models; each topic has a module."""
+
+from campaigns.models.campaign import (
+    PLANNED,
+    Audience,
+    Campaign,
+    CampaignQuerySet,
+    CampaignState,
+    DoubtPolicy,
+    QuietMode,
+    default_lifetime,
+    protect_planned,
+)
+from campaigns.models.delivery import (
+    CLAIMABLE,
+    FAILURES,
+    TERMINAL,
+    Delivery,
+    DeliveryQuerySet,
+    DeliveryState,
+)
+from campaigns.models.figures import HoldState, StopHold, Tally
+from campaigns.models.gate import ErrorGate, GateState
+from campaigns.models.lane import DomainCap, Lane
+from campaigns.models.quiet_hours import QuietHours
+from campaigns.models.test_mail import TestMail, TestMailState
+
+__all__ = [
+    "CLAIMABLE",
+    "FAILURES",
+    "PLANNED",
+    "TERMINAL",
+    "Audience",
+    "Campaign",
+    "CampaignQuerySet",
+    "CampaignState",
+    "Delivery",
+    "DeliveryQuerySet",
+    "DeliveryState",
+    "DomainCap",
+    "DoubtPolicy",
+    "ErrorGate",
+    "GateState",
+    "HoldState",
+    "Lane",
+    "QuietHours",
+    "QuietMode",
+    "StopHold",
+    "Tally",
+    "TestMail",
+    "TestMailState",
+    "default_lifetime",
+    "protect_planned",
+]

@@ -1,0 +1,179 @@
+"""Campaigns and the lists they go to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models.deletion import Collector
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Workspace
+from lists.models import MailingList
+from senders.models import Sender
+
+
+def default_lifetime() -> timedelta:
+    """Return how long a newsletter delivery is tried (setting DELIVERY_LIFETIME)."""
+    return settings.DELIVERY_LIFETIME
+
+
+def default_late_tolerance() -> timedelta:
+    """Return how late a mailing may start without being asked about (setting LATE_TOLERANCE)."""
+    return settings.LATE_TOLERANCE
+
+
+class CampaignState(models.TextChoices):
+    """Where a campaign stands."""
+
+    DRAFT = "draft", _("下書き")
+    SCHEDULED = "scheduled", _("予約済み")
+    STARTING = "starting", _("準備中")
+    SENDING = "sending", _("配信中")
+    PAUSED = "paused", _("一時停止中")
+    DONE = "done", _("配信完了")
+    CANCELLED = "cancelled", _("中止")
+
+
+class DoubtPolicy(models.TextChoices):
+    """What is done with a delivery whose outcome stays unknown (結果不明)."""
+
+    HOLD = "hold", _("再送しない(重複を避ける)")
+    RESEND = "resend", _("1回だけ再送する(未達を避ける)")
+
+
+class QuietMode(models.TextChoices):
+    """Which 配信禁止時間 a mailing keeps."""
+
+    WORKSPACE = "workspace", _("ワークスペースの設定に従う")
+    OWN = "own", _("このメールだけの設定を使う")
+    NONE = "none", _("いつでも配信する")
+
+
+# A list that one of these still reads must not go away under it.
+PLANNED = (CampaignState.SCHEDULED, CampaignState.STARTING, CampaignState.SENDING, CampaignState.PAUSED)
+
+
+def protect_planned(
+    collector: Collector, field: models.Field[Any, Any], audiences: Collection[Audience], using: str
+) -> None:
+    """On deletion of a list: refuse by ProtectedError while a planned mailing uses it, else drop it from the others."""
+    used = [audience for audience in audiences if audience.campaign.state in PLANNED]
+    if used:
+        raise models.ProtectedError("a planned campaign uses this list", set(used))
+    models.CASCADE(collector, field, audiences, using)  # type: ignore[arg-type]
+
+
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def for_workspace(self, workspace: Workspace) -> CampaignQuerySet:
+        """Keep the campaigns of one workspace."""
+        return self.filter(workspace=workspace)
+
+    def open(self, now: datetime) -> CampaignQuerySet:
+        """Keep those that send at `now`: they are in 配信中, and not in their 配信禁止時間."""
+        return self.filter(state=CampaignState.SENDING).exclude(closed_from__lte=now, closed_until__gt=now)
+
+
+class Campaign(models.Model):
+    """One mailing: what is sent, from whom, to which lists, when."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="campaigns")
+    subject = models.CharField(_("件名"), max_length=200)
+    text = models.TextField(_("テキスト本文"))
+    html = models.TextField(_("HTML本文"), blank=True)
+    sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, related_name="campaigns")
+    mailing_lists = models.ManyToManyField(MailingList, through="Audience", related_name="campaigns")
+    state = models.CharField(max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT)
+    doubt_policy = models.CharField(max_length=10, choices=DoubtPolicy.choices, default=DoubtPolicy.HOLD)
+    # How long a delivery is tried before it expires (一時的なエラー, B5).
+    lifetime = models.DurationField(default=default_lifetime)
+    # Why a scheduled mailing was not started but sent back to its author.
+    problem = models.CharField(max_length=500, blank=True)
+    scheduled_at = models.DateTimeField(_("配信日時"), null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    # The start or the newest resume: lifetimes do not run while a campaign is paused.
+    lifetime_from = models.DateTimeField(null=True, blank=True)
+    # What the mails say of the sender; frozen when the sending begins (campaigns/authors.py).
+    author: models.JSONField[dict[str, str], dict[str, str]] = models.JSONField(default=dict)
+    # 配信禁止時間 (QuietHours): nothing is claimed or fenced from closed_from until closed_until, the present or the
+    # next closed time. The tick looks for the one that follows (campaigns/quiet_hours.py).
+    quiet_mode = models.CharField(
+        _("配信禁止時間"), max_length=10, choices=QuietMode.choices, default=QuietMode.WORKSPACE
+    )
+    closed_from = models.DateTimeField(null=True, blank=True)
+    closed_until = models.DateTimeField(null=True, blank=True)
+    # 遅延許容: a start that comes later than this after its time waits for a person's word, from `late_since` on.
+    late_tolerance = models.DurationField(default=default_late_tolerance)
+    late_since = models.DateTimeField(null=True, blank=True)
+    # Freezing the recipients: the last subscriber id that has its row, and the generation of each list then.
+    start_cursor = models.BigIntegerField(default=0)
+    list_generations: models.JSONField[dict[str, int], dict[str, int]] = models.JSONField(default=dict)
+    # The number of recipients when the freezing ended; the states of the deliveries always add up to it.
+    recipient_count = models.PositiveIntegerField(null=True, blank=True)
+    # When the figures (Tally) are to be counted anew; None before the start and once they are final.
+    tally_due_at = models.DateTimeField(null=True, blank=True)
+    # No count begins before: one is at work, or the newest one took long.
+    tally_not_before = models.DateTimeField(null=True, blank=True)
+    # When the figures were counted last.
+    tally_at = models.DateTimeField(null=True, blank=True)
+    # The mailing whose failures this one is for (失敗分に再送).
+    resend_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="resends")
+    # Rises with every save by a person; a form that was opened before an other save is told so.
+    revision = models.PositiveIntegerField(default=1)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CampaignQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # For 配信履歴, newest first.
+            models.Index(fields=["workspace", "-id"], name="campaign_newest"),
+            # For the tick: what is due, what runs.
+            models.Index(
+                fields=["state", "scheduled_at"],
+                condition=models.Q(state__in=["scheduled", "starting", "sending"]),
+                name="campaign_running",
+            ),
+            # For the tick: whose figures are to be counted anew.
+            models.Index(
+                fields=["tally_due_at"], condition=models.Q(tally_due_at__isnull=False), name="campaign_tally_due"
+            ),
+            # For reports over a period.
+            models.Index(fields=["workspace", "started_at"], name="campaign_by_start"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(state="scheduled") | models.Q(scheduled_at__isnull=False),
+                name="campaign_schedule_has_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    def is_editable(self) -> bool:
+        """Say whether content and audience may still be changed."""
+        return self.state == CampaignState.DRAFT
+
+    def is_running(self) -> bool:
+        """Say whether rows may still change by sending."""
+        return self.state in (CampaignState.STARTING, CampaignState.SENDING, CampaignState.PAUSED)
+
+
+class Audience(models.Model):
+    """A list that a campaign is sent to."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="audiences")
+    mailing_list = models.ForeignKey(MailingList, on_delete=protect_planned, related_name="audiences")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "mailing_list"], name="audience_once")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} → {self.mailing_list_id}"

@@ -1,0 +1,61 @@
+"""Lanes: route × provider of a workspace, and what holds them back."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Workspace
+from mta.providers import PROVIDER_LABELS
+
+
+class Lane(models.Model):
+    """配送レーン: route × provider, kept per workspace so that a pause or backlog of one is nobody else's."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="lanes")
+    route = models.CharField(max_length=50)
+    provider = models.CharField(max_length=20)
+    # A domain with a cap of its own (DomainCap) has a lane of its own; empty for the provider's other domains.
+    domain = models.CharField(max_length=253, blank=True)
+    # Set while a person holds this lane back (A13); other lanes go on.
+    paused_at = models.DateTimeField(null=True, blank=True)
+    # Rows claimed while this is set become 送信除外 (A13).
+    excluded_at = models.DateTimeField(null=True, blank=True)
+    # Set while our own side is at fault or the lane's turn comes later: nothing is tried until then.
+    held_until = models.DateTimeField(null=True, blank=True)
+    held_because = models.CharField(max_length=500, blank=True)
+    # Route faults in a row; the pause grows with it.
+    fault_count = models.PositiveSmallIntegerField(default=0)
+    # A task for this lane was asked for or is at work; until then the tick does not ask again.
+    hinted_until = models.DateTimeField(null=True, blank=True)
+    # The begin of the newest turn: the lanes of a workspace are served in turn.
+    served_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "route", "provider", "domain"], name="lane_once")]
+
+    def __str__(self) -> str:
+        return f"{self.route} × {self.domain or self.provider}"
+
+    def provider_label(self) -> str:
+        """Return the provider's name for people, or the domain that has a lane of its own."""
+        return self.domain or PROVIDER_LABELS.get(self.provider, self.provider)
+
+
+class DomainCap(models.Model):
+    """宛先ドメインの上限 (C23): at most so many mails a minute from a workspace to one domain."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="domain_caps")
+    # Lower case, ASCII. Stands for itself alone, not for what is below it.
+    domain = models.CharField(_("宛先ドメイン"), max_length=253)
+    per_minute = models.PositiveIntegerField(_("1分間の上限(通)"))
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "domain"], name="domain_cap_once"),
+            models.CheckConstraint(condition=models.Q(per_minute__gte=1), name="domain_cap_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.domain} {self.per_minute}/min"

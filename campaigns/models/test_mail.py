@@ -1,0 +1,38 @@
+"""Test mails."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models.campaign import Campaign
+from lists.models import Subscriber
+
+
+class TestMailState(models.TextChoices):
+    """Where a test mail stands."""
+
+    QUEUED = "queued", _("送信待ち")
+    SENDING = "sending", _("送信中")
+    SENT = "sent", _("受信サーバー受付")
+    FAILED = "failed", _("送信できませんでした")
+
+
+class TestMail(models.Model):
+    """A draft sent to one address for a look. Counts nowhere."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="test_mails")
+    address = models.CharField(_("テスト送信先"), max_length=320)
+    # The subscriber whose values fill the merge tags; empty = the fallbacks.
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.SET_NULL, null=True, related_name="+")
+    state = models.CharField(max_length=10, choices=TestMailState.choices, default=TestMailState.QUEUED)
+    text = models.CharField(max_length=1000, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(state__in=["queued", "sending"]), name="test_mail_queued")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} → {self.address}"
