@@ -121,5 +121,7 @@ def fence(ids: Sequence[int], token: UUID, *, now: datetime) -> set[int]:
     moment = DateTimeField().get_db_prep_value(now, connection)
     own = UUIDField().get_db_prep_value(token, connection)
     with connection.cursor() as cursor:
-        cursor.execute(FENCE.format(ids=IDS[connection.vendor]), [moment, json.dumps(list(ids)), own, moment, moment, moment])
+        cursor.execute(
+            FENCE.format(ids=IDS[connection.vendor]), [moment, json.dumps(list(ids)), own, moment, moment, moment]
+        )
         return {row[0] for row in cursor.fetchall()}

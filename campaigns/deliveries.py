@@ -18,11 +18,11 @@ from campaigns.models import (
     Delivery,
     DeliveryState,
 )
+from campaigns.routing import route_for
 from campaigns.tally import mark_due
 from lists.audience import recipients
 from lists.models import MailingList
 from mta.providers import provider_of
-from mta.routes import RELAY
 from senders.errors import SenderError
 from senders.verification import require_verified
 
@@ -101,7 +101,7 @@ def freeze_chunk(campaign: Campaign, *, now: datetime, chunk: int) -> int:
     if not found:
         return 0
     lanes = {
-        provider: find_lane(campaign.workspace, route=RELAY, provider=provider)
+        provider: find_lane(campaign.workspace, route=route_for(campaign), provider=provider)
         for provider in {provider_of(subscriber.address_key) for subscriber in found}
     }
     Delivery.objects.bulk_create(

@@ -14,11 +14,13 @@ from campaigns.lanes import clear_faults, drop_hint, keep_hint, rest_lane
 from campaigns.models import Lane, TestMail, TestMailState
 from campaigns.outcomes import DeliveryLedger, give_back, record_unbuildable
 from campaigns.rendering import Renderer
+from campaigns.routing import route_for
 from mta import engine
 from mta.errors import MtaError
+from mta.mail_routes import load_route
 from mta.mime import MimeError
 from mta.outcomes import Outcome, Outgoing, Result
-from mta.routes import Route, parse_route
+from mta.routes import Route
 from senders.errors import SenderError
 from senders.verification import require_verified
 
@@ -33,11 +35,6 @@ AFTER_TURN = timedelta(seconds=3)
 TEST_MAIL_LIMIT = timedelta(minutes=5)
 
 
-def relay_route() -> Route:
-    """Return the route of all mail: the relay of the settings."""
-    return parse_route(settings.RELAY_URL, ehlo_name=settings.EHLO_NAME)
-
-
 def send_lane(lane_id: int, *, batch: int = BATCH) -> bool:
     """Send what is due in a lane for one turn; return whether the turn ended with work left.
 
@@ -45,7 +42,7 @@ def send_lane(lane_id: int, *, batch: int = BATCH) -> bool:
     """
     lane = Lane.objects.get(pk=lane_id)
     try:
-        route = relay_route()
+        route = load_route(lane.route)
     except MtaError as error:
         logger.error("lane %s rests: %s", lane.pk, error.sentence)
         rest_lane(lane, error.sentence, now=timezone.now())
@@ -160,7 +157,7 @@ def send_test_mail(test_mail_id: int, *, now: datetime) -> None:
         outgoing = Renderer().render_test(
             test_mail.campaign, test_mail.subscriber, to=test_mail.address, number=test_mail.pk, now=now
         )
-        engine.send([outgoing], relay_route(), ledger, connections=1, window=1)
+        engine.send([outgoing], load_route(route_for(test_mail.campaign)), ledger, connections=1, window=1)
     except (MtaError, SenderError) as error:
         test_mail.state, test_mail.text = TestMailState.FAILED, str(error)
     test_mail.save(update_fields=["state", "text"])
