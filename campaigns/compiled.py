@@ -1,6 +1,7 @@
 """A campaign compiled once and filled for each delivery. The plain renderer is its oracle (campaigns/rendering.py)."""
 
 import html
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.urls import reverse
@@ -26,7 +27,7 @@ class CompiledCampaign:
     Raises ValueError for a text that cannot be compiled, and MimeError for what no mail can be built of.
     """
 
-    def __init__(self, campaign: Campaign, key: SigningKey | None) -> None:
+    def __init__(self, campaign: Campaign, keys: Sequence[SigningKey]) -> None:
         author = author_of(campaign)
         known = author.values()
         self._subject = cut(campaign.subject, known, escape=blank_controls)
@@ -47,7 +48,7 @@ class CompiledCampaign:
                 text=self._text.pieces,
                 html=self._html.pieces,
             ),
-            key,
+            keys,
         )
 
     def render(self, delivery: Delivery) -> Outgoing | None:

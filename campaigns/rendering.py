@@ -15,7 +15,7 @@ from lists.models import Subscriber
 from mta import dkim, return_path, tokens
 from mta.mime import Mail, MimeError, build, quote_address
 from mta.outcomes import Outgoing
-from senders.dkim_keys import signing_key
+from senders.dkim_keys import signing_keys
 from senders.models import Sender
 
 
@@ -53,17 +53,17 @@ def preview(campaign: Campaign, person: Subscriber | None) -> Content:
 
 
 class Renderer:
-    """Renders deliveries of any campaigns; reads each sender's key once."""
+    """Renders deliveries of any campaigns; reads each sender's keys once."""
 
     def __init__(self) -> None:
-        self.keys: dict[int, dkim.SigningKey | None] = {}
+        self.keys: dict[int, tuple[dkim.SigningKey, ...]] = {}
         # None for a campaign that cannot be compiled.
         self.compiled: dict[int, CompiledCampaign | None] = {}
 
-    def key_of(self, sender: Sender) -> dkim.SigningKey | None:
-        """Return the signing key of a sender's domain, or None where it has none."""
+    def keys_of(self, sender: Sender) -> tuple[dkim.SigningKey, ...]:
+        """Return the signing keys of a sender's domain, none where it has none."""
         if sender.domain_id not in self.keys:
-            self.keys[sender.domain_id] = signing_key(sender.domain)
+            self.keys[sender.domain_id] = signing_keys(sender.domain)
         return self.keys[sender.domain_id]
 
     def content_of(self, delivery: Delivery) -> Content:
@@ -81,7 +81,7 @@ class Renderer:
         """Return the compiled form of a campaign, made once."""
         if campaign.pk not in self.compiled:
             try:
-                self.compiled[campaign.pk] = CompiledCampaign(campaign, self.key_of(required_sender(campaign)))
+                self.compiled[campaign.pk] = CompiledCampaign(campaign, self.keys_of(required_sender(campaign)))
             except (ValueError, MimeError):
                 # The plain way says for each delivery what is wrong with it.
                 self.compiled[campaign.pk] = None
@@ -127,9 +127,8 @@ class Renderer:
         )
 
     def sign(self, message: bytes, sender: Sender, *, date: datetime) -> bytes:
-        """Sign where the sender's domain has a key. The signature's time is the mail's, so a retry is identical."""
-        key = self.key_of(sender)
-        return message if key is None else dkim.sign(message, key, now=date)
+        """Sign with each key of the sender's domain. The signature's time is the mail's, so a retry is identical."""
+        return dkim.sign(message, *keys, now=date) if (keys := self.keys_of(sender)) else message
 
 
 def compose(

@@ -56,7 +56,7 @@ class OwnParts:
 class CompiledMail:
     """The mail of a campaign, ready to be filled. Raises MimeError and ValueError for what cannot be compiled."""
 
-    def __init__(self, shared: SharedParts, key: SigningKey | None) -> None:
+    def __init__(self, shared: SharedParts, keys: Sequence[SigningKey]) -> None:
         self._subject = tuple(shared.subject)
         self._text = CompiledBody(shared.text)
         self._html = CompiledBody(shared.html) if shared.html else None
@@ -82,7 +82,7 @@ class CompiledMail:
         ]
         fixed = [("From", self._from), *reply_to, *after]
         self._canonical = {name.lower().encode(): _canonical(name, value) for name, value in fixed}
-        self._signer = Signer(key, [name.lower().encode() for name in self._names]) if key else None
+        self._signer = Signer(keys, [name.lower().encode() for name in self._names]) if keys else None
 
     def fill(self, own: OwnParts) -> tuple[bytes, bool]:
         """Return the mail of one recipient, signed where there is a key. Raises MimeError as `build` does.

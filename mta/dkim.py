@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -67,20 +67,24 @@ def load_key(domain: str, selector: str, pem: bytes) -> SigningKey:
         raise DkimError(error.sentence, repr(domain)) from error
 
 
-def sign(message: bytes, key: SigningKey, *, now: datetime) -> bytes:
-    """Return `message` with a DKIM-Signature in front. The message must have CRLF line ends.
+def sign(message: bytes, *keys: SigningKey, now: datetime) -> bytes:
+    """Return `message` with a DKIM-Signature of each key in front. The message must have CRLF line ends.
 
-    `now` becomes `t=` in whole seconds. Raises DkimError for a message without a From header.
+    No signature covers another one (RFC 8463 section 3: old verifiers take the RSA one, new ones either). `now`
+    becomes `t=` in whole seconds. Raises DkimError for a message without a From header.
     """
     head, separator, body = message.partition(b"\r\n\r\n")
     fields = _split_fields(head)
     signed_names, signed = _choose_fields(fields)
     if not separator or b"from" not in signed_names[: len(signed)]:
-        raise DkimError(_("Fromヘッダーのないメールには署名できません。"), key.domain)
+        raise DkimError(_("Fromヘッダーのないメールには署名できません。"), "header")
     body_hash = base64.b64encode(hashlib.sha256(canonical_body(body)).digest())
-    signature_field = b"".join(_signature_parts(key, signed_names, t=int(now.timestamp()), body_hash=body_hash))
-    signed.append(canonical_field(signature_field))
-    return signature_field + _fold_signature(_sign_bytes(b"\r\n".join(signed), key)) + b"\r\n" + message
+    signatures = b""
+    for key in keys:
+        start = b"".join(_signature_parts(key, signed_names, t=int(now.timestamp()), body_hash=body_hash))
+        data = b"\r\n".join([*signed, canonical_field(start)])
+        signatures += start + _fold_signature(_sign_bytes(data, key)) + b"\r\n"
+    return signatures + message
 
 
 def _signature_parts(
@@ -99,33 +103,49 @@ def _signature_parts(
 class Signer:
     """Signs mails whose header fields have the same names, each once; gives what `sign` gives, with less work."""
 
-    def __init__(self, key: SigningKey, names: Iterable[bytes]) -> None:
+    def __init__(self, keys: Sequence[SigningKey], names: Iterable[bytes]) -> None:
         """`names` are the lower-case names of the header fields; those that are never signed may be among them."""
         present = set(names)
-        self._key = key
         self.order = [name for name in (*_OVERSIGNED, *_SIGNED) if name in present]
         if b"from" not in present:
-            raise DkimError(_("Fromヘッダーのないメールには署名できません。"), key.domain)
-        first, _t, middle, _hash, last = _signature_parts(key, [*self.order, *_OVERSIGNED], t=0, body_hash=b"")
-        self._raw = first, middle, last
-        # Unfolding is all that the relaxed form asks of these parts; they hold no double spaces.
-        start, _colon, value = first.partition(b":")
-        self._canonical = (
-            (start.lower() + b":" + value.lstrip(b" ").replace(b"\r\n", b"")),
-            middle.replace(b"\r\n", b""),
-            last.replace(b"\r\n", b""),
-        )
+            raise DkimError(_("Fromヘッダーのないメールには署名できません。"), "header")
+        self._blanks = [_BlankSignature.make(key, [*self.order, *_OVERSIGNED]) for key in keys]
 
     def sign(self, fields: Mapping[bytes, bytes], body: bytes, *, now: datetime) -> bytes:
-        """Return the DKIM-Signature field with its CRLF. `fields` are canonical, `body` is in canonical form."""
+        """Return the DKIM-Signature fields with their CRLF. `fields` are canonical, `body` is in canonical form."""
         t = b"%d" % int(now.timestamp())
         body_hash = base64.b64encode(hashlib.sha256(body).digest())
-        first, middle, last = self._canonical
-        signed = [fields[name] for name in self.order]
-        signed.append(b"".join((first, t, middle, body_hash, last)))
-        signature = _fold_signature(_sign_bytes(b"\r\n".join(signed), self._key))
-        first, middle, last = self._raw
-        return b"".join((first, t, middle, body_hash, last, signature, b"\r\n"))
+        signed = b"\r\n".join([fields[name] for name in self.order])
+        return b"".join([blank.fill(signed, t, body_hash) for blank in self._blanks])
+
+
+@dataclass(frozen=True, slots=True)
+class _BlankSignature:
+    """What is the same in each signature of a key: the parts around the time, the body hash and the signature."""
+
+    key: SigningKey
+    raw: tuple[bytes, bytes, bytes]
+    canonical: tuple[bytes, bytes, bytes]
+
+    @classmethod
+    def make(cls, key: SigningKey, names: list[bytes]) -> "_BlankSignature":
+        first, _t, middle, _hash, last = _signature_parts(key, names, t=0, body_hash=b"")
+        start, _colon, value = first.partition(b":")
+        # Unfolding is all that the relaxed form asks of these parts; they hold no double spaces. The first of them
+        # comes behind the signed fields.
+        canonical_first = b"\r\n" + start.lower() + b":" + value.lstrip(b" ").replace(b"\r\n", b"")
+        return cls(
+            key,
+            (first, middle, last),
+            (canonical_first, middle.replace(b"\r\n", b""), last.replace(b"\r\n", b"")),
+        )
+
+    def fill(self, signed: bytes, t: bytes, body_hash: bytes) -> bytes:
+        """Return the field with its CRLF over the canonical fields `signed`."""
+        first, middle, last = self.canonical
+        signature = _sign_bytes(b"".join((signed, first, t, middle, body_hash, last)), self.key)
+        first, middle, last = self.raw
+        return b"".join((first, t, middle, body_hash, last, _fold_signature(signature), b"\r\n"))
 
 
 def canonical_body(body: bytes) -> bytes:

@@ -20,11 +20,9 @@ from mta.outcomes import Outgoing
 from senders.models import Sender, SenderDomain
 from tests.mta.dkim_oracle import verifies
 
-KEYS = (
-    None,
-    SigningKey("shop.example", "rsa", generate_private_key(65537, 2048)),
-    SigningKey("shop.example", "ed", Ed25519PrivateKey.generate()),
-)
+RSA_KEY = SigningKey("shop.example", "rsa", generate_private_key(65537, 2048))
+ED25519_KEY = SigningKey("shop.example", "ed", Ed25519PrivateKey.generate())
+KEYS = ((), (RSA_KEY,), (ED25519_KEY,), (RSA_KEY, ED25519_KEY))
 TAGS = ("name", "address", "都市", "会員番号", "sender_name", "legal_name", "contact", "unsubscribe_url", "なし")
 LETTERS = st.characters(exclude_categories=["Cs"])
 WORDS = st.text(LETTERS, max_size=60) | st.text(st.sampled_from('a.=<>&" \t\r\n-あ{}|'), max_size=60)
@@ -61,9 +59,9 @@ def make_delivery(subject: str, text: str, html: str, name: str, attributes: dic
     )
 
 
-def renderer_with(key: SigningKey | None) -> Renderer:
+def renderer_with(*keys: SigningKey) -> Renderer:
     renderer = Renderer()
-    renderer.keys[4] = key
+    renderer.keys[4] = keys
     return renderer
 
 
@@ -83,42 +81,42 @@ def outcome_of(render: Callable[[Delivery], Outgoing], delivery: Delivery) -> Ou
     text=TEMPLATE,
     html=TEMPLATE | st.just(""),
     people=st.lists(st.tuples(VALUE, VALUE, VALUE, st.integers(1, 10**12)), min_size=1, max_size=4),
-    key=st.sampled_from(KEYS),
+    keys=st.sampled_from(KEYS),
 )
-def test_gives_what_the_plain_way_gives(subject, text, html, people, key):
+def test_gives_what_the_plain_way_gives(subject, text, html, people, keys):
     deliveries = [
         make_delivery(subject, text, html, name, {"都市": city, "会員番号": number}, pk)
         for name, city, number, pk in people
     ]
-    renderer = renderer_with(key)
+    renderer = renderer_with(*keys)
     for delivery in deliveries:
         delivery.campaign = deliveries[0].campaign
         assert outcome_of(renderer.render, delivery) == outcome_of(renderer.render_plainly, delivery)
 
 
-@pytest.mark.parametrize("key", KEYS[1:], ids=["rsa", "ed25519"])
-def test_the_signature_is_accepted(key):
+@pytest.mark.parametrize("keys", KEYS[1:], ids=["rsa", "ed25519", "both"])
+def test_the_signatures_are_accepted(keys):
     delivery = make_delivery("{{name}}様", "{{name}}様\n本文" * 50, "<p>{{都市}}</p>", "花子", {"都市": "京都"}, 7)
-    outgoing = renderer_with(key).compile(delivery.campaign).render(delivery)
-    assert verifies(outgoing.data, key)
+    outgoing = renderer_with(*keys).compile(delivery.campaign).render(delivery)
+    assert verifies(outgoing.data, *keys)
 
 
 def test_a_value_with_a_line_end_goes_the_plain_way():
     delivery = make_delivery("題", "住所:\n{{都市}}\n", "", "花子", {"都市": "京都\n下京区"}, 7)
-    renderer = renderer_with(None)
+    renderer = renderer_with()
     assert renderer.compile(delivery.campaign).render(delivery) is None
     assert outcome_of(renderer.render, delivery) == renderer.render_plainly(delivery)
 
 
 def test_a_text_cut_in_a_line_end_goes_the_plain_way():
     delivery = make_delivery("題", "一行目\r{{name}}\n二行目", "", "", {}, 7)
-    renderer = renderer_with(None)
+    renderer = renderer_with()
     assert renderer.compile(delivery.campaign) is None
     assert outcome_of(renderer.render, delivery) == renderer.render_plainly(delivery)
 
 
 def test_the_same_moment_in_another_zone_is_written_as_it_is():
-    renderer = renderer_with(None)
+    renderer = renderer_with()
     for zone in (UTC, timezone(timedelta(hours=9))):
         delivery = make_delivery("題", "本文", "", "", {}, 7)
         delivery.mail_date = DATE.astimezone(zone)

@@ -11,7 +11,7 @@ from campaigns.models import Campaign, CampaignState, Delivery
 from campaigns.progress import measure
 from hypermail import demo
 from lists.models import AddressError, Consent, MailingList, StopReason, Subscriber
-from senders.dkim_keys import signing_key
+from senders.dkim_keys import signing_keys
 from senders.models import Sender
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ def _demonstration(settings):
 def test_the_workspace_has_lists_mailings_failures_and_stops():
     workspace = demo.seed()
     assert MailingList.objects.filter(workspace=workspace).count() == 2
-    assert signing_key(Sender.objects.get(workspace=workspace).domain) is not None
+    assert signing_keys(Sender.objects.get(workspace=workspace).domain)
     states = list(Campaign.objects.order_by("pk").values_list("state", flat=True))
     assert states == [CampaignState.DONE] * 3 + [CampaignState.SCHEDULED, CampaignState.DRAFT]
     for campaign in Campaign.objects.filter(state=CampaignState.DONE):

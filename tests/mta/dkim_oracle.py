@@ -47,14 +47,18 @@ def public_record(key: SigningKey) -> bytes:
     return b"v=DKIM1; k=rsa; p=" + base64.b64encode(der)
 
 
-def verifies(message: bytes, key: SigningKey) -> bool:
-    """Say whether dkimpy accepts the first signature of a message."""
+def verifies(message: bytes, *keys: SigningKey) -> bool:
+    """Say whether a message has one signature of each key, in this order, and dkimpy accepts all of them."""
+    records = {f"{key.selector}._domainkey.{key.domain}.".encode(): public_record(key) for key in keys}
 
     def look_up(name: bytes, timeout: int = 5) -> bytes | None:
-        wanted = f"{key.selector}._domainkey.{key.domain}.".encode()
-        return public_record(key) if name == wanted else None
+        asked.append(name)
+        return records.get(name)
 
+    asked: list[bytes] = []
     try:
-        return bool(dkim.DKIM(message, minkey=1024).verify(dnsfunc=look_up))
+        count = message.partition(b"\r\n\r\n")[0].lower().count(b"dkim-signature:")
+        accepted = [dkim.DKIM(message, minkey=1024).verify(idx=index, dnsfunc=look_up) for index in range(count)]
     except dkim.DKIMException:
         return False
+    return all(accepted) and asked == list(records)

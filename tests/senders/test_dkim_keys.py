@@ -16,7 +16,7 @@ from senders.dkim_keys import (
     make_selector,
     public_record,
     retire_key,
-    signing_key,
+    signing_keys,
     split_strings,
 )
 from senders.dns import DnsResolver, Found
@@ -44,9 +44,7 @@ def test_the_published_record_verifies_a_signed_message(zones: ZoneServer, resol
     domain = make_domain()
     key = generate_key(domain)
     zones.publish(dkim_name(key.selector, domain.name), public_record(key))
-    signer = signing_key(domain)
-    assert signer is not None
-    signed = sign(MESSAGE, signer, now=NOW)
+    signed = sign(MESSAGE, *signing_keys(domain), now=NOW)
 
     def ask(name: bytes, timeout: int = 5) -> bytes:
         answer = resolver.find_txt(name.decode().removesuffix("."))
@@ -83,14 +81,12 @@ def test_selectors_name_the_month_and_differ() -> None:
 
 def test_the_older_key_signs_until_it_is_retired() -> None:
     domain = make_domain()
-    assert signing_key(domain) is None
+    assert signing_keys(domain) == ()
     first, second = generate_key(domain), generate_key(domain)
     assert active_key(domain) == first
     assert retire_key(first, now=timezone.now())
     assert not retire_key(first, now=timezone.now())
-    signer = signing_key(domain)
-    assert signer is not None
-    assert signer.selector == second.selector
+    assert [signer.selector for signer in signing_keys(domain)] == [second.selector]
 
 
 def test_without_an_encryption_key_no_key_is_stored(settings: Settings) -> None:
@@ -105,4 +101,4 @@ def test_a_lost_encryption_key_is_told(settings: Settings) -> None:
     generate_key(domain)
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(SenderError, match="復号できません"):
-        signing_key(domain)
+        signing_keys(domain)
