@@ -7,6 +7,8 @@ ADDRESS ?= 127.0.0.1
 PORT ?= 8000
 # What `make test` gives to pytest: make test ARGS="tests/lists -x"
 ARGS ?=
+# Options of bench/send.py.
+SEND_BENCH ?=
 
 .PHONY: run test check fmt lock bench clean
 
@@ -30,8 +32,10 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
+# Messages a second beside what the machine could do at most (docs/performance.md), and notices a second.
+# make bench SEND_BENCH="--messages 2000 --rounds 1"
 bench: $(VENV)/.dev
-	$(BIN)/python bench/send.py
+	$(BIN)/python bench/send.py $(SEND_BENCH)
 	$(BIN)/python bench/notices.py
 
 clean:

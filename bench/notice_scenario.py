@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from rows import insert
 
 from accounts.models import Workspace
 from bounces.batches import process_batch
@@ -32,10 +33,6 @@ PLAIN_SHARE = 5
 # Of so many notices one leads to no delivery.
 STRANGERS = 20
 NOT_BOUNCES = ("auto-reply-japanese", "auto-reply-header", "postfix-delay", "ordinary-mail", "dmarc-report")
-NUMBERS = {
-    "postgresql": "SELECT n FROM generate_series(%s::bigint, %s::bigint) AS n",
-    "sqlite": "WITH RECURSIVE c(n) AS (VALUES(%s) UNION ALL SELECT n + 1 FROM c WHERE n < %s) SELECT n FROM c",
-}
 
 
 class Tables:
@@ -67,7 +64,7 @@ class Tables:
         """Add subscribers 1 to `size`; the number is part of the address."""
         while self.people < size:
             count = min(CHUNK, size - self.people)
-            self.insert(
+            insert(
                 Subscriber,
                 {
                     "workspace_id": str(self.workspace.pk),
@@ -89,7 +86,7 @@ class Tables:
 
     def add_deliveries(self, first: int, last: int) -> None:
         """Add accepted deliveries of the newest campaign to people of these numbers."""
-        self.insert(
+        insert(
             Delivery,
             {
                 "workspace_id": str(self.workspace.pk),
@@ -111,18 +108,6 @@ class Tables:
             first,
             last,
         )
-
-    def insert(self, model: type[Subscriber | Delivery], values: dict[str, str], first: int, last: int) -> None:
-        """Insert a row for each number; columns that are not named are left to defaults or empty."""
-        columns = [field for field in model._meta.concrete_fields if not field.primary_key]
-        empty = {field.column: "NULL" if field.null else "''" for field in columns}
-        values = {column: values.get(column, value) for column, value in empty.items()}
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {model._meta.db_table} ({', '.join(values)}) "  # noqa: S608
-                f"SELECT {', '.join(values.values())} FROM ({NUMBERS[connection.vendor]}) AS numbers",
-                [first, last],
-            )
 
 
 class Post:

@@ -1,111 +1,142 @@
-"""Messages a second, signed and personalised: our path from the rows to the sink against a plain Django loop.
+"""Messages a second and CPU a message: our whole path from the rows to the sink, beside what it is measured by.
 
-Both are measured in one run, in turn, over several rounds; the medians and their ratio are printed. The numbers
-of one machine say little by themselves, the ratio does. Uses a database of its own in a temporary folder, or the
-one of DATABASE_URL (an empty one!), and a sink on loopback.
+One run measures in turn, over several rounds, and gives the medians:
+
+  rsa       one RSA-2048 signature by OpenSSL on one core
+  source    smtp-source to smtp-sink, of Postfix: mails of the same size that are made of nothing
+  signed    rows in the database → Celery's worker processes → rendered, signed → smtp-sink → outcomes recorded
+  unsigned  the same without a signature
+  plain     a loop of Django's EmailMultiAlternatives and dkimpy, a save a mail; one process
+
+`limit` is what the machine could do if nothing but signatures, smtp-source and smtp-sink cost anything: its cores
+by the sum of their CPU times. On a machine that does other work beside, compare the CPU times (`by_cpu`), not the
+clock. Databases, broker, workers and sink are made for the run and end with it; commits are durable.
 """
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import machine
+import peers
+from controller import Installation, figures, run_installation, with_cpu
+from installation import run_broker, run_workers, scratch_database
+from report import Figures, as_table, summarise
+
+KINDS = ("postgresql", "sqlite")
 # The plain loop signs in pure Python; a small part of the messages tells its speed well enough.
 PLAIN_SHARE = 40
+# Workers that have sent so many have imported and compiled what they need.
+WARM_UP = 400
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=2000, help="messages a round")
-    parser.add_argument("--size", type=int, default=10240, help="bytes of text in each message")
+    options = read_options()
+    if not peers.install_postfix():
+        say("smtp-source and smtp-sink (of Debian's package postfix) are not installed: no row for them, no limit.")
+    with ExitStack() as stack:
+        bench = Bench(options, stack)
+        for number in range(options.rounds):
+            say(f"round {number + 1} of {options.rounds}")
+            bench.run_round()
+        bench.run_extras()
+    found = summarise(bench.rounds, bench.extras)
+    print(json.dumps(found) if options.json else as_table(found))
+
+
+def read_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=20000, help="messages of each way and round")
+    parser.add_argument("--size", type=int, default=10240, help="bytes of a mail, about")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--database", choices=(*KINDS, "both"), default="both")
+    parser.add_argument("--processes", type=int, default=2, help="sending processes (SEND_PROCESSES)")
+    parser.add_argument("--connections", type=int, help="connections of a process (SEND_CONNECTIONS)")
+    parser.add_argument("--delay", type=float, default=20, help="ms of round trip to a distant relay; 0 leaves it out")
+    parser.add_argument("--distant-connections", type=int, default=50, help="connections to the distant relay")
+    parser.add_argument("--backlog", type=int, default=0, help="look at memory with so many recipients (1000000)")
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, run_sink() as port:
-        prepare_django(Path(folder), port)
-        # What needs Django's settings can only be imported now.
-        import scenario
-
-        rows = measure(scenario.Scenario(options.size, port), options.messages, options.rounds)
-    print(json.dumps(rows) if options.json else as_table(rows))
+    return parser.parse_args()
 
 
-@contextmanager
-def run_sink() -> Iterator[int]:
-    """Run the sink in a process of its own; gives its port."""
-    sink = subprocess.Popen([sys.executable, str(ROOT / "bench" / "sink.py")], stdout=subprocess.PIPE, text=True)
-    try:
-        assert sink.stdout is not None
-        yield int(sink.stdout.readline())
-    finally:
-        sink.terminate()
-        sink.wait()
+class Bench:
+    """Everything that runs, and what was measured."""
 
+    def __init__(self, options: argparse.Namespace, stack: ExitStack) -> None:
+        self.options = options
+        self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hypermail-bench-")))
+        # smtp-sink runs as nobody.
+        self.folder.chmod(0o755)
+        self.sink = stack.enter_context(peers.run_sink(self.folder))
+        kinds = KINDS if options.database == "both" else (options.database,)
+        self.installations = [self.start(kind, stack) for kind in kinds]
+        self.workers = stack.enter_context(ExitStack())
+        self.rounds: list[dict[str, Figures]] = []
+        self.extras: dict[str, Figures] = {"machine": {"name": machine.describe()}}
+        for installation in self.installations:
+            self.workers.enter_context(run_workers(installation.environment, options.processes))
+            installation.measure("signed", WARM_UP, self.sink)
 
-def prepare_django(folder: Path, port: int) -> None:
-    """Point the settings to a throw-away installation and make its tables."""
-    os.environ |= {
-        "SECRET_KEY": "only-for-the-benchmark",
-        "ENCRYPTION_KEYS": "b25seS1mb3ItdGhlLWJlbmNobWFyay0wMTIzNDU2Nzg=",
-        "DATA_DIR": str(folder),
-        "RELAY_URL": f"smtp://127.0.0.1:{port}",
-        "DJANGO_SETTINGS_MODULE": "hypermail.settings",
-        "LOG_LEVEL": "WARNING",
-    }
-    sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-
-
-def measure(scenario: "scenario.Scenario", messages: int, rounds: int) -> dict[str, dict[str, float]]:  # noqa: F821
-    """Run each way in turn, round by round; return the medians."""
-    few = max(messages // PLAIN_SHARE, 20)
-    ways: dict[str, tuple[Callable[[int], None], int]] = {
-        "signed": (scenario.send_signed, messages),
-        "unsigned": (scenario.send_unsigned, messages),
-        "plain": (scenario.send_plainly, few),
-    }
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, (send, number) in ways.items():
-            scenario.prepare(name, number)
-            wall, cpu = time.perf_counter(), time.process_time()
-            send(number)
-            seconds, used = time.perf_counter() - wall, time.process_time() - cpu
-            found[name].append((number / seconds, 1000 * used / number))
-    rows = {
-        name: {
-            "messages_per_second": round(statistics.median(rate for rate, _ in results), 1),
-            "cpu_ms_per_message": round(statistics.median(cpu for _, cpu in results), 3),
+    def start(self, kind: str, stack: ExitStack) -> Installation:
+        """Make an installation with a database and a broker of its own."""
+        environment = stack.enter_context(scratch_database(kind)) | {
+            "REDIS_URL": stack.enter_context(run_broker(self.folder / f"valkey-{kind}")),
+            "RELAY_URL": f"smtp://127.0.0.1:{self.sink.port}",
+            "SEND_PROCESSES": str(self.options.processes),
         }
-        for name, results in found.items()
-    }
-    rows["ratio"] = {
-        "signed/plain": round(rows["signed"]["messages_per_second"] / rows["plain"]["messages_per_second"], 1)
-    }
-    return rows
+        if self.options.connections:
+            environment["SEND_CONNECTIONS"] = str(self.options.connections)
+        return stack.enter_context(run_installation(kind, environment, self.options.size))
+
+    def run_round(self) -> None:
+        """Measure each way once."""
+        messages = self.options.messages
+        found: dict[str, Figures] = {"rsa": {"cpu_ms_per_message": round(1000 * machine.rsa_seconds(), 4)}}
+        if self.sink.counts is not None:
+            found["source"] = self.run_source(messages)
+        for installation in self.installations:
+            for way in ("signed", "unsigned"):
+                found[f"{way} {installation.kind}"] = installation.measure(way, messages, self.sink)
+        plain = max(messages // PLAIN_SHARE, 20)
+        found["plain"] = self.installations[0].measure("plain", plain, self.sink)
+        self.rounds.append(found)
+
+    def run_source(self, messages: int) -> Figures:
+        """Let smtp-source send mails of the size that ours have."""
+        size = self.installations[0].bytes
+        (seconds, used), cpu = with_cpu(lambda: peers.run_source(self.sink.port, messages=messages, size=size))
+        return figures(messages, seconds, {"source": used, "sink": cpu["sink"]})
+
+    def run_extras(self) -> None:
+        """Look at memory, then at a relay that is far away."""
+        first, options = self.installations[0], self.options
+        if options.backlog:
+            say(f"{options.backlog} recipients")
+            found = first.measure("signed", options.messages, self.sink, recipients=options.backlog)
+            self.extras[f"{options.backlog} recipients {first.kind}"] = found
+        self.extras["memory"] = {"workers": machine.worker_memory()}
+        self.workers.close()
+        if options.delay:
+            say(f"{options.delay:g} ms of round trip")
+            with peers.run_delay(self.sink.port, options.delay / 2) as port:
+                distant = {
+                    "RELAY_URL": f"smtp://127.0.0.1:{port}",
+                    "SEND_CONNECTIONS": str(options.distant_connections),
+                }
+                with run_workers(first.environment | distant, 1):
+                    first.measure("unsigned", WARM_UP, self.sink)
+                    found = first.measure("unsigned", options.messages, self.sink)
+            self.extras[f"unsigned, {options.delay:g} ms away, 1 process {first.kind}"] = found
 
 
-def as_table(rows: dict[str, dict[str, float]]) -> str:
-    """Return the medians as lines for people."""
-    lines = [
-        f"{name:10} {row['messages_per_second']:>10} messages/s {row['cpu_ms_per_message']:>8} ms CPU/message"
-        for name, row in rows.items()
-        if name != "ratio"
-    ]
-    return "\n".join([*lines, f"signed/plain {rows['ratio']['signed/plain']:>8}"])
+def say(text: str) -> None:
+    """Tell a person what goes on; the figures alone go to the standard output."""
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
