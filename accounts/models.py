@@ -114,7 +114,10 @@ class Membership(models.Model):
 class AuditEntry(models.Model):
     """Who did what, when. Rows are only ever added."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="audit_entries")
+    # Empty where it concerns the installation as a whole, such as a route; only the operator reads those.
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, null=True, blank=True, related_name="audit_entries"
+    )
     at = models.DateTimeField(auto_now_add=True)
     # Empty where the system acted by itself.
     actor = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
