@@ -1,51 +1,20 @@
-"""Encrypts what must not lie readable in the database, with the keys of the environment."""
+"""Secrets at rest (mta/secrets.py), with the errors that senders and what is above them expect."""
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
-from django.utils.translation import gettext as _
-
+from mta import secrets
 from senders.errors import SenderError
 
 
 def encrypt(plain: bytes) -> bytes:
-    """Return a Fernet token of `plain`, made with the first key of ENCRYPTION_KEYS.
-
-    Raises SenderError where no usable key is set.
-    """
-    return load_keys().encrypt(plain)
+    """Return a token of `plain`; raises SenderError where no usable key is set."""
+    try:
+        return secrets.encrypt(plain)
+    except secrets.SecretError as error:
+        raise SenderError(error.sentence) from error
 
 
 def decrypt(token: bytes | memoryview) -> bytes:
-    """Return what `encrypt` was given; any key of ENCRYPTION_KEYS may have made the token.
-
-    Raises SenderError where no usable key is set or none of them fits.
-    """
+    """Return what `encrypt` was given; raises SenderError where no key fits."""
     try:
-        return load_keys().decrypt(bytes(token))
-    except InvalidToken as error:
-        raise SenderError(
-            _(
-                "保存されている鍵を復号できません。環境変数 ENCRYPTION_KEYS に、"
-                "保存したときの鍵が含まれているか、システム管理者に確認してください。"
-            )
-        ) from error
-
-
-def load_keys() -> MultiFernet:
-    """Return the cipher for the setting ENCRYPTION_KEYS; raises SenderError where it is empty or malformed."""
-    if not settings.ENCRYPTION_KEYS:
-        raise SenderError(
-            _(
-                "暗号化の鍵が設定されていないため、DKIM の秘密鍵を保存できません。"
-                "環境変数 ENCRYPTION_KEYS の設定をシステム管理者に依頼してください。"
-            )
-        )
-    try:
-        return MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])
-    except ValueError as error:
-        raise SenderError(
-            _(
-                "環境変数 ENCRYPTION_KEYS の形式が正しくありません。"
-                "URL セーフな Base64 で書いた32バイトの鍵を、カンマ区切りで設定してください。"
-            )
-        ) from error
+        return secrets.decrypt(token)
+    except secrets.SecretError as error:
+        raise SenderError(error.sentence) from error

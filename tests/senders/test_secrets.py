@@ -1,4 +1,4 @@
-"""Secrets at rest: the first key encrypts, all decrypt, and a missing key is a clear error."""
+"""Secrets of senders: the errors are those that this app and the pages above it expect."""
 
 import pytest
 from cryptography.fernet import Fernet
@@ -8,31 +8,15 @@ from senders.errors import SenderError
 from senders.secrets import decrypt, encrypt
 
 
-def test_round_trip_hides_the_text() -> None:
-    token = encrypt("秘密".encode())
-    assert "秘密".encode() not in token
-    assert decrypt(memoryview(token)) == "秘密".encode()
+def test_round_trip() -> None:
+    assert decrypt(memoryview(encrypt("秘密".encode()))) == "秘密".encode()
 
 
-def test_an_older_key_still_decrypts_and_the_first_encrypts(settings: Settings) -> None:
-    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    settings.ENCRYPTION_KEYS = [old]
-    token = encrypt(b"x")
-    settings.ENCRYPTION_KEYS = [new, old]
-    assert decrypt(token) == b"x"
-    assert Fernet(new).decrypt(encrypt(b"y")) == b"y"
-
-
-@pytest.mark.parametrize(("keys", "sentence"), [([], "設定されていない"), (["short"], "形式"), (["%" * 44], "形式")])
-def test_no_usable_key_is_a_clear_error(settings: Settings, keys: list[str], sentence: str) -> None:
-    settings.ENCRYPTION_KEYS = keys
-    with pytest.raises(SenderError, match="ENCRYPTION_KEYS") as error:
-        encrypt(b"x")
-    assert sentence in error.value.sentence
-
-
-def test_a_lost_key_is_a_clear_error(settings: Settings) -> None:
+def test_errors_are_those_of_senders(settings: Settings) -> None:
     token = encrypt(b"x")
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    with pytest.raises(SenderError, match="復号できません"):
+    with pytest.raises(SenderError, match="鍵やパスワードを復号できません"):
         decrypt(token)
+    settings.ENCRYPTION_KEYS = []
+    with pytest.raises(SenderError, match="DKIMの秘密鍵やパスワードを保存できません"):
+        encrypt(b"x")
