@@ -55,9 +55,6 @@ class MailRoute(models.Model):
     # The route of everything that no other route takes; without one, the relay of the settings is.
     is_default = models.BooleanField(_("通常の経路にする"), default=False)
     disabled_at = models.DateTimeField(null=True, blank=True)
-    # The newest 接続テスト: its steps as they are shown.
-    tested_at = models.DateTimeField(null=True, blank=True)
-    test_report: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -79,6 +76,23 @@ class MailRoute(models.Model):
     def key(self) -> str:
         """Return the name under which lanes, circuits and paces know the route."""
         return f"route-{self.pk}"
+
+
+class RouteCheck(models.Model):
+    """The newest 接続テスト of a route (mta/route_check.py); the relay of the settings has one too."""
+
+    # A route's key, "relay" for that of the settings.
+    route = models.CharField(max_length=50, unique=True)
+    # On the direct way: the destination domain whose mail servers are tried.
+    domain = models.CharField(_("宛先ドメイン"), max_length=253, blank=True)
+    # Set while a check was asked for and has not reported.
+    asked_at = models.DateTimeField(null=True, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    # What each step found, never a password.
+    report: models.JSONField[list[dict[str, Any]], list[dict[str, Any]]] = models.JSONField(default=list, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.checked_at or '–'}"
 
 
 class RouteCircuit(models.Model):
