@@ -73,12 +73,12 @@ def parse_route(url: str, *, ehlo_name: str, name: str = RELAY) -> Route:
     security, default_port = _SCHEMES[parts.scheme]
     route = Route(
         name=name,
-        host=_read_host(parts.hostname),
+        host=read_host(parts.hostname),
         port=default_port if port is None else port,
         security=security,
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        ehlo_name=_read_host(ehlo_name),
+        ehlo_name=read_host(ehlo_name),
         verify=_read_verify(parts),
     )
     require_safe_password(route)
@@ -87,16 +87,16 @@ def parse_route(url: str, *, ehlo_name: str, name: str = RELAY) -> Route:
 
 def require_safe_password(route: Route) -> None:
     """Raise RouteError where a password would cross a network in clear (RFC 8314 section 3)."""
-    if route.username and route.security == "none" and not _is_this_machine(route.host):
+    if route.username and route.security == "none" and not is_this_machine(route.host):
         raise RouteError(
             _("パスワードを暗号化せずに送ることはできません。smtp+starttls:// か smtps:// を使ってください。"),
             route.host,
         )
 
 
-def _read_host(host: str) -> str:
-    """Return a host name in ASCII, or an address as it is (in EHLO a literal in brackets)."""
-    if _is_address(host.removeprefix("[").removesuffix("]").removeprefix("IPv6:")):
+def read_host(host: str) -> str:
+    """Return a host name in ASCII, or an address as it is (in EHLO a literal in brackets). Raises RouteError."""
+    if is_address(host.removeprefix("[").removesuffix("]").removeprefix("IPv6:")):
         return host
     try:
         return ascii_domain(host)
@@ -106,7 +106,8 @@ def _read_host(host: str) -> str:
         ) from error
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Say whether a host is an IPv4 or IPv6 address, without brackets."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -123,5 +124,6 @@ def _read_verify(parts: SplitResult) -> bool:
     raise RouteError(_("配信経路のURLで指定できる項目は verify=yes と verify=no だけです。"))
 
 
-def _is_this_machine(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+def is_this_machine(host: str) -> bool:
+    """Say whether a host (a name in ASCII or an address) is where we run ourselves."""
+    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)

@@ -9,6 +9,8 @@ from accounts.models import Membership, Role, User, Workspace
 from campaigns.models import Campaign, Delivery, Lane
 from lists.errors import ErrorEvent, Weight, count_error
 from lists.models import MailingList, Subscriber, Subscription
+from mta.models import MailRoute
+from mta.secrets import encrypt
 from senders.models import Sender, SenderDomain
 
 numbers = count(1)
@@ -87,6 +89,13 @@ def make_campaign(mailing_list: MailingList | None = None, **fields: Any) -> Cam
     campaign = Campaign.objects.create(workspace=workspace, sender=sender, **defaults | fields)
     campaign.mailing_lists.add(mailing_list)
     return campaign
+
+
+def make_mail_route(*, login: tuple[str, str] = ("", ""), **fields: Any) -> MailRoute:
+    """Make a route to a relay; `login` are user and password."""
+    username, password = login
+    defaults = {"name": f"経路{next(numbers)}", "host": "relay.example", "username": username}
+    return MailRoute.objects.create(**defaults | {"password": encrypt(password.encode())} | fields)
 
 
 def make_lane(workspace: Workspace, **fields: Any) -> Lane:
