@@ -1,4 +1,4 @@
-"""DKIM signatures, checked by dkimpy."""
+"""DKIM signatures, checked by dkimpy and OpenDKIM."""
 
 import re
 from dataclasses import replace
@@ -20,14 +20,17 @@ from dkim.canonicalization import Relaxed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mta.dkim import DkimError, SigningKey, canonical_body, canonical_field, load_key, sign
+from mta.dkim import DkimError, Signer, SigningKey, canonical_body, canonical_field, load_key, sign
 from mta.mime import Mail, MimeError, build
-from tests.mta.dkim_oracle import verifies
+from tests.mta import opendkim
+from tests.mta.dkim_oracle import public_record, verifies
 
 NOW = datetime(2025, 10, 1, 0, 0, 0, 999_999, tzinfo=UTC)
 RSA_KEY = SigningKey("shop.example", "s1", generate_private_key(65537, 2048))
 ED25519_KEY = SigningKey("shop.example", "s2", Ed25519PrivateKey.generate())
 KEYS = pytest.mark.parametrize("key", [RSA_KEY, ED25519_KEY], ids=["rsa", "ed25519"])
+RECORDS = {f"{key.selector}._domainkey.{key.domain}": public_record(key).decode() for key in (RSA_KEY, ED25519_KEY)}
+asks_opendkim = pytest.mark.skipif(bool(opendkim.why_not()), reason=opendkim.why_not() or "-")
 MAIL = Mail(
     from_name="みほん商店",
     from_address="news@shop.example",
@@ -125,14 +128,68 @@ def test_signature_survives_what_relays_may_do(key: SigningKey) -> None:
 words = st.text(max_size=120)
 
 
-@KEYS
 @given(subject=words, name=words, text=words, html=words)
-def test_any_mail_is_signed_so_that_it_verifies(key: SigningKey, subject: str, name: str, text: str, html: str) -> None:
+def test_any_mail_is_signed_so_that_it_verifies(subject: str, name: str, text: str, html: str) -> None:
     try:
         message = build(replace(MAIL, subject=subject, to_name=name, text=text, html=html))
     except MimeError:
         return
-    assert verifies(sign(message, key, now=NOW), key)
+    assert verifies(sign(message, RSA_KEY, ED25519_KEY, now=NOW), RSA_KEY, ED25519_KEY)
+
+
+def test_two_signatures_do_not_cover_each_other() -> None:
+    """RFC 8463 section 3: who knows one of the algorithms needs nothing of the other signature."""
+    both = sign(MESSAGE, RSA_KEY, ED25519_KEY, now=NOW)
+    alone = [sign(MESSAGE, key, now=NOW).removesuffix(MESSAGE) for key in (RSA_KEY, ED25519_KEY)]
+    assert both == alone[0] + alone[1] + MESSAGE
+    assert "dkim-signature" not in signed_names(both)
+    assert verifies(alone[1] + alone[0] + MESSAGE, ED25519_KEY, RSA_KEY)
+
+
+@pytest.mark.parametrize("keys", [(), (RSA_KEY,), (ED25519_KEY,), (RSA_KEY, ED25519_KEY)])
+def test_the_prepared_signer_gives_what_the_plain_way_gives(keys: tuple[SigningKey, ...]) -> None:
+    head, _end, body = MESSAGE.partition(b"\r\n\r\n")
+    fields = [canonical_field(raw) for raw in re.split(rb"\r\n(?![ \t])", head)]
+    by_name = {field.partition(b":")[0]: field for field in fields}
+    signature = Signer(keys, by_name).sign(by_name, canonical_body(body), now=NOW)
+    assert signature + MESSAGE == sign(MESSAGE, *keys, now=NOW)
+
+
+@asks_opendkim
+def test_opendkim_accepts_each_signature() -> None:
+    """Each alone as well: of two, OpenDKIM is content with one."""
+    texts = ["", "x", "本文。\n" * 200, "a  b \t c \n\n\n", ".\n..\n", "=20 =\n" * 50, "é" * 1000, "\u2028\n"]
+    mails = [
+        build(replace(MAIL, subject=" ".join(text[:80].split()), text=text, html=text and f"<p>{text}</p>"))
+        for text in texts
+    ]
+    signed = [
+        sign(mail, *keys, now=NOW) for mail in mails for keys in ((RSA_KEY,), (ED25519_KEY,), (RSA_KEY, ED25519_KEY))
+    ]
+    assert opendkim.find_faults(signed, RECORDS) == [""] * len(signed)
+
+
+@asks_opendkim
+@KEYS
+def test_opendkim_rejects_a_changed_mail(key: SigningKey) -> None:
+    """Oversigned: a second field of a name is as good as a change (RFC 6376 section 8.15)."""
+    names = (
+        b"From",
+        b"To",
+        b"Subject",
+        b"Date",
+        b"Message-ID",
+        b"Reply-To",
+        b"Cc",
+        b"Content-Type",
+        b"List-Unsubscribe",
+    )
+    head = sign(MESSAGE, key, now=NOW).removesuffix(MESSAGE)
+    changed = [head + name + b": evil@evil.example\r\n" + MESSAGE for name in names]
+    changed += [head + MESSAGE.replace(b"PHA+44GT44KT", b"PHA+44GT44KU"), head + MESSAGE + b"more\r\n"]
+    assert opendkim.find_faults([head + MESSAGE], RECORDS) == [""]
+    assert all(opendkim.find_faults(changed, RECORDS))
+    assert not any(verifies(message, key) for message in changed)
 
 
 lines = st.lists(st.text(st.sampled_from("ab \t.=é"), max_size=8), max_size=8)
@@ -178,6 +235,11 @@ def test_any_message_is_signed_so_that_it_verifies(fields: list[bytes], body: li
 def test_message_without_good_headers_is_not_signed(message: bytes) -> None:
     with pytest.raises(DkimError):
         sign(message, ED25519_KEY, now=NOW)
+
+
+def test_a_signer_wants_a_from_header() -> None:
+    with pytest.raises(DkimError):
+        Signer([ED25519_KEY], [b"to", b"subject"])
 
 
 @KEYS
