@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from bounces.answers import normalise
 from bounces.error_report import read_mailings
 from bounces.period_failures import read_page
-from bounces.provider_guides import GUIDES
+from bounces.provider_guides import guide_of
 from bounces.report_scope import Scope
 from bounces.reports import Filter
 from campaigns.models import Delivery
@@ -230,4 +230,4 @@ def words_of(block: Block) -> dict[str, str]:
 
 def contact_of(provider: str) -> str:
     """Return the way to write to a provider."""
-    return str(GUIDES[provider].contact)
+    return str(guide_of(provider).contact)

@@ -290,3 +290,8 @@ GUIDES: Final[dict[str, Guide]] = {
         ),
     ),
 }
+
+
+def guide_of(provider: str) -> Guide:
+    """Return the rules of a provider; one that publishes none of its own is asked what every server asks."""
+    return GUIDES.get(provider) or GUIDES["other"]

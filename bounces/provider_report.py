@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bounces.error_report import Mailing, read_figures, read_mailings
-from bounces.provider_guides import GUIDES, Check, Guideline
+from bounces.provider_guides import Check, Guideline, guide_of
 from bounces.report_scope import Scope
 from bounces.trend import busiest_day
 from campaigns.tally import Figures, percent
@@ -130,7 +130,7 @@ def read_facts(scope: Scope) -> Facts:
 
 def judge_all(facts: Facts) -> list[Judgement]:
     """Return every rule of the provider with our figure against it."""
-    return [judge(guideline, facts) for guideline in GUIDES[facts.provider].guidelines]
+    return [judge(guideline, facts) for guideline in guide_of(facts.provider).guidelines]
 
 
 def judge(guideline: Guideline, facts: Facts) -> Judgement:
@@ -177,7 +177,7 @@ def judge_complaints(limit: float | None, facts: Facts) -> tuple[Outcome, str]:
     }
     if limit is not None and facts.complaints and facts.complaint_percent >= limit:
         return Outcome.NOT_MET, figure
-    if not GUIDES[facts.provider].tells_complaints:
+    if not guide_of(facts.provider).tells_complaints:
         return Outcome.UNKNOWN, _("%(figure)s。このプロバイダは報告を1件ずつ知らせないことがあります") % {
             "figure": figure
         }

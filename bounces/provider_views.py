@@ -14,7 +14,6 @@ from bounces.charts import draw
 from bounces.error_report import group_by_provider, look_at_freshness, table_of_kinds
 from bounces.letters import Letter, contact_of, describe_block, write_letter
 from bounces.period_failures import read_page
-from bounces.provider_guides import GUIDES
 from bounces.provider_report import five_criteria, judge_all, read_facts
 from bounces.report_forms import LetterForm, ReportForm
 from bounces.report_scope import PRESETS, Scope
@@ -32,7 +31,7 @@ ANSWERS_SHOWN = 10
 @member_required()
 def provider_report(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """Show a provider's rules and our figures of a period against them (A12, B15)."""
-    if provider not in GUIDES:
+    if provider not in PROVIDER_LABELS:
         raise Http404
     query = request.GET.copy()
     query["provider"] = provider
