@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 # A test holds this table against every action that the code records.
 ACTIONS = {
     "workspace.settings": _("設定の変更"),
+    "workspace.quiet_hours": _("配信禁止時間の変更"),
     "workspace.limit_applied": _("エラー停止の回数の適用"),
     "member.invite": _("メンバーの追加"),
     "member.role": _("役割の変更"),
@@ -21,11 +22,14 @@ ACTIONS = {
     "sender.restore": _("送信元の使用の再開"),
     "sender_domain.verify": _("送信ドメインの確認完了"),
     "sender_domain.unverify": _("送信ドメインの確認取り消し"),
+    "sender_domain.add_key": _("DKIM鍵の追加"),
     "campaign.schedule": _("配信の予約"),
     "campaign.unschedule": _("配信の予約の取り消し"),
     "campaign.pause": _("配信の一時停止"),
     "campaign.resume": _("配信の再開"),
     "campaign.cancel": _("配信の中止"),
+    "campaign.late": _("配信の開始の見合わせ"),
+    "campaign.start_late": _("見合わせた配信の開始"),
     "campaign.refused": _("配信の開始の取りやめ"),
     "hold.open": _("配信停止の保留"),
     "hold.apply": _("保留した配信停止の適用"),
@@ -95,9 +99,13 @@ DETAILS = {
     "shown": _("絞り込み"),
     "doubts": _("結果不明の宛先"),
     "changed": _("変更した件数"),
+    "quiet_hours": _("禁止する時間帯"),
+    "quiet_weekdays": _("禁止する曜日"),
+    "quiet_holidays": _("日本の祝日も禁止"),
     "spf": "SPF",
     "dkim": "DKIM",
     "dmarc": "DMARC",
+    "ed25519": "DKIM(Ed25519)",
 }
 
 VALUES = {

@@ -75,8 +75,8 @@ def explain_absent_spf(texts: Sequence[str]) -> CheckOutcome:
     )
 
 
-def check_dkim(texts: Sequence[str], *, public_key: str) -> CheckOutcome:
-    """Judge the TXT records at <selector>._domainkey.<domain>; `public_key` is ours in base64.
+def check_dkim(texts: Sequence[str], *, public_key: str, algorithm: str = "rsa") -> CheckOutcome:
+    """Judge the TXT records at <selector>._domainkey.<domain>; `public_key` is ours in base64, `algorithm` its k=.
 
     Sources: RFC 6376 section 3.6.1 (tags), section 3.6.2.2 (one record), RFC 8301 (no SHA-1).
     """
@@ -93,7 +93,7 @@ def check_dkim(texts: Sequence[str], *, public_key: str) -> CheckOutcome:
             "DKIM レコードとして読み取れません。今の値を消して、下の「設定する値」をそのまま貼り付けてください。"
         )
         return CheckOutcome(CheckResult.WRONG, found, advice)
-    fault = find_dkim_fault(tags, public_key)
+    fault = find_dkim_fault(tags, public_key, algorithm)
     if fault:
         return CheckOutcome(CheckResult.WRONG, found, fault)
     if "y" in tags.get("t", "").split(":"):
@@ -104,7 +104,7 @@ def check_dkim(texts: Sequence[str], *, public_key: str) -> CheckOutcome:
     return CheckOutcome(CheckResult.OK, found)
 
 
-def find_dkim_fault(tags: dict[str, str], public_key: str) -> str:
+def find_dkim_fault(tags: dict[str, str], public_key: str, algorithm: str) -> str:
     """Return what keeps a key record from verifying our signatures, as advice; empty where nothing does."""
     published = "".join(tags["p"].split())
     if not published:
@@ -115,8 +115,8 @@ def find_dkim_fault(tags: dict[str, str], public_key: str) -> str:
         )
     if published != public_key:
         return _("公開鍵がこのシステムの鍵と違います。下の「設定する値」に書き換えてください。")
-    if tags.get("v", "DKIM1") != "DKIM1" or tags.get("k", "rsa").lower() != "rsa":
-        return _("「v=」または「k=」の値が正しくありません。「v=DKIM1; k=rsa;」にしてください。")
+    if tags.get("v", "DKIM1") != "DKIM1" or tags.get("k", "rsa").lower() != algorithm:
+        return _("「v=」または「k=」の値が正しくありません。「v=DKIM1; k=%s;」にしてください。") % algorithm
     if "sha256" not in tags.get("h", "sha256").lower().split(":"):
         return _("「h=」で SHA-256 が許可されていません。「h=」の指定を取り除いてください。")
     if not {"*", "email"} & set(tags.get("s", "*").lower().split(":")):

@@ -3,12 +3,13 @@
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.models import Workspace
+from accounts import audit
+from accounts.models import User, Workspace
 from senders.dkim_keys import active_key, generate_key
 from senders.domain_names import clean_domain
 from senders.errors import AddressRefused
 from senders.freemail import is_freemail
-from senders.models import SenderDomain
+from senders.models import KeyAlgorithm, SenderDomain
 
 
 @transaction.atomic
@@ -26,6 +27,21 @@ def register_domain(workspace: Workspace, name: str) -> SenderDomain:
     if active_key(domain) is None:
         generate_key(domain)
     return domain
+
+
+@transaction.atomic
+def add_ed25519_key(domain: SenderDomain, *, actor: User) -> bool:
+    """Give a domain an Ed25519 key, by which its mails are signed beside the RSA key (RFC 8463).
+
+    Returns False where it has one. Raises SenderError where no encryption key is set.
+    """
+    # Locked, so that a double click makes one key.
+    locked = SenderDomain.objects.select_for_update(no_key=True).get(pk=domain.pk)
+    if active_key(locked, KeyAlgorithm.ED25519):
+        return False
+    key = generate_key(locked, KeyAlgorithm.ED25519)
+    audit.record(locked.workspace, actor, "sender_domain.add_key", str(key))
+    return True
 
 
 def require_own_domain(name: str) -> None:

@@ -44,6 +44,8 @@ def advise_verified(results: dict[CheckKind, CheckResult]) -> str:
         return _("直近の確認では DNS に問い合わせできませんでした。前回までの結果にもとづいて配信できます。")
     if results.get(CheckKind.DMARC) in (CheckResult.MISSING, CheckResult.WRONG):
         return _("DMARC も設定すると、Gmail などでさらに届きやすくなります。")
+    if results.get(CheckKind.ED25519) in (CheckResult.MISSING, CheckResult.WRONG):
+        return _("Ed25519 の公開鍵が DNS にまだありません。登録するまでも、RSA の署名で配信できます。")
     return _("必要な DNS の設定がそろっています。")
 
 

@@ -94,6 +94,8 @@ class CheckKind(models.TextChoices):
     SPF = "spf", "SPF"
     DKIM = "dkim", "DKIM"
     DMARC = "dmarc", "DMARC"
+    # Only of a domain that has such a key beside its RSA key; never required.
+    ED25519 = "ed25519", "DKIM(Ed25519)"
 
 
 class CheckResult(models.TextChoices):

@@ -71,11 +71,13 @@ def describe_domain(domain: SenderDomain) -> DomainRow:
 
 
 def list_records(domain: SenderDomain) -> list[RecordRow]:
-    """Return one row for each kind of check, with the record to set and the newest result."""
+    """Return one row for each kind of check that the domain needs, with the record to set and the newest result."""
     expected = {record.kind: record for record in expected_records(domain)}
     checks = {check.kind: check for check in domain.checks.all()}
     rows: list[RecordRow] = []
     for kind in CheckKind:
+        if kind == CheckKind.ED25519 and kind not in expected:
+            continue
         check, required = checks.get(kind), kind in settings.REQUIRED_CHECKS
         tone = result_tone(check.result, required=required) if check else "muted"
         rows.append(RecordRow(kind, required, expected.get(kind), check, tone))

@@ -6,9 +6,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from senders import spf
-from senders.dkim_keys import active_key, public_record, split_strings
+from senders.dkim_keys import active_keys, public_record, split_strings
 from senders.domain_names import organizational_domain
-from senders.models import CheckKind, DnsCheck, SenderDomain
+from senders.models import CheckKind, DkimKey, DnsCheck, KeyAlgorithm, SenderDomain
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class ExpectedRecord:
 
 
 def expected_records(domain: SenderDomain) -> list[ExpectedRecord]:
-    """Return the records to set: SPF, DKIM where there is a key, DMARC.
+    """Return the records to set: SPF, DKIM for each key that signs, DMARC.
 
     SPF is merged with what the newest check found, so that there is never a second record (D1).
     """
-    records = [expect_spf(domain), expect_dkim(domain), expect_dmarc(domain)]
-    return [record for record in records if record is not None]
+    keys = [expect_dkim(domain, key) for key in active_keys(domain)]
+    return [expect_spf(domain), *keys, expect_dmarc(domain)]
 
 
 def expect_spf(domain: SenderDomain) -> ExpectedRecord:
@@ -56,13 +56,15 @@ def expect_spf(domain: SenderDomain) -> ExpectedRecord:
     )
 
 
-def expect_dkim(domain: SenderDomain) -> ExpectedRecord | None:
-    """Return the record of the active DKIM key, or None where the domain has no key."""
-    key = active_key(domain)
-    if key is None:
-        return None
+def expect_dkim(domain: SenderDomain, key: DkimKey) -> ExpectedRecord:
+    """Return the record of a DKIM key."""
     name = dkim_name(key.selector, domain.name)
-    return ExpectedRecord(CheckKind.DKIM, name, short_host(name, domain), public_record(key))
+    return ExpectedRecord(key_check(key), name, short_host(name, domain), public_record(key))
+
+
+def key_check(key: DkimKey) -> CheckKind:
+    """Return the kind of check that looks for a key's record."""
+    return CheckKind.ED25519 if key.algorithm == KeyAlgorithm.ED25519 else CheckKind.DKIM
 
 
 def expect_dmarc(domain: SenderDomain) -> ExpectedRecord:

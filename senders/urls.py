@@ -12,4 +12,5 @@ urlpatterns = [
     path("senders/<int:pk>/restore/", views.restore, name="sender_restore"),
     path("senders/domains/<int:pk>/", views.domain_detail, name="domain_detail"),
     path("senders/domains/<int:pk>/check/", views.check_domain, name="domain_check"),
+    path("senders/domains/<int:pk>/ed25519/", views.add_ed25519, name="domain_add_ed25519"),
 ]

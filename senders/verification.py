@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from senders.checks import CheckOutcome, check_dkim, check_dmarc, check_spf, is_dmarc, judge
-from senders.dkim_keys import active_key
+from senders.dkim_keys import active_keys
 from senders.dns import Absent, Answer, CouldNotAsk, Found, Resolver
 from senders.domain_names import display_domain
 from senders.errors import SenderError
 from senders.models import CheckKind, CheckResult, DnsCheck, Sender, SenderDomain
-from senders.records import dkim_name, dmarc_names
+from senders.records import dkim_name, dmarc_names, key_check
 
 Outcomes = Mapping[CheckKind, CheckOutcome]
 
@@ -45,28 +45,27 @@ def verify_domain(domain: SenderDomain, resolver: Resolver, *, now: datetime, ac
 
 def run_checks(domain: SenderDomain, resolver: Resolver) -> dict[CheckKind, CheckOutcome]:
     """Ask the DNS for each kind of check, all at once, and judge the answers. Writes nothing."""
-    key = active_key(domain)
+    keys = {key_check(key): key for key in active_keys(domain)}
     questions = {
         CheckKind.SPF: partial(resolver.find_txt, domain.name),
         CheckKind.DMARC: partial(find_dmarc, domain.name, resolver),
     }
-    if key is not None:
-        questions[CheckKind.DKIM] = partial(resolver.find_txt, dkim_name(key.selector, domain.name))
+    for kind, key in keys.items():
+        questions[kind] = partial(resolver.find_txt, dkim_name(key.selector, domain.name))
     answers = ask_all(questions)
-    if key is None:
-        advice = _("署名に使う DKIM の鍵がありません。システム管理者に連絡してください。")
-        dkim = CheckOutcome(CheckResult.MISSING, advice=advice)
-    else:
-        dkim = judge(answers[CheckKind.DKIM], partial(check_dkim, public_key=key.public_key))
+    keyless = _("署名に使う DKIM の鍵がありません。システム管理者に連絡してください。")
     return {
         CheckKind.SPF: judge(answers[CheckKind.SPF], partial(check_spf, include=settings.SPF_INCLUDE)),
-        CheckKind.DKIM: dkim,
+        CheckKind.DKIM: CheckOutcome(CheckResult.MISSING, advice=keyless),
         CheckKind.DMARC: judge(answers[CheckKind.DMARC], check_dmarc),
+    } | {
+        kind: judge(answers[kind], partial(check_dkim, public_key=key.public_key, algorithm=key.algorithm))
+        for kind, key in keys.items()
     }
 
 
 def ask_all(questions: Mapping[CheckKind, Callable[[], Answer]]) -> dict[CheckKind, Answer]:
-    """Ask side by side: a person waits, and three questions that time out shall take as long as one."""
+    """Ask side by side: a person waits, and questions that time out shall take as long as one."""
     with ThreadPoolExecutor(max_workers=len(questions)) as pool:
         pending = {kind: pool.submit(question) for kind, question in questions.items()}
         return {kind: future.result() for kind, future in pending.items()}
@@ -102,6 +101,8 @@ def store_outcomes(domain: SenderDomain, outcomes: Outcomes, *, now: datetime, a
                 "checked_at": now,
             },
         )
+    # Of a key that is no more.
+    DnsCheck.objects.filter(domain=stored).exclude(kind__in=list(outcomes)).delete()
     results = [outcomes[CheckKind(kind)].result for kind in settings.REQUIRED_CHECKS]
     if any(result in BAD for result in results):
         verified_at = None

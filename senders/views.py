@@ -11,10 +11,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
+from senders.dkim_keys import active_key
 from senders.dns import default_resolver
+from senders.domains import add_ed25519_key
 from senders.errors import AddressRefused, SenderError
 from senders.forms import SenderDetailsForm, SenderForm
-from senders.models import Sender, SenderDomain
+from senders.models import KeyAlgorithm, Sender, SenderDomain
 from senders.pages import describe_domain, list_records, list_senders
 from senders.registry import archive_sender, create_sender, restore_sender, update_sender
 from senders.verification import claim_check, explain_missing, verify_domain
@@ -98,6 +100,7 @@ def domain_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "records": list_records(domain),
         "checked_at": max((check.checked_at for check in domain.checks.all()), default=None),
         "checks_required": settings.REQUIRE_VERIFIED_SENDERS,
+        "has_ed25519": active_key(domain, KeyAlgorithm.ED25519) is not None,
     }
     return render(request, "senders/domain_detail.html", context)
 
@@ -114,4 +117,22 @@ def check_domain(request: WorkspaceRequest, pk: int) -> HttpResponse:
         messages.success(request, _("確認しました。このドメインから配信できます。"))
     else:
         messages.warning(request, _("確認しました。%(missing)s") % {"missing": explain_missing(domain)})
+    return redirect("domain_detail", pk=domain.pk)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def add_ed25519(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Give a domain a second DKIM key, of Ed25519."""
+    domain = get_object_or_404(SenderDomain, workspace=request.workspace, pk=pk)
+    try:
+        added = add_ed25519_key(domain, actor=request.user)
+    except SenderError as error:
+        messages.error(request, error.sentence)
+        return redirect("domain_detail", pk=domain.pk)
+    if added:
+        sentence = _("Ed25519の鍵を追加しました。下の「DKIM(Ed25519)」の値を DNS に登録してください。")
+        messages.success(request, sentence)
+    else:
+        messages.info(request, _("Ed25519の鍵はすでにあります。"))
     return redirect("domain_detail", pk=domain.pk)

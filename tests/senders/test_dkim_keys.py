@@ -1,5 +1,6 @@
 """DKIM keys: what we publish verifies what we sign, by dkimpy and real DNS."""
 
+import base64
 from datetime import UTC, date, datetime
 
 import dkim
@@ -21,9 +22,11 @@ from senders.dkim_keys import (
 )
 from senders.dns import DnsResolver, Found
 from senders.errors import SenderError
-from senders.models import CheckResult, DkimKey, SenderDomain
+from senders.models import CheckResult, DkimKey, KeyAlgorithm, SenderDomain
 from senders.records import dkim_name
 from tests.factories import make_workspace
+from tests.mta.dkim_oracle import public_record as published_by
+from tests.mta.dkim_oracle import verifies
 from tests.senders.dns_server import ZoneServer
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +57,23 @@ def test_the_published_record_verifies_a_signed_message(zones: ZoneServer, resol
     assert b"d=shop.example" in signed
     assert dkim.verify(signed, dnsfunc=ask)
     assert not dkim.verify(signed.replace(b"hello\r\n", b"changed\r\n"), dnsfunc=ask)
+
+
+def test_both_signatures_are_verified_by_their_records(zones: ZoneServer, resolver: DnsResolver) -> None:
+    """RFC 8463: an RSA key and an Ed25519 key, each with a selector and record of its own."""
+    domain = make_domain()
+    ed25519, rsa = generate_key(domain, KeyAlgorithm.ED25519), generate_key(domain)
+    signers = signing_keys(domain)
+    assert [signer.selector for signer in signers] == [rsa.selector, ed25519.selector]
+    assert verifies(sign(MESSAGE, *signers, now=NOW), *signers)
+    for key, signer in zip((rsa, ed25519), signers, strict=True):
+        assert public_record(key).encode() == published_by(signer)
+    record = public_record(ed25519)
+    assert len(base64.b64decode(record.partition("p=")[2])) == 32
+    assert check_dkim([record], public_key=ed25519.public_key, algorithm="ed25519").result == CheckResult.OK
+    as_rsa = record.replace("k=ed25519", "k=rsa")
+    wrong = check_dkim([as_rsa], public_key=ed25519.public_key, algorithm="ed25519")
+    assert (wrong.result, "k=ed25519" in wrong.advice) == (CheckResult.WRONG, True)
 
 
 def test_the_record_passes_our_own_check_and_dns_strings_are_short_enough() -> None:
@@ -87,6 +107,16 @@ def test_the_older_key_signs_until_it_is_retired() -> None:
     assert retire_key(first, now=timezone.now())
     assert not retire_key(first, now=timezone.now())
     assert [signer.selector for signer in signing_keys(domain)] == [second.selector]
+
+
+def test_the_algorithms_are_rotated_apart() -> None:
+    domain = make_domain()
+    rsa, first, second = (generate_key(domain, name) for name in (KeyAlgorithm.RSA, *[KeyAlgorithm.ED25519] * 2))
+    assert [key.selector for key in signing_keys(domain)] == [rsa.selector, first.selector]
+    retire_key(first, now=timezone.now())
+    assert [key.selector for key in signing_keys(domain)] == [rsa.selector, second.selector]
+    retire_key(rsa, now=timezone.now())
+    assert [key.selector for key in signing_keys(domain)] == [second.selector]
 
 
 def test_without_an_encryption_key_no_key_is_stored(settings: Settings) -> None:

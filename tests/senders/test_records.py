@@ -5,7 +5,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from senders.dkim_keys import generate_key, public_record
-from senders.models import CheckKind, CheckResult, DnsCheck, SenderDomain
+from senders.models import CheckKind, CheckResult, DnsCheck, KeyAlgorithm, SenderDomain
 from senders.records import dmarc_names, expected_records
 from tests.factories import make_workspace
 
@@ -38,6 +38,17 @@ def test_a_new_domain_gets_three_records() -> None:
     assert len(dkim.strings()) == 2
     assert (dmarc.host, dmarc.name) == ("_dmarc", "_dmarc.shop.example")
     assert dmarc.value == "v=DMARC1; p=none; rua=mailto:dmarc@shop.example"
+
+
+def test_an_ed25519_key_has_a_record_of_its_own() -> None:
+    domain = make_domain()
+    generate_key(domain)
+    key = generate_key(domain, KeyAlgorithm.ED25519)
+    _spf, dkim, ed25519, _dmarc = expected_records(domain)
+    assert (dkim.kind, ed25519.kind) == (CheckKind.DKIM, CheckKind.ED25519)
+    assert ed25519.name == f"{key.selector}._domainkey.shop.example"
+    assert ed25519.value == f"v=DKIM1; k=ed25519; p={key.public_key}"
+    assert ed25519.strings() == [ed25519.value]
 
 
 def test_hosts_are_relative_to_the_registered_domain() -> None:

@@ -7,11 +7,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import AuditEntry
-from senders.dkim_keys import active_key, public_record
+from senders.dkim_keys import active_key, public_record, retire_key
 from senders.dns import DnsResolver
+from senders.domains import add_ed25519_key
 from senders.errors import SenderError
 from senders.lights import light_of, result_tone
-from senders.models import CheckKind, CheckResult, DnsCheck, Sender, SenderDomain
+from senders.models import CheckKind, CheckResult, DnsCheck, KeyAlgorithm, Sender, SenderDomain
 from senders.records import dkim_name
 from senders.registry import SenderDetails, archive_sender, create_sender
 from senders.verification import claim_check, explain_missing, require_verified, verify_domain
@@ -175,6 +176,26 @@ def test_a_domain_without_a_key_is_not_verified(zones: ZoneServer, resolver: Dns
     sender.domain.dkim_keys.all().delete()
     assert not verify_domain(sender.domain, resolver, now=NOW)
     assert "鍵がありません" in DnsCheck.objects.get(kind=CheckKind.DKIM).advice
+
+
+def test_an_ed25519_key_is_looked_for_and_never_required(
+    zones: ZoneServer, resolver: DnsResolver, sender: Sender
+) -> None:
+    publish_key(zones, sender.domain)
+    assert add_ed25519_key(sender.domain, actor=make_user(sender.workspace))
+    assert verify_domain(sender.domain, resolver, now=NOW)
+    assert results(sender.domain) == {"spf": "ok", "dkim": "ok", "ed25519": "missing", "dmarc": "ok"}
+    light = light_of(SenderDomain.objects.get())
+    assert (light.tone, "Ed25519" in light.sentence) == ("ok", True)
+    key = active_key(sender.domain, KeyAlgorithm.ED25519)
+    assert key is not None
+    zones.publish(dkim_name(key.selector, sender.domain.name), public_record(key))
+    assert verify_domain(sender.domain, resolver, now=LATER)
+    assert results(sender.domain)["ed25519"] == "ok"
+    assert "そろっています" in light_of(SenderDomain.objects.get()).sentence
+    retire_key(key, now=LATER)
+    assert verify_domain(sender.domain, resolver, now=LATER)
+    assert set(results(sender.domain)) == {"spf", "dkim", "dmarc"}
 
 
 def test_a_hostile_answer_is_stored_in_part(zones: ZoneServer, resolver: DnsResolver, sender: Sender) -> None:

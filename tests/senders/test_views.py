@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import Role, User, Workspace
+from accounts.models import AuditEntry, Role, User, Workspace
 from accounts.requests import WorkspaceRequest
 from senders.dkim_keys import active_key, public_record
 from senders.forms import SenderForm
@@ -90,6 +90,26 @@ class TestTheWayThrough:
         assert "このドメインから配信できます" in told(editor.post(f"/senders/domains/{domain.pk}/check/"))
         assert "配信できます" in editor.get("/senders/").content.decode()
 
+    def test_an_ed25519_key_is_added_once(self, editor: Client, workspace: Workspace) -> None:
+        domain = create_sender(workspace, "news@shop.example", DETAILS).domain
+        page = f"/senders/domains/{domain.pk}/"
+        assert "Ed25519の鍵を追加する" in editor.get(page).content.decode()
+        assert "追加しました" in told(editor.post(f"{page}ed25519/"))
+        assert "すでにあります" in told(editor.post(f"{page}ed25519/"))
+        key = domain.dkim_keys.get(algorithm="ed25519")
+        shown = editor.get(page).content.decode()
+        assert public_record(key) in shown
+        assert "Ed25519の鍵を追加する" not in shown
+        assert AuditEntry.objects.get(action="sender_domain.add_key").target == str(key)
+
+    def test_without_an_encryption_key_none_is_added(
+        self, editor: Client, workspace: Workspace, settings: Settings
+    ) -> None:
+        domain = create_sender(workspace, "news@shop.example", DETAILS).domain
+        settings.ENCRYPTION_KEYS = []
+        assert "ENCRYPTION_KEYS" in told(editor.post(f"/senders/domains/{domain.pk}/ed25519/"))
+        assert not domain.dkim_keys.filter(algorithm="ed25519").exists()
+
     def test_details_are_changed_and_the_address_stays(self, editor: Client, workspace: Workspace) -> None:
         sender = make_sender(workspace, "news@shop.example")
         assert "みほん商店株式会社" in editor.get(f"/senders/{sender.pk}/edit/").content.decode()
@@ -148,6 +168,7 @@ class TestAccess:
             ("post", f"/senders/{sender.pk}/archive/"),
             ("post", f"/senders/{sender.pk}/restore/"),
             ("post", f"/senders/domains/{sender.domain_id}/check/"),
+            ("post", f"/senders/domains/{sender.domain_id}/ed25519/"),
         ]
 
     def test_a_viewer_reads_and_changes_nothing(self, workspace: Workspace, client_for: LogIn) -> None:
