@@ -43,7 +43,8 @@ class DeliveryLedger:
     The engine calls it from one thread, which has a database connection of its own; `close` ends that.
     """
 
-    # The rows that have no outcome yet, each with the token of its claim.
+    # The rows of all claims, each with the token of its newest. They stay after their outcome: a row that was given
+    # back may be claimed by the same turn again while an older copy of its mail still waits for a fence.
     rows: dict[int, tuple[Delivery, UUID]] = field(default_factory=dict)
     # What the lane's circuit wants to know: whether anything was accepted, and the first fault of the route.
     accepted: int = 0
@@ -72,8 +73,6 @@ class DeliveryLedger:
         # Locks are taken in the order of the rows, as everywhere else.
         ordered = sorted(outcomes, key=lambda outcome: outcome.id)
         retry_transaction(lambda: self.write(ordered, now=timezone.now()))
-        for outcome in outcomes:
-            del self.rows[outcome.id]
 
     def write(self, outcomes: Sequence[Outcome], *, now: datetime) -> None:
         """Move the rows; every change is guarded by the token, so a repeated try is safe."""
