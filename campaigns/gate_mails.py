@@ -1,21 +1,18 @@
 """Writes to a workspace's managers about each step of the gate: the figure, why, and what to do (A15)."""
 
-import logging
 from datetime import datetime
-from smtplib import SMTPException
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.models import AuditEntry, Role, User, Workspace
+from accounts.models import AuditEntry
 from campaigns.error_gate import limits_of, looked_at
 from campaigns.gate_figures import worst_mailing, worst_provider
+from campaigns.manager_mails import managers, one_line, send
 from campaigns.models import ErrorGate, GateState
-
-logger = logging.getLogger(__name__)
 
 # Gates that one tick asks to be written about; the next one goes on.
 BATCH = 20
@@ -37,13 +34,8 @@ def mail_step(gate_id: int, *, now: datetime) -> int:
     if not ErrorGate.objects.filter(pk=gate.pk, to_mail=gate.to_mail).update(to_mail=None):
         return 0
     subject, body = compose(gate, gate.to_mail, now=now)
-    return send(gate, [EmailMessage(subject, body, to=[user.email]) for user in managers(gate.workspace)])
-
-
-def managers(workspace: Workspace) -> list[User]:
-    """Return the 管理者 of a workspace who can log in."""
-    admins = workspace.memberships.filter(role=Role.ADMIN, user__is_active=True).select_related("user")
-    return [membership.user for membership in admins.order_by("pk")]
+    mails = [EmailMessage(subject, body, to=[user.email]) for user in managers(gate.workspace)]
+    return send(mails, f"gate of workspace {gate.workspace_id}")
 
 
 def compose(gate: ErrorGate, entry: AuditEntry, *, now: datetime) -> tuple[str, str]:
@@ -66,18 +58,5 @@ def compose(gate: ErrorGate, entry: AuditEntry, *, now: datetime) -> tuple[str, 
         GateState.SLOWED: _("[Hypermail] %s: 配信エラー率のため、配信の速度を制限しています"),
         GateState.STOPPED: _("[Hypermail] %s: 配信エラー率のため、配信を一時停止しました"),
     }
-    # A name typed by a person may hold anything; a line break in a header is refused by Django.
-    name = " ".join(gate.workspace.name.split())
-    return subjects[GateState(gate.state)] % name, render_to_string("campaigns/gate_mail.txt", context).rstrip() + "\n"
-
-
-def send(gate: ErrorGate, mails: list[EmailMessage]) -> int:
-    """Send mails one by one over one connection, each to one manager; return how many the server took."""
-    sent = 0
-    try:
-        with get_connection() as connection:
-            for mail in mails:
-                sent += connection.send_messages([mail]) or 0
-    except (OSError, SMTPException) as error:
-        logger.error("gate of workspace %s: %s of %s mails left: %s", gate.workspace_id, sent, len(mails), error)
-    return sent
+    text = render_to_string("campaigns/gate_mail.txt", context).rstrip() + "\n"
+    return subjects[GateState(gate.state)] % one_line(gate.workspace.name), text

@@ -12,6 +12,7 @@ from django.db.models import DateTimeField, F, UUIDField
 from django.utils import timezone
 
 from campaigns.claims import Claim, fence
+from campaigns.closed_times import lifetime_ends
 from campaigns.deadlocks import retry_transaction
 from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
 from campaigns.models import Delivery, DeliveryState
@@ -152,9 +153,9 @@ def record_doubt(delivery: Delivery, *, token: UUID, text: str) -> bool:
 
 def record_deferral(delivery: Delivery, outcome: Outcome, verdict: Verdict, *, token: UUID, now: datetime) -> bool:
     """fenced/claimed → deferred until the next attempt, or expired where the retries are used up (B5)."""
-    again = next_attempt(
-        delivery.attempts, now=now, first_due=retry_clock(delivery), lifetime=delivery.campaign.lifetime
-    )
+    began = retry_clock(delivery)
+    ends = lifetime_ends(delivery.campaign, began, delivery.campaign.lifetime)
+    again = next_attempt(delivery.attempts, now=now, first_due=began, lifetime=ends - began)
     if again is None:
         return record_refusal(delivery, told(outcome, verdict, DeliveryState.EXPIRED), token=token, now=now)
     own = Delivery.objects.filter(

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from campaigns.closed_times import oldest_beginning
 from campaigns.deliveries import cancel_unsent, count_states
 from campaigns.error_gate import limited_workspaces
 from campaigns.failures import Failure, count, settled
@@ -67,13 +68,13 @@ def resending() -> QuerySet[Campaign]:
 def expire_deliveries(*, now: datetime) -> int:
     """pending/deferred → expired (一時的なエラー) where the lifetime is over (B5); return how many.
 
-    A row that was never claimed does not expire, and lifetimes do not run while a campaign is paused or its
-    workspace is slowed or stopped for its 配信エラー率.
+    A row that was never claimed does not expire, and lifetimes do not run while a campaign is paused, in its
+    配信禁止時間, or in a workspace that is slowed or stopped for its 配信エラー率.
     """
     expired = 0
     free = Campaign.objects.exclude(workspace__in=limited_workspaces())
     for campaign in free.filter(state=CampaignState.SENDING).select_related("workspace"):
-        limit = now - campaign.lifetime
+        limit = oldest_beginning(campaign, campaign.lifetime, now=now)
         if campaign.lifetime_from is None or campaign.lifetime_from > limit:
             continue
         over = Delivery.objects.filter(campaign=campaign, state__in=CLAIMABLE, mail_date__lte=limit)

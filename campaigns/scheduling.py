@@ -7,10 +7,12 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import User
+from campaigns import closed_times
 from campaigns.deliveries import cancel_unsent
 from campaigns.error_gate import is_stopped
+from campaigns.late_starts import startable, too_late
 from campaigns.merge_tags import broken_tags, unknown_tags
-from campaigns.models import Campaign, CampaignState, GateState
+from campaigns.models import Campaign, CampaignState
 from campaigns.tally import mark_due
 from lists.audience import recipients
 from senders.errors import SenderError
@@ -70,29 +72,32 @@ def schedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) ->
         raise CampaignError(campaign, _("配信日時が1年以上先です。年を確かめてください。"))
     require_sendable(campaign)
     if is_stopped(campaign.workspace):
-        raise CampaignError(
-            campaign,
-            _(
-                "このワークスペースの配信は一時停止中です。ホームの「配信エラー率の内訳と対処を見る」で理由を確かめてください。"
-            ),
-        )
+        raise CampaignError(campaign, stopped_sentence())
     with transaction.atomic():
         drafts = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=campaign.revision)
-        if not drafts.update(state=CampaignState.SCHEDULED, scheduled_at=at, problem=""):
+        if not drafts.update(state=CampaignState.SCHEDULED, scheduled_at=at, late_since=None, problem=""):
             raise CampaignError(
                 campaign,
                 _(
                     "このメールはすでに予約または配信されているか、別の画面で変更されました。最新の状態を確かめてください。"
                 ),
             )
+        closed_times.renew(campaign.pk, now=now)
         record(campaign.workspace, actor, "campaign.schedule", str(campaign.pk), at=at.isoformat())
+
+
+def stopped_sentence() -> str:
+    """Return why nothing can be started in a stopped workspace (A15)."""
+    return _(
+        "このワークスペースの配信は一時停止中です。ホームの「配信エラー率の内訳と対処を見る」で理由を確かめてください。"
+    )
 
 
 def unschedule(campaign: Campaign, *, actor: User) -> None:
     """scheduled → draft, until the last moment; raises CampaignError once it has started."""
     with transaction.atomic():
         scheduled = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SCHEDULED)
-        if not scheduled.update(state=CampaignState.DRAFT, scheduled_at=None):
+        if not scheduled.update(state=CampaignState.DRAFT, scheduled_at=None, late_since=None):
             raise CampaignError(campaign, _("すでに配信が始まっているため、予約を取り消せません。"))
         record(campaign.workspace, actor, "campaign.unschedule", str(campaign.pk))
 
@@ -101,10 +106,23 @@ def start_due(*, now: datetime) -> int:
     """scheduled → starting for every campaign whose time has come; return how many.
 
     In a workspace that is stopped for its 配信エラー率 they stay scheduled, and start once that is lifted (A15).
+    One that is later than it may be (遅延許容) waits for `start_late`.
     """
-    due = Campaign.objects.filter(state=CampaignState.SCHEDULED, scheduled_at__lte=now)
-    due = due.exclude(workspace__error_gate__state=GateState.STOPPED)
-    return due.update(state=CampaignState.STARTING, started_at=now)
+    return startable(now=now).exclude(too_late(now)).update(state=CampaignState.STARTING, started_at=now)
+
+
+def start_late(campaign: Campaign, *, actor: User, now: datetime) -> None:
+    """scheduled → starting for a campaign that was too late to start by itself, by a person's word."""
+    if is_stopped(campaign.workspace):
+        raise CampaignError(campaign, stopped_sentence())
+    with transaction.atomic():
+        late = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SCHEDULED, late_since__isnull=False)
+        if not late.update(state=CampaignState.STARTING, started_at=now, late_since=None):
+            raise CampaignError(
+                campaign, _("すでに配信を始めたか、予約が取り消されています。最新の状態を確かめてください。")
+            )
+        closed_times.renew(campaign.pk, now=now)
+        record(campaign.workspace, actor, "campaign.start_late", str(campaign.pk))
 
 
 def pause(campaign: Campaign, *, actor: User) -> None:
@@ -121,6 +139,7 @@ def resume(campaign: Campaign, *, actor: User, now: datetime) -> None:
         paused = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.PAUSED)
         if not paused.update(state=CampaignState.SENDING, lifetime_from=now):
             raise CampaignError(campaign, _("一時停止中ではないため、再開できません。"))
+        closed_times.renew(campaign.pk, now=now)
         mark_due(campaign.pk, now=now)
         record(campaign.workspace, actor, "campaign.resume", str(campaign.pk))
 

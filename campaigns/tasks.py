@@ -8,7 +8,18 @@ from typing import Protocol
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import error_gate, gate_mails, holds, reaper, recoveries, scheduling, sending, tally
+from campaigns import (
+    closed_times,
+    error_gate,
+    gate_mails,
+    holds,
+    late_starts,
+    reaper,
+    recoveries,
+    scheduling,
+    sending,
+    tally,
+)
 from campaigns.deliveries import freeze_recipients
 from campaigns.lanes import HINT, lanes_with_work, take_hint
 from campaigns.models import Campaign, CampaignState, TestMail, TestMailState
@@ -85,7 +96,15 @@ def hint_gate_mails(*, now: datetime) -> None:
         mail_gate.apply_async((pk,), queue="work", expires=STALE)
 
 
+def hint_late_mails(*, now: datetime) -> None:
+    """Ask for managers to be written to about mailings that did not start in time."""
+    for pk in late_starts.late_to_mail():
+        mail_late.apply_async((pk,), queue="work", expires=STALE)
+
+
 STEPS: tuple[Step, ...] = (
+    closed_times.renew_due,
+    late_starts.hold_late,
     scheduling.start_due,
     hint_starts,
     hint_lanes,
@@ -93,6 +112,7 @@ STEPS: tuple[Step, ...] = (
     hint_tallies,
     error_gate.evaluate_due,
     hint_gate_mails,
+    hint_late_mails,
     reaper.reap_claims,
     reaper.reap_fences,
     reaper.resend_doubts,
@@ -136,3 +156,9 @@ def count_tally(campaign_id: int) -> None:
 def mail_gate(gate_id: int) -> None:
     """Write to a workspace's managers about the newest step of its gate."""
     gate_mails.mail_step(gate_id, now=timezone.now())
+
+
+@shared_task
+def mail_late(campaign_id: int) -> None:
+    """Write to a workspace's managers about a mailing that did not start in time."""
+    late_starts.mail_late(campaign_id, now=timezone.now())

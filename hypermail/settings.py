@@ -62,8 +62,8 @@ RELAY_PACED = env.bool("RELAY_PACED", default=False)
 RELAY_PER_MINUTE = env.int("RELAY_PER_MINUTE", default=0)
 # Whether the mail servers (MX) of destination domains are looked up, to tell Google Workspace and the like apart.
 MX_LOOKUPS = env.bool("MX_LOOKUPS", default=True)
-# A mailing that could not start for this long after its time waits for a person's word (遅延許容).
-LATE_TOLERANCE = timedelta(hours=env.int("LATE_TOLERANCE_HOURS", default=6))
+# A mailing that could not start for this long after its time waits for a person's word (遅延許容); an hour at least.
+LATE_TOLERANCE = timedelta(hours=max(1, env.int("LATE_TOLERANCE_HOURS", default=6)))
 # How long a delivery is tried before it expires (B5, C19).
 DELIVERY_LIFETIME = timedelta(hours=env.int("DELIVERY_LIFETIME_HOURS", default=24))
 NOTICE_KEEP_DAYS = env.int("NOTICE_KEEP_DAYS", default=31)

@@ -109,6 +109,8 @@ class Campaign(models.Model):
     # 遅延許容: a start that comes later than this after its time waits for a person's word, from `late_since` on.
     late_tolerance = models.DurationField(default=default_late_tolerance)
     late_since = models.DateTimeField(null=True, blank=True)
+    # When the managers were written to about that.
+    late_told_at = models.DateTimeField(null=True, blank=True)
     # Freezing the recipients: the last subscriber id that has its row, and the generation of each list then.
     start_cursor = models.BigIntegerField(default=0)
     list_generations: models.JSONField[dict[str, int], dict[str, int]] = models.JSONField(default=dict)
