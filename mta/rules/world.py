@@ -25,6 +25,8 @@ YAHOO: Final = (
         patterns=(
             r"\[tss?\d\d\]",
             r"\btss\d\d\b",
+            # AOL and Verizon, on the servers of Yahoo.
+            r"\[ipts\d\d\]",
         ),
         codes=(421, 451),
     ),
@@ -34,7 +36,7 @@ YAHOO: Final = (
         f"{_YAHOO_PAGE}: TSS, BL",
         says=("unexpected volume or user complaints",),
         patterns=(
-            r"\[tss?\d\d\]",
+            r"\[(?:ip)?tss?\d\d\]",
             r"\[bl\d\d\]",
         ),
     ),

@@ -194,6 +194,7 @@ EXAMPLES: Final = (
     ('Server certificate not trusted', Reason.TEMPORARY),
     ('432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded', Reason.TEMPORARY),
     ('421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints - 4.16.55.1', Reason.RATE_LIMITED),
+    ('421 4.7.0 [IPTS04] Messages from 192.0.2.1 temporarily deferred', Reason.RATE_LIMITED),
     ('450 4.2.1 The user you are trying to contact is receiving mail too quickly.', Reason.RATE_LIMITED),
     ('452 4.5.3 Too many recipients', Reason.RATE_LIMITED),
     ('421 Too many concurrent SMTP connections', Reason.RATE_LIMITED),
