@@ -15,9 +15,9 @@ FIRST_REST = timedelta(seconds=5)
 LONGEST_REST = timedelta(minutes=5)
 
 
-def find_lane(workspace: Workspace, *, route: str, provider: str) -> Lane:
-    """Return the lane of a workspace, making it where it is missing."""
-    return Lane.objects.get_or_create(workspace=workspace, route=route, provider=provider)[0]
+def find_lane(workspace: Workspace, *, route: str, provider: str, domain: str = "") -> Lane:
+    """Return the lane of a workspace, making it where it is missing; `domain` has a cap of its own (DomainCap)."""
+    return Lane.objects.get_or_create(workspace=workspace, route=route, provider=provider, domain=domain)[0]
 
 
 def lanes_with_work(*, now: datetime) -> QuerySet[Lane]:

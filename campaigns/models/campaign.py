@@ -114,7 +114,10 @@ class Campaign(models.Model):
     # Freezing the recipients: the last subscriber id that has its row, and the generation of each list then.
     start_cursor = models.BigIntegerField(default=0)
     list_generations: models.JSONField[dict[str, int], dict[str, int]] = models.JSONField(default=dict)
-    # The number of recipients when the freezing ended; the states of the deliveries always add up to it.
+    # How many recipients the lists have, counted while the freezing goes on: for its progress alone.
+    expected_count = models.PositiveIntegerField(null=True, blank=True)
+    # The number of recipients, while they are frozen those that have their row. Once the freezing ended, the states of
+    # the deliveries always add up to it.
     recipient_count = models.PositiveIntegerField(null=True, blank=True)
     # When the figures (Tally) are to be counted anew; None before the start and once they are final.
     tally_due_at = models.DateTimeField(null=True, blank=True)
