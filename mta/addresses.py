@@ -1,6 +1,7 @@
 """Addresses as SMTP and headers want them: quoted local parts, domains in ASCII."""
 
 import re
+from functools import lru_cache
 
 from django.utils.translation import gettext as _
 
@@ -41,6 +42,8 @@ def quote_address(address: str) -> str:
     return f'"{escaped}"@{domain}'
 
 
+# Most recipients of a mailing share a few domains.
+@lru_cache(maxsize=4096)
 def ascii_domain(domain: str) -> str:
     """Return a domain name in ASCII, each label at most 63 octets (RFC 5890); raises AddressError."""
     name = domain

@@ -1,146 +1,319 @@
 """Shares the mails of one `send` among its connections, so that each gets exactly one outcome."""
 
 import asyncio
+import ssl
 from collections import deque
+from collections.abc import Coroutine
+from typing import Any, Final
 
+from mta.courier import Courier
 from mta.group_commit import GroupCommit
 from mta.outcomes import Outcome, Outgoing, Result
 from mta.routes import Route
-from mta.smtp import Answer
+from mta.smtp import Connection, Timeouts, open_connection
+from mta.smtp_replies import Answer, Fault
 from mta.verdicts import Phase
+
+# Mails read ahead for each connection: enough that none waits while the caller makes the next, and that the
+# caller is not asked for each mail by itself.
+_AHEAD: Final = 4
 
 
 class Dispatch:
-    """Holds the waiting mails, the tasks that send them, and what went wrong.
+    """Holds the queues, the tasks that send their mails, and what went wrong.
 
-    `send` calls the upper half between and around its runs of the event loop, the connections the lower.
+    `send` calls it between and around its runs of the event loop, the queues while it runs.
     """
 
-    def __init__(self, route: Route, commits: GroupCommit, *, most_waiting: int, ends: float | None) -> None:
-        self.route = route
+    def __init__(self, commits: GroupCommit, *, most_waiting: int, ends: float | None) -> None:
         self.commits = commits
         # Loop time after which no mail is begun.
         self.ends = ends
-        self._loop = asyncio.get_running_loop()
-        self._waiting: deque[Outgoing] = deque()
+        self.loop = asyncio.get_running_loop()
+        # Mails in all queues.
+        self.waiting = 0
+        # No mail will be offered any more.
+        self.is_complete = False
+        self.is_stopped = False
         self._most_waiting = most_waiting
-        self._couriers: list[asyncio.Task[None]] = []
-        self._commit_task = self._watch(asyncio.create_task(commits.run()))
-        # A mail came, or none will come any more; a mail was taken, or a task ended.
-        self._news = asyncio.Event()
+        self._queues: list[Queue] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._commit_task = asyncio.create_task(commits.run())
+        self._commit_task.add_done_callback(self._note_end)
+        # A mail was taken, a task ended, or the time is over.
         self._change = asyncio.Event()
-        self._complete = False
-        self._stopped = False
         self._crash: BaseException | None = None
-        self._last_fault = Answer(Phase.CONNECT, "no connection")
+        if ends is not None:
+            self.loop.call_at(ends, self._wake_all)
 
-    def add_courier(self, task: asyncio.Task[None]) -> None:
-        """Take in the task of one connection."""
-        self._couriers.append(self._watch(task))
+    # What `send` calls
 
     def offer(self, message: Outgoing) -> bool:
         """Take a mail in; return True where `make_room` is to be called before the next."""
         if self.is_over():
-            self._settle(message)
+            self.settle(message)
             return False
-        self._waiting.append(message)
-        self._news.set()
-        return len(self._waiting) >= self._most_waiting
+        self.place(message)
+        return self.waiting >= self._most_waiting
 
     async def make_room(self) -> None:
         """Work until half of the waiting mails are taken."""
-        while len(self._waiting) > self._most_waiting // 2 and not self.is_over():
+        while self.waiting > self._most_waiting // 2 and not self.is_over():
             self._change.clear()
             await self._change.wait()
         await self._raise_crash()
 
     def is_over(self) -> bool:
         """Say whether no mail will be begun any more: the time is over, or no connection is left."""
-        return self._stopped or self._crash is not None or self.is_late() or self._is_dead()
+        return self.is_stopped or self._crash is not None or self.is_late() or self.is_dead()
 
     def stop(self) -> None:
         """Begin no further mail."""
-        self._stopped = True
-        self._news.set()
+        self.is_stopped = True
+        self._wake_all()
 
     async def finish(self) -> None:
         """Work until every mail has its outcome and every outcome is recorded."""
-        self._complete = True
-        self._news.set()
-        while not self._is_dead() and self._crash is None:
+        self.is_complete = True
+        self._wake_all()
+        while self._tasks and self._crash is None:
+            if self.is_over():
+                # The mails on their way may take long yet; nobody has to wait for them.
+                self._settle_waiting()
             self._change.clear()
             await self._change.wait()
         await self._raise_crash()
-        while self._waiting:
-            self._settle(self._waiting.popleft())
+        self._settle_waiting()
         self.commits.finish()
         await asyncio.wait([self._commit_task])
         await self._raise_crash()
 
-    # What the connections call
+    # What the kinds of routes decide
 
-    async def has_work(self) -> bool:
-        """Wait until a mail is there; False when no more will come."""
-        while not self._waiting and not self._complete and not self.is_over():
-            self._news.clear()
-            await self._news.wait()
-        return bool(self._waiting) and not self.is_over()
+    def place(self, message: Outgoing) -> None:
+        """Put a mail into its queue."""
+        raise NotImplementedError
 
-    def take(self) -> Outgoing | None:
-        """Return the next mail, or None where there is none just now."""
-        if not self._waiting or self.is_over():
-            return None
-        self._change.set()
-        return self._waiting.popleft()
+    def settle(self, message: Outgoing) -> None:
+        """Say of a mail that will not be begun any more what became of it."""
+        self.report(message, Result.UNTOUCHED, Answer(Phase.CONNECT, "not tried: the time was over"), "")
 
-    def give_back(self, message: Outgoing) -> None:
-        """Put a mail that was not begun back to the front."""
-        self._waiting.appendleft(message)
-        self._news.set()
+    def is_dead(self) -> bool:
+        """Say whether no connection is left, and no new one is of use."""
+        return False
 
-    def report(self, message: Outgoing, result: Result, answer: Answer) -> None:
+    # What the queues call
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something until it ends; what it raises ends everything."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._note_end)
+
+    def add_queue(self, queue: "Queue") -> None:
+        """Take in a queue; its mails are settled when the time is over."""
+        self._queues.append(queue)
+
+    def report(self, message: Outgoing, result: Result, answer: Answer, host: str) -> None:
         """Hand in the outcome of a mail and what was said of it."""
-        self.commits.report(
-            Outcome(message.id, result, answer.code, answer.status, answer.text, answer.phase, self.route.host)
-        )
+        phase, text, code, status = answer
+        self.commits.report(Outcome(message.id, result, code, status, text, phase, host))
 
-    def blame(self, answer: Answer) -> None:
-        """Remember why a connection ended; mails that no connection is left for are told this."""
-        self._last_fault = answer
+    def note_change(self) -> None:
+        """Let `make_room` and `finish` look again."""
+        self._change.set()
 
     def is_late(self) -> bool:
         """Say whether the time is over."""
-        return self.ends is not None and self._loop.time() >= self.ends
+        return self.ends is not None and self.loop.time() >= self.ends
 
     # Inside
 
-    def _is_dead(self) -> bool:
-        return all(task.done() for task in self._couriers)
+    def _settle_waiting(self) -> None:
+        for queue in self._queues:
+            while (message := queue.remove()) is not None:
+                self.settle(message)
 
-    def _settle(self, message: Outgoing) -> None:
-        if self._stopped or self.is_late():
-            self.report(message, Result.UNTOUCHED, Answer(Phase.CONNECT, "not tried: the time was over"))
-        else:
-            self.report(message, Result.ROUTE_FAULT, self._last_fault)
-
-    def _watch(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
-        task.add_done_callback(self._note_end)
-        return task
+    def _wake_all(self) -> None:
+        for queue in self._queues:
+            queue.wake()
+        self._change.set()
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and self._crash is None:
             self._crash = task.exception()
+        if self._crash is not None:
+            self._wake_all()
         self._change.set()
-        self._news.set()
 
     async def _raise_crash(self) -> None:
         """Raise what ended a task by surprise, after the others ended without another dot."""
         if self._crash is None:
             return
-        for task in self._couriers:
-            task.cancel()
-        await asyncio.wait(self._couriers)
+        if tasks := list(self._tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         # Where the ledger still works, what is known is kept.
         self.commits.finish()
         await asyncio.wait([self._commit_task])
         raise self._crash
+
+
+class Queue:
+    """The mails for one place, and the connections to it: opened when mails come, up to `connections` at once."""
+
+    # Whether MAIL is refused for the sake of one mail, and not because of who we are.
+    refuses_single_mails = False
+
+    def __init__(self, dispatch: Dispatch, *, connections: int, messages_per_connection: int | None) -> None:
+        self.dispatch = dispatch
+        self.commits = dispatch.commits
+        self.connections = connections
+        self.messages_per_connection = messages_per_connection
+        self.last_fault = Fault(Answer(Phase.CONNECT, "no connection"))
+        self.last_host = ""
+        self.couriers = 0
+        self.waiting: deque[Outgoing] = deque()
+        # A mail came, or none will come any more.
+        self._news = asyncio.Event()
+        dispatch.add_queue(self)
+
+    # What the dispatch calls
+
+    def put(self, message: Outgoing) -> None:
+        """Take a mail in."""
+        self.waiting.append(message)
+        self.dispatch.waiting += 1
+        self.wake()
+        if self.couriers < self.connections and self.wants_courier():
+            self.couriers += 1
+            self.dispatch.start(self.work())
+
+    def remove(self) -> Outgoing | None:
+        """Return a mail that was not begun, or None where there is none."""
+        if not self.waiting:
+            return None
+        self.dispatch.waiting -= 1
+        return self.waiting.popleft()
+
+    def wake(self) -> None:
+        """Let connections that wait for mails look again."""
+        self._news.set()
+
+    # What the kinds of routes decide
+
+    def wants_courier(self) -> bool:
+        """Say whether one more connection is of use."""
+        return True
+
+    async def work(self) -> None:
+        """Send mails over one connection at a time until there is nothing left to do."""
+        try:
+            await Courier(self).run()
+        finally:
+            self.couriers -= 1
+
+    async def connect(self) -> Connection:
+        """Return a fresh connection; raises Fault."""
+        raise NotImplementedError
+
+    def result_of_fault(self, fault: Fault, *, is_fresh: bool) -> Result:
+        """Return what becomes of the mail a connection failed with; `is_fresh`: it had settled none before."""
+        raise NotImplementedError
+
+    # What the connections call
+
+    def has_mails(self) -> bool:
+        """Say whether a mail may be taken."""
+        return bool(self.waiting) and not self.dispatch.is_over()
+
+    async def has_work(self) -> bool:
+        """Wait until a mail is there; False when a connection need not be kept for more."""
+        while not self.waiting and not self.dispatch.is_complete and not self.dispatch.is_over():
+            self._news.clear()
+            await self._news.wait()
+        return self.has_mails()
+
+    def take(self) -> Outgoing | None:
+        """Return the next mail, or None where there is none just now."""
+        if not self.waiting or self.dispatch.is_over():
+            return None
+        self.dispatch.waiting -= 1
+        self.dispatch.note_change()
+        return self.waiting.popleft()
+
+    def give_back(self, message: Outgoing) -> None:
+        """Put a mail that was not begun back to the front."""
+        self.waiting.appendleft(message)
+        self.dispatch.waiting += 1
+        self.wake()
+
+    def report(self, message: Outgoing, result: Result, answer: Answer, host: str) -> None:
+        """Hand in the outcome of a mail."""
+        self.dispatch.report(message, result, answer, host)
+
+    def blame(self, fault: Fault, host: str) -> None:
+        """Remember why a connection ended; mails that no connection is left for are told this."""
+        self.last_fault, self.last_host = fault, host or self.last_host
+
+
+class RelayQueue(Queue):
+    """The mails for a relay: what it does before it looks at a recipient is the route's affair."""
+
+    def __init__(
+        self,
+        dispatch: Dispatch,
+        route: Route,
+        tls: ssl.SSLContext | None,
+        timeouts: Timeouts,
+        *,
+        connections: int,
+        messages_per_connection: int | None,
+    ) -> None:
+        super().__init__(dispatch, connections=connections, messages_per_connection=messages_per_connection)
+        self._route = route
+        self._tls = tls
+        self._timeouts = timeouts
+        self.last_host = route.host
+
+    async def connect(self) -> Connection:
+        return await open_connection(self._route, timeouts=self._timeouts, tls=self._tls, not_after=self.dispatch.ends)
+
+    def result_of_fault(self, fault: Fault, *, is_fresh: bool) -> Result:
+        return Result.UNTOUCHED if self.dispatch.is_late() else Result.ROUTE_FAULT
+
+
+class RelayDispatch(Dispatch):
+    """All mails go to one relay; when no connection to it is left, it is given up."""
+
+    def __init__(
+        self,
+        commits: GroupCommit,
+        route: Route,
+        tls: ssl.SSLContext | None,
+        timeouts: Timeouts,
+        *,
+        connections: int,
+        messages_per_connection: int | None,
+        ends: float | None,
+    ) -> None:
+        super().__init__(commits, most_waiting=_AHEAD * connections, ends=ends)
+        self._queue = RelayQueue(
+            self, route, tls, timeouts, connections=connections, messages_per_connection=messages_per_connection
+        )
+        self._was_begun = False
+
+    def place(self, message: Outgoing) -> None:
+        self._was_begun = True
+        self._queue.put(message)
+
+    def is_dead(self) -> bool:
+        return self._was_begun and not self._queue.couriers
+
+    def settle(self, message: Outgoing) -> None:
+        if self.is_dead() and not self.is_late() and not self.is_stopped:
+            self.report(message, Result.ROUTE_FAULT, self._queue.last_fault.answer, self._queue.last_host)
+        else:
+            super().settle(message)

@@ -1,21 +1,24 @@
 """Sends mails over one route: several connections, pipelined, fenced before each final dot."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from mta.courier import Courier
-from mta.dispatch import Dispatch
+from mta.dispatch import Dispatch, RelayDispatch
 from mta.group_commit import GroupCommit
 from mta.outcomes import ClosingLedger, Ledger, Outcome, Outgoing, Result
 from mta.routes import Route
 from mta.smtp import Timeouts, tls_context
 
-__all__ = ["ClosingLedger", "Ledger", "Outcome", "Outgoing", "Result", "Timeouts", "send"]
+try:
+    from uvloop import new_event_loop
+except ImportError:  # pragma: no cover
+    # There is none for Windows; everything works without it, with a little more work for each mail.
+    from asyncio import new_event_loop  # type: ignore[assignment]
+
+__all__ = ["ClosingLedger", "Ledger", "Outcome", "Outgoing", "Result", "Timeouts", "send", "send_batches"]
 
 _DEFAULT_TIMEOUTS: Final = Timeouts()
-# Mails read ahead for each connection: enough that none waits while the caller makes the next.
-_AHEAD: Final = 2
 
 
 def send(
@@ -44,8 +47,10 @@ def send_batches(
     *,
     connections: int,
     window: int,
+    messages_per_connection: int | None = None,
     deadline: float | None = None,
     timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = new_event_loop,
 ) -> None:
     """Send batches of mails over `route`, each as the one before runs out, over the same connections.
 
@@ -53,8 +58,8 @@ def send_batches(
     end; no other is begun once the time is over or the route is of no use.
 
     The mails are read in the calling thread, outside of the event loop, a few mails ahead. At most
-    `connections` connections are open and at most `window` mails are fenced and not yet recorded.
-    After `deadline` seconds no mail is begun, and those not begun become UNTOUCHED.
+    `connections` connections are open, each for at most `messages_per_connection` mails, and at most `window` mails
+    are fenced and not yet recorded. After `deadline` seconds no mail is begun, and those not begun become UNTOUCHED.
 
     The ledger is called from one other thread. What it raises ends everything at once, without another
     dot, and is raised here. What `batches` raises is raised here after the mails on their way ended.
@@ -62,9 +67,22 @@ def send_batches(
     if connections < 1 or window < 1:
         raise ValueError("at least one connection and a window of one are needed")
     commits = GroupCommit(ledger, window=window)
+
+    async def begin() -> Dispatch:
+        ends = None if deadline is None else asyncio.get_running_loop().time() + deadline
+        return RelayDispatch(
+            commits,
+            route,
+            tls_context(route),
+            timeouts,
+            connections=connections,
+            messages_per_connection=messages_per_connection or route.messages_per_connection,
+            ends=ends,
+        )
+
     try:
-        with asyncio.Runner() as runner:
-            dispatch = runner.run(_begin(route, commits, connections, deadline, timeouts))
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            dispatch = runner.run(begin())
             try:
                 for batch in batches:
                     for message in batch:
@@ -79,14 +97,3 @@ def send_batches(
                 runner.run(dispatch.finish())
     finally:
         commits.close()
-
-
-async def _begin(
-    route: Route, commits: GroupCommit, connections: int, deadline: float | None, timeouts: Timeouts
-) -> Dispatch:
-    ends = None if deadline is None else asyncio.get_running_loop().time() + deadline
-    dispatch = Dispatch(route, commits, most_waiting=_AHEAD * connections, ends=ends)
-    tls = None if route.security == "none" else tls_context(route)
-    for _number in range(connections):
-        dispatch.add_courier(asyncio.create_task(Courier(dispatch, tls, timeouts).run()))
-    return dispatch

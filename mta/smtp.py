@@ -1,27 +1,17 @@
 """One SMTP connection as a client (RFC 5321): opening, replies, deadlines. Knows no mail and no ledger."""
 
 import asyncio
-import base64
-import re
+import ipaddress
+import socket
 import ssl
-from collections import deque
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
-from mta.replies import enhanced_status
-from mta.routes import Route
+from mta.routes import Route, is_this_machine
+from mta.smtp_auth import choose_mechanism, log_in
+from mta.smtp_replies import Answer, Fault, NoSmtpError, Reply, ReplyReader, answer_of, clean_text
 from mta.verdicts import Phase
 
-# RFC 5321 section 4.5.3.1.5 says 512 octets a line; real servers write more. What is longer than this
-# is no SMTP server.
-_LONGEST_LINE: Final = 4096
-_MOST_LINES: Final = 128
-# One group of commands has at most five replies; a server that says more on its own is not to be trusted.
-_MOST_REPLIES: Final = 16
-_LONGEST_TEXT: Final = 1000
-_REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+")
 _CLOSING: Final = 2.0
 
 
@@ -40,62 +30,46 @@ class Timeouts:
 
     def seconds(self, phase: Phase) -> float:
         """Return how long a reply in this phase may take."""
-        return {Phase.GREETING: self.greeting, Phase.DOT: self.dot}.get(phase, self.command)
+        if phase is Phase.DOT:
+            return self.dot
+        return self.greeting if phase is Phase.GREETING else self.command
 
 
-@dataclass(frozen=True)
-class Reply:
-    """One reply, of one or several lines, without line ends."""
-
-    code: int
-    lines: tuple[bytes, ...]
-
-    @cached_property
-    def text(self) -> str:
-        """The lines as one, in UTF-8, at most 1,000 characters and safe to store and show."""
-        return clean_text(b" ".join(self.lines).decode("utf-8", "replace"))
-
-    @property
-    def status(self) -> str:
-        """The enhanced status code (RFC 2034), or an empty string."""
-        return enhanced_status(self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was said in which phase; `code` is None where no server said it."""
-
-    phase: Phase
-    text: str
-    code: int | None = None
-    status: str = ""
-
-
-class Fault(Exception):
-    """The connection is of no use any more; `answer` tells why."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(f"{answer.phase}: {answer.text}")
-        self.answer = answer
-
-
-def clean_text(text: str) -> str:
-    """Return hostile text without control characters, at most 1,000 characters."""
-    return _UNPRINTABLE.sub(" ", text).strip()[:_LONGEST_TEXT]
-
-
-def answer_of(reply: Reply, phase: Phase) -> Answer:
-    """Join a reply and the phase it came in."""
-    return Answer(phase, reply.text, reply.code, reply.status)
-
-
-def tls_context(route: Route) -> ssl.SSLContext:
-    """Make the TLS settings of a route."""
+def tls_context(route: Route) -> ssl.SSLContext | None:
+    """Make the TLS settings of a route, None where it uses no TLS."""
+    if route.security == "none":
+        return None
     context = ssl.create_default_context()
-    if not route.verify:
+    if not route.verify or route.security == "opportunistic":
+        # Who would take the mail in clear gains nothing by refusing a certificate (RFC 7435 section 3).
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+async def open_connection(
+    route: Route,
+    *,
+    timeouts: Timeouts,
+    tls: ssl.SSLContext | None,
+    not_after: float | None = None,
+    address: str = "",
+) -> "Connection":
+    """Return a connection that is ready for mails; raises Fault.
+
+    `address` is the IP address of the route's host, where it is known already. Where TLS is used only if it
+    works, a server whose TLS does not work is asked anew in clear.
+    """
+    connection = Connection(route, timeouts=timeouts, tls=tls, not_after=not_after, address=address)
+    try:
+        await connection.open()
+    except BaseException as error:
+        await connection.close()
+        if not isinstance(error, Fault) or route.security != "opportunistic" or not connection.is_tls_broken:
+            raise
+        in_clear = replace(route, security="none")
+        return await open_connection(in_clear, timeouts=timeouts, tls=None, not_after=not_after, address=address)
+    return connection
 
 
 class Connection(asyncio.Protocol):
@@ -106,19 +80,29 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(
-        self, route: Route, *, timeouts: Timeouts, tls: ssl.SSLContext | None, not_after: float | None = None
+        self,
+        route: Route,
+        *,
+        timeouts: Timeouts,
+        tls: ssl.SSLContext | None,
+        not_after: float | None = None,
+        address: str = "",
     ) -> None:
         self.route = route
         self.timeouts = timeouts
         self.not_after = not_after
+        # What the server offers, by keyword in capitals; nothing where it knows HELO only.
         self.features: dict[str, str] = {}
+        # Of these, what every mail asks for. The limit is in octets; 0 = none is told.
+        self.is_pipelining = False
+        self.size_limit = 0
+        # Whether TLS was begun and not yet of use.
+        self.is_tls_broken = False
+        self._address = address or route.host
         self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
-        self._lines: list[bytes] = []
-        self._code = 0
-        self._replies: deque[Reply] = deque()
+        self._reader = ReplyReader()
         # Why the connection can no longer be used; empty while it can.
         self._lost = ""
         self._closed = self._loop.create_future()
@@ -132,80 +116,104 @@ class Connection(asyncio.Protocol):
     async def open(self) -> None:
         """Connect, greet, start TLS and log in as the route says."""
         await self._connect()
-        await self._expect(Phase.GREETING, 220)
+        await self.expect(Phase.GREETING, 220)
         await self._greet()
-        if self.route.security == "starttls":
+        security = self.route.security
+        if security == "starttls" or (security == "opportunistic" and "STARTTLS" in self.features):
+            self.is_tls_broken = True
             await self._start_tls()
             await self._greet()
+            self.is_tls_broken = False
         if self.route.username:
-            await self._log_in()
+            is_private = bool(self.tls_version()) or is_this_machine(self.route.host)
+            offered = self.features.get("AUTH", "").upper().split()
+            mechanism = choose_mechanism(offered, is_private=is_private)
+            await log_in(self, mechanism, self.route.username, self.route.password)
+
+    def tls_version(self) -> str:
+        """Return how the connection is encrypted, such as "TLSv1.3", or an empty string."""
+        encryption = None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        return "" if encryption is None else str(encryption.version())
 
     async def _connect(self) -> None:
         tls = self._tls if self.route.security == "tls" else None
         seconds = self._seconds_left(self.timeouts.connect)
+        source = self.route.source_address
         try:
             async with asyncio.timeout(seconds):
                 await self._loop.create_connection(
                     lambda: self,
-                    self.route.host,
+                    self._address,
                     self.route.port,
                     ssl=tls,
+                    server_hostname=self.route.host if tls else None,
                     ssl_handshake_timeout=seconds if tls else None,
+                    # Another family's addresses cannot be reached from this one.
+                    family=_family(source) if source else 0,
+                    local_addr=(source, 0) if source else None,
                 )
         except TimeoutError as error:
             raise Fault(Answer(Phase.CONNECT, f"no connection within {seconds:.0f} seconds")) from error
+        except ssl.SSLError as error:
+            raise Fault(Answer(Phase.CONNECT, _tell_tls_error(error))) from error
         except OSError as error:
             raise Fault(Answer(Phase.CONNECT, clean_text(str(error)))) from error
 
     async def _greet(self) -> None:
-        self.write(b"EHLO %b\r\n" % self.route.ehlo_name.encode("ascii"))
-        reply = await self._expect(Phase.EHLO, 250)
+        name = self.route.ehlo_name.encode("ascii")
+        self.write(b"EHLO %b\r\n" % name)
+        reply = await self.reply(Phase.EHLO)
+        if reply.code >= 500:
+            # RFC 5321 section 3.2: a server that does not know EHLO is greeted with HELO.
+            refused = Fault(answer_of(reply, Phase.EHLO))
+            self.write(b"HELO %b\r\n" % name)
+            try:
+                reply = await self.expect(Phase.EHLO, 250)
+            except Fault as fault:
+                raise refused from fault
+        elif reply.code != 250:
+            raise Fault(answer_of(reply, Phase.EHLO))
+        self._note_features(reply.lines[1:])
+
+    def _note_features(self, lines: tuple[bytes, ...]) -> None:
         self.features = {}
-        for line in reply.lines[1:]:
+        for line in lines:
             keyword, _space, value = line.decode("ascii", "replace").strip().partition(" ")
             # "AUTH=PLAIN" is an old way to write it.
             if keyword.upper().startswith("AUTH="):
                 keyword, value = "AUTH", f"{keyword[5:]} {value}"
             key = keyword.upper()
             self.features[key] = f"{self.features.get(key, '')} {value}".strip()
+        self.is_pipelining = "PIPELINING" in self.features
+        limit = self.features.get("SIZE", "")
+        self.size_limit = int(limit[:15]) if limit.isascii() and limit.isdigit() else 0
 
     async def _start_tls(self) -> None:
         if "STARTTLS" not in self.features:
             raise Fault(Answer(Phase.STARTTLS, "the server does not offer STARTTLS"))
         self.write(b"STARTTLS\r\n")
-        await self._expect(Phase.STARTTLS, 220)
-        if self._buffer or self._replies or self._lines:
+        await self.expect(Phase.STARTTLS, 220)
+        if not self._reader.is_empty():
             # Said before the encryption, read after it: somebody on the way put it there (RFC 3207 section 4.2).
             raise Fault(Answer(Phase.STARTTLS, "the server spoke before TLS was ready"))
         transport = cast(asyncio.Transport, self._transport)
-        seconds = self._seconds_left(self.timeouts.command)
         try:
             self._transport = await self._loop.start_tls(
                 transport,
                 self,
                 cast(ssl.SSLContext, self._tls),
                 server_hostname=self.route.host,
-                ssl_handshake_timeout=seconds,
+                ssl_handshake_timeout=self._seconds_left(self.timeouts.command),
             )
         except OSError as error:
             self._lose("TLS failed")
-            raise Fault(Answer(Phase.STARTTLS, clean_text(f"TLS: {error}"))) from error
+            raise Fault(Answer(Phase.STARTTLS, _tell_tls_error(error))) from error
+        if self._transport is None:
+            # The connection ended during the handshake without an error of TLS.
+            raise Fault(Answer(Phase.STARTTLS, self._lost or "TLS: the server closed the connection"))
 
-    async def _log_in(self) -> None:
-        user, password = self.route.username.encode(), self.route.password.encode()
-        offered = self.features.get("AUTH", "").upper().split()
-        if "PLAIN" in offered:
-            self.write(b"AUTH PLAIN %b\r\n" % base64.b64encode(b"\0%b\0%b" % (user, password)))
-        elif "LOGIN" in offered:
-            for command in (b"AUTH LOGIN", base64.b64encode(user)):
-                self.write(command + b"\r\n")
-                await self._expect(Phase.AUTH, 334)
-            self.write(base64.b64encode(password) + b"\r\n")
-        else:
-            raise Fault(Answer(Phase.AUTH, "the server offers neither AUTH PLAIN nor AUTH LOGIN"))
-        await self._expect(Phase.AUTH, 235)
-
-    async def _expect(self, phase: Phase, code: int) -> Reply:
+    async def expect(self, phase: Phase, code: int) -> Reply:
+        """Return the next reply; raises Fault where its code is another."""
         reply = await self.reply(phase)
         if reply.code != code:
             raise Fault(answer_of(reply, phase))
@@ -220,22 +228,23 @@ class Connection(asyncio.Protocol):
 
     async def drain(self, phase: Phase) -> None:
         """Wait until the network took what was written."""
-        if self._lost:
-            raise Fault(Answer(phase, self._lost))
-        if self._drained is None:
-            return
-        seconds = self._seconds_left(self.timeouts.body)
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.shield(self._drained)
-        except TimeoutError:
-            self._lose(f"the server took no data for {seconds:.0f} seconds")
-        if self._lost:
-            raise Fault(Answer(phase, self._lost))
+        if self._drained is not None and not self._lost:
+            seconds = self._seconds_left(self.timeouts.body)
+            try:
+                async with asyncio.timeout(seconds):
+                    await asyncio.shield(self._drained)
+            except TimeoutError:
+                self._lose(f"the server took no data for {seconds:.0f} seconds")
+        self.require_open(phase)
 
-    def has_reply(self) -> bool:
-        """Say whether a reply waits to be read."""
-        return bool(self._replies)
+    def is_silent(self) -> bool:
+        """Say whether the connection is open and no reply waits to be read."""
+        return not (self._reader.replies or self._lost)
+
+    def take_reply(self) -> Reply | None:
+        """Return the next reply where it is there already."""
+        replies = self._reader.replies
+        return replies.popleft() if replies else None
 
     def require_open(self, phase: Phase) -> None:
         """Raise Fault where the connection is known to be lost."""
@@ -244,9 +253,9 @@ class Connection(asyncio.Protocol):
 
     async def reply(self, phase: Phase) -> Reply:
         """Return the next reply."""
-        while not self._replies:
-            if self._lost:
-                raise Fault(Answer(phase, self._lost))
+        replies = self._reader.replies
+        while not replies:
+            self.require_open(phase)
             seconds = self.timeouts.seconds(phase)
             if phase is not Phase.DOT:
                 seconds = self._seconds_left(seconds)
@@ -256,7 +265,7 @@ class Connection(asyncio.Protocol):
                 await self._waiter
             finally:
                 self._waiter = None
-        return self._replies.popleft()
+        return replies.popleft()
 
     async def quit(self) -> None:
         """Say goodbye, without waiting long for an answer."""
@@ -277,20 +286,17 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        if self._lost:
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._lost:
             return
-        self._buffer += data
-        start = 0
-        while (end := self._buffer.find(b"\n", start)) >= 0:
-            if not self._take_line(bytes(self._buffer[start:end]).removesuffix(b"\r")):
-                return
-            start = end + 1
-        del self._buffer[:start]
-        if len(self._buffer) > _LONGEST_LINE:
-            self._lose("the server's reply is too long")
-        elif self._replies:
+        try:
+            self._reader.feed(data)
+        except NoSmtpError as error:
+            self._lose(str(error))
+        if self._reader.replies:
             self._wake()
 
     def eof_received(self) -> bool:
@@ -310,29 +316,6 @@ class Connection(asyncio.Protocol):
         self._drained = None
 
     # Inside
-
-    def _take_line(self, line: bytes) -> bool:
-        match = _REPLY_LINE.fullmatch(line)
-        if match is None or len(line) > _LONGEST_LINE:
-            self._lose("the server's reply is no SMTP")
-            return False
-        code = int(match[1])
-        if self._lines and code != self._code:
-            self._lose("the server's reply has two codes")
-            return False
-        self._code = code
-        self._lines.append(match[3] or b"")
-        if match[2] == b"-":
-            if len(self._lines) >= _MOST_LINES:
-                self._lose("the server's reply has too many lines")
-                return False
-            return True
-        self._replies.append(Reply(code, tuple(self._lines)))
-        self._lines = []
-        if len(self._replies) > _MOST_REPLIES:
-            self._lose("the server sent replies nobody asked for")
-            return False
-        return True
 
     def _lose(self, why: str) -> None:
         if self._lost:
@@ -373,3 +356,16 @@ class Connection(asyncio.Protocol):
             self._lose("the server did not answer in time")
         else:
             self._timer = self._loop.call_at(self._wait_ends, self._look_at_clock)
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+
+
+def _tell_tls_error(error: OSError) -> str:
+    """Say what is wrong with a server's TLS; the name of OpenSSL's error stands at the end."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return clean_text(f"TLS: the certificate is not accepted: {error.verify_message} (CERTIFICATE_VERIFY_FAILED)")
+    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        return "TLS: the server does not speak TLS here (WRONG_VERSION_NUMBER)"
+    return clean_text(f"TLS: {error}")
