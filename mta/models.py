@@ -85,8 +85,9 @@ class RouteCheck(models.Model):
     route = models.CharField(max_length=50, unique=True)
     # On the direct way: the destination domain whose mail servers are tried.
     domain = models.CharField(_("宛先ドメイン"), max_length=253, blank=True)
-    # Set while a check was asked for and has not reported.
+    # Set while a check was asked for and has not reported, and once a process took it.
     asked_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
     # What each step found, never a password.
     report: models.JSONField[list[dict[str, Any]], list[dict[str, Any]]] = models.JSONField(default=list, blank=True)
