@@ -17,6 +17,7 @@ from campaigns.deadlocks import retry_transaction
 from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
 from campaigns.models import Delivery, DeliveryState
 from mta.outcomes import Outcome, Result
+from mta.pace import Replies
 from mta.replies import classify
 from mta.retry import next_attempt
 from mta.verdicts import Kind, Phase, Reason, Verdict
@@ -50,6 +51,8 @@ class DeliveryLedger:
     # What the lane's circuit wants to know: whether anything was accepted, and the first fault of the route.
     accepted: int = 0
     route_fault: Outcome | None = None
+    # What the lane's pace wants to know (campaigns.pacing.note).
+    replies: Replies = field(default_factory=lambda: Replies(began=timezone.now()))
 
     def take(self, claim: Claim) -> None:
         """Take in the rows of a claim before they are sent."""
@@ -68,6 +71,7 @@ class DeliveryLedger:
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Write outcomes in one transaction."""
         for outcome in outcomes:
+            self.replies.see(outcome)
             self.accepted += outcome.result is Result.ACCEPTED
             if outcome.result is Result.ROUTE_FAULT and self.route_fault is None:
                 self.route_fault = outcome

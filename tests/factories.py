@@ -100,7 +100,10 @@ def make_mail_route(*, login: tuple[str, str] = ("", ""), **fields: Any) -> Mail
 
 def make_lane(workspace: Workspace, **fields: Any) -> Lane:
     lane, _ = Lane.objects.get_or_create(
-        workspace=workspace, route=fields.pop("route", "relay"), provider=fields.pop("provider", "other")
+        workspace=workspace,
+        route=fields.pop("route", "relay"),
+        provider=fields.pop("provider", "other"),
+        domain=fields.pop("domain", ""),
     )
     if fields:
         Lane.objects.filter(pk=lane.pk).update(**fields)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from mta.pace import Speed
+from mta.pace_store import load_speed
 from mta.providers import PROVIDER_LABELS
 
 
@@ -40,6 +44,19 @@ class Lane(models.Model):
     def provider_label(self) -> str:
         """Return the provider's name for people, or the domain that has a lane of its own."""
         return self.domain or PROVIDER_LABELS.get(self.provider, self.provider)
+
+    @cached_property
+    def speed(self) -> Speed:
+        """How the provider takes mail over the route; read once for each turn, which loads the lane anew."""
+        return load_speed(self.route, self.provider)
+
+    @cached_property
+    def cap(self) -> int | None:
+        """The mails a minute that the domain may be sent (C23), None = no limit; read once for each turn."""
+        if not self.domain:
+            return None
+        caps = DomainCap.objects.filter(workspace=self.workspace_id, domain=self.domain)
+        return caps.values_list("per_minute", flat=True).first()
 
 
 class DomainCap(models.Model):
