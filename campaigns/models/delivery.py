@@ -61,10 +61,14 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 class Delivery(models.Model):
     """配信先1件: one campaign to one recipient. Created when the campaign starts, never deleted by sending."""
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="deliveries")
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="deliveries")
-    subscriber = models.ForeignKey(Subscriber, on_delete=models.SET_NULL, null=True, related_name="deliveries")
-    lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="deliveries")
+    # Every change of state writes all indexes anew, so the references have none of their own. What asks by subscriber
+    # or campaign uses those below; by workspace or lane alone only their deletion asks.
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    subscriber = models.ForeignKey(
+        Subscriber, on_delete=models.SET_NULL, null=True, related_name="deliveries", db_index=False
+    )
+    lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     # Frozen at the start, so that a retry is byte-identical.
     address = models.CharField(_("メールアドレス"), max_length=320)
     address_key = models.CharField(max_length=320)
@@ -96,8 +100,10 @@ class Delivery(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["campaign", "subscriber"], name="delivery_subscriber_once"),
-            models.UniqueConstraint(fields=["campaign", "address_key"], name="delivery_address_once"),
+            # Also for the deliveries of a subscriber.
+            models.UniqueConstraint(fields=["subscriber", "campaign"], name="delivery_subscriber_once"),
+            # Also for matching a notice that has only an address: few workspaces have the same one.
+            models.UniqueConstraint(fields=["address_key", "campaign"], name="delivery_address_once"),
             models.CheckConstraint(
                 condition=~models.Q(state__in=["claimed", "fenced"])
                 | models.Q(lease_token__isnull=False, lease_until__isnull=False),
@@ -119,7 +125,7 @@ class Delivery(models.Model):
             models.Index(
                 fields=["lease_until"], condition=models.Q(state__in=["claimed", "fenced"]), name="delivery_leased"
             ),
-            # For counts by state and the rows behind each count.
+            # For counts by state and the rows behind each count, and for whatever asks by campaign.
             models.Index(fields=["campaign", "state", "id"], name="delivery_by_state"),
             # For the failures of a campaign by provider, kind, reason and state, and their rows in this order. With
             # the address in it, a search for a part of it reads the index alone.
@@ -128,8 +134,6 @@ class Delivery(models.Model):
                 condition=models.Q(state__in=["failed", "expired", "bounced", "complained"]),
                 name="delivery_failed",
             ),
-            # For matching a notice that has only an address.
-            models.Index(fields=["workspace", "address_key", "-id"], name="delivery_by_address"),
         ]
 
     def __str__(self) -> str:
