@@ -169,12 +169,6 @@ def give_back(buckets: Sequence[Bucket], tokens: int) -> None:
         _note_outage(error)
 
 
-def close() -> None:
-    """Close this process's connections to Redis."""
-    _client.cache_clear()
-    _scripts.cache_clear()
-
-
 def _note_outage(error: redis.RedisError) -> None:
     if not Unreachable.is_known:
         logger.error("throttle: Redis cannot be asked, nothing with a limit is sent: %s", error)
