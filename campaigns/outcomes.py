@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from threading import Lock
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -45,18 +46,26 @@ class DeliveryLedger:
     The engine calls it from one thread, which has a database connection of its own; `close` ends that.
     """
 
-    # The rows of all claims, each with the token of its newest. They stay after their outcome: a row that was given
-    # back may be claimed by the same turn again while an older copy of its mail still waits for a fence.
+    # The rows that have no outcome yet, each with the token of its newest claim.
     rows: dict[int, tuple[Delivery, UUID]] = field(default_factory=dict)
+    # Rows are taken in by the turn's thread and leave by the engine's.
+    lock: Lock = field(default_factory=Lock)
     # What the lane's circuit wants to know: whether anything was accepted, and the first fault of the route.
     accepted: int = 0
     route_fault: Outcome | None = None
     # What the lane's pace wants to know (campaigns.pacing.note).
     replies: Replies = field(default_factory=lambda: Replies(began=timezone.now()))
 
-    def take(self, claim: Claim) -> None:
-        """Take in the rows of a claim before they are sent."""
-        self.rows |= {delivery.pk: (delivery, claim.token) for delivery in claim.deliveries}
+    def take(self, claim: Claim) -> list[Delivery]:
+        """Take in the rows of a claim; return those whose mails are to be made.
+
+        A row may be claimed again while its mail is still on its way, where its lease was over. That mail goes on
+        under the new claim. A second one beside it would be withdrawn, and its row given back while the first is sent.
+        """
+        with self.lock:
+            fresh = [delivery for delivery in claim.deliveries if delivery.pk not in self.rows]
+            self.rows |= {delivery.pk: (delivery, claim.token) for delivery in claim.deliveries}
+        return fresh
 
     def fence(self, ids: Sequence[int]) -> set[int]:
         """Mark rows durably before their final dot; return those that may be sent."""
@@ -78,6 +87,9 @@ class DeliveryLedger:
         # Locks are taken in the order of the rows, as everywhere else.
         ordered = sorted(outcomes, key=lambda outcome: outcome.id)
         retry_transaction(lambda: self.write(ordered, now=timezone.now()))
+        with self.lock:
+            for outcome in outcomes:
+                del self.rows[outcome.id]
 
     def write(self, outcomes: Sequence[Outcome], *, now: datetime) -> None:
         """Move the rows; every change is guarded by the token, so a repeated try is safe."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from campaigns.authors import required_sender
 from campaigns.claims import Claim, claim_due
 from campaigns.lanes import clear_faults, drop_hint, keep_hint, rest_lane
-from campaigns.models import Lane, TestMail, TestMailState
+from campaigns.models import Delivery, Lane, TestMail, TestMailState
 from campaigns.outcomes import DeliveryLedger, give_back, record_unbuildable
 from campaigns.rendering import Renderer
 from campaigns.routing import route_for
@@ -77,8 +78,7 @@ class Turn:
                 self.has_more = False
                 return
             self.claims.append(claim)
-            self.ledger.take(claim)
-            yield render_claim(claim, self.renderer)
+            yield render_rows(self.ledger.take(claim), claim.token, self.renderer)
             if claim.slowed:
                 return
 
@@ -117,14 +117,14 @@ def send_turn(turn: Turn, route: Route) -> bool:
     return True
 
 
-def render_claim(claim: Claim, renderer: Renderer) -> Iterator[Outgoing]:
-    """Yield the mails of a claim; a row whose mail cannot be built fails alone."""
-    for delivery in claim.deliveries:
+def render_rows(deliveries: Sequence[Delivery], token: UUID, renderer: Renderer) -> Iterator[Outgoing]:
+    """Yield the mails of claimed rows; a row whose mail cannot be built fails alone."""
+    for delivery in deliveries:
         try:
             yield renderer.render(delivery)
         except MimeError as error:
             logger.error("delivery %s cannot be built: %s", delivery.pk, type(error).__name__)
-            record_unbuildable(delivery, str(error), token=claim.token, now=timezone.now())
+            record_unbuildable(delivery, str(error), token=token, now=timezone.now())
 
 
 class TestMailLedger:

@@ -236,15 +236,16 @@ def test_many_acceptances_at_once_give_the_same_rows_as_one_by_one():
     assert state_of(together) == state_of(plain)
 
 
-def test_a_row_that_one_turn_claimed_twice_is_sent_once():
-    """It was given back, and claimed again while the first copy of its mail still waited for its fence."""
+def test_a_row_that_one_turn_claims_twice_has_one_mail():
+    """Its lease was over while its mail waited for the fence: that mail goes on under the new claim."""
     delivery = held_delivery(DeliveryState.CLAIMED)
     ledger = DeliveryLedger()
-    ledger.take(Claim(token=uuid4(), until=delivery.lease_until, deliveries=[delivery]))
-    ledger.take(Claim(token=delivery.lease_token, until=delivery.lease_until, deliveries=[delivery]))
+    assert ledger.take(Claim(token=uuid4(), until=delivery.lease_until, deliveries=[delivery])) == [delivery]
+    again = Claim(token=delivery.lease_token, until=delivery.lease_until, deliveries=[delivery])
+    assert ledger.take(again) == []
     assert ledger.fence([delivery.pk]) == {delivery.pk}
     ledger.record([outcome(delivery, Result.ACCEPTED, 250, phase=Phase.DOT)])
-    assert ledger.fence([delivery.pk]) == set()
-    ledger.record([outcome(delivery, Result.WITHDRAWN, phase=Phase.DATA)])
     delivery.refresh_from_db()
     assert (delivery.state, ledger.accepted) == (DeliveryState.SENT, 1)
+    # With its outcome it is forgotten.
+    assert ledger.take(again) == [delivery]
