@@ -58,6 +58,11 @@ ACTIONS = {
     "webhook.update": _("Webhookの変更"),
     "webhook.delete": _("Webhookの削除"),
     "failures.resend": _("失敗分に再送する下書きの作成"),
+    "route.create": _("配信経路の追加"),
+    "route.update": _("配信経路の変更"),
+    "route.disable": _("配信経路の無効化"),
+    "route.enable": _("配信経路の有効化"),
+    "route.default": _("通常の経路の切り替え"),
 }
 
 DETAILS = {
@@ -102,6 +107,7 @@ DETAILS = {
     "quiet_hours": _("禁止する時間帯"),
     "quiet_weekdays": _("禁止する曜日"),
     "quiet_holidays": _("日本の祝日も禁止"),
+    "fields": _("変更した項目"),
     "spf": "SPF",
     "dkim": "DKIM",
     "dmarc": "DMARC",

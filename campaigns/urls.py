@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from campaigns import compose_views, gate_views, history_views, hold_views, preview_views, public_views, views
+from campaigns import (
+    compose_views,
+    gate_views,
+    history_views,
+    hold_views,
+    preview_views,
+    public_views,
+    route_views,
+    views,
+)
 
 urlpatterns = [
     path("campaigns/", views.campaign_index, name="campaign_index"),
@@ -34,6 +43,8 @@ urlpatterns = [
     path("operator/gates/<int:workspace_id>/", gate_views.operator_gate, name="operator_gate"),
     path("operator/gates/<int:workspace_id>/step/", gate_views.operator_gate_step, name="operator_gate_step"),
     path("operator/gates/<int:workspace_id>/limits/", gate_views.operator_gate_limits, name="operator_gate_limits"),
+    path("operator/routes/<str:route_key>/disable/", route_views.route_disable, name="route_disable"),
+    path("operator/routes/<str:route_key>/enable/", route_views.route_enable, name="route_enable"),
     path("u/sample/", public_views.unsubscribe_sample, name="unsubscribe_sample"),
     path("u/<str:token>/", public_views.unsubscribe_page, name="unsubscribe"),
 ]

@@ -39,7 +39,10 @@ PLACES = (
 )
 
 # For the operator of the installation only.
-OPERATOR_PLACES = (Place("operator_gates", _("運営"), "shield-alert"),)
+OPERATOR_PLACES = (
+    Place("operator_gates", _("運営"), "shield-alert"),
+    Place("route_index", _("配信経路"), "route"),
+)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:

@@ -18,14 +18,22 @@ from bounces.models import Bounce, Door, Mailbox, NoticeState, NoticeUpload, Raw
 from campaigns.models import StopHold
 from lists.models import CsvImport
 from senders.models import SenderDomain
-from tests.factories import make_campaign, make_delivery, make_list, make_sender, make_subscriber, make_workspace
+from tests.factories import (
+    make_campaign,
+    make_delivery,
+    make_list,
+    make_mail_route,
+    make_sender,
+    make_subscriber,
+    make_workspace,
+)
 
 # Every object of the full workspace has this number, so that it is the right one for every URL.
 PK = 7001
 # Stands in every name of the full workspace; nobody else may ever read it.
 MARK = "ひみつのひよこ"
 # What stands in a URL for a word that has to be a known one.
-WORDS = {"provider": "gmail"}
+WORDS = {"provider": "gmail", "route_key": f"route-{PK}"}
 # Open to strangers: logging in, a lost password, what recipients follow, what machines ask for.
 PUBLIC = {
     "account_inactive",
@@ -107,6 +115,7 @@ def make_full_workspace() -> Workspace:
     Mailbox.objects.create(
         pk=PK, workspace=workspace, host="127.0.0.1", port=993, username=MARK, read_at=timezone.now()
     )
+    make_mail_route(pk=PK, name=f"{MARK}経路")
     record(workspace, user, "member.role", MARK, before="viewer", after="admin")
     return workspace
 

@@ -1,0 +1,326 @@
+"""接続テスト: tries a route step by step as the sending does, without sending a mail, and tells what each step found."""
+
+import asyncio
+import base64
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from django.conf import settings
+
+from mta.route_problems import (
+    Problem,
+    Step,
+    problem_of_code,
+    problem_of_connecting,
+    problem_of_name,
+    problem_of_tls,
+)
+from mta.routes import Route, is_address
+from mta.smtp import Connection, Timeouts, tls_context
+from mta.smtp_replies import Fault, Reply
+from mta.verdicts import Phase
+
+# Of one host's addresses, and of one domain's mail servers: enough to tell one that is down from a way that is closed.
+_TRIED: Final = 2
+# Seconds for finding out whether a silent port waits for TLS.
+_TLS_PROBE: Final = 3.0
+_LONGEST_ANSWER: Final = 300
+_STEPS: Final = {
+    Phase.GREETING: Step.GREETING,
+    Phase.EHLO: Step.EHLO,
+    Phase.STARTTLS: Step.STARTTLS,
+    Phase.AUTH: Step.AUTH,
+    Phase.MAIL: Step.MAIL,
+}
+
+
+class Result(StrEnum):
+    """How a step went."""
+
+    OK = "ok"
+    WARNED = "warned"
+    FAILED = "failed"
+    # A step before it failed.
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One step: how it went, what was answered, and what is wrong where something is."""
+
+    step: Step
+    result: Result
+    answer: str = ""
+    problem: Problem | None = None
+
+    def stored(self) -> dict[str, Any]:
+        """Return the finding as JSON."""
+        return {"step": self.step, "result": self.result, "answer": self.answer, "problem": self.problem or ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds for each step and for the whole check: a person waits for it, and a process that sends does it."""
+
+    step: float = 10.0
+    whole: float = 30.0
+
+    def timeouts(self) -> Timeouts:
+        """Return the limits of a connection."""
+        return Timeouts(connect=self.step, greeting=self.step, command=self.step, body=self.step, dot=self.step)
+
+
+def check_route(route: Route, *, receivers: Sequence[str] = (), patience: Patience | None = None) -> list[Finding]:
+    """Try a route and return what each step found; never raises for what the other side does.
+
+    `receivers` are hosts that a direct route is tried with, in their order; a relay is asked at its own host.
+    """
+    return asyncio.run(Check(route, receivers, patience or Patience()).run())
+
+
+class _Failed(Exception):
+    """A step failed; its finding is kept."""
+
+
+class _Listener(Connection):
+    """A connection that keeps what was answered in each phase."""
+
+    def __init__(self, route: Route, **options: Any) -> None:
+        super().__init__(route, **options)
+        self.address: str = options["address"]
+        self.heard: dict[Phase, Reply] = {}
+        self.heard_at = asyncio.get_running_loop().time()
+        # The phase whose reply is waited for; before the first, that of connecting.
+        self.asked = Phase.CONNECT
+
+    async def reply(self, phase: Phase) -> Reply:
+        self.asked = phase
+        reply = await super().reply(phase)
+        self.heard[phase] = reply
+        self.heard_at = asyncio.get_running_loop().time()
+        return reply
+
+
+@dataclass
+class Check:
+    """One check of a route."""
+
+    route: Route
+    receivers: Sequence[str]
+    patience: Patience
+    findings: list[Finding] = field(default_factory=list)
+    # The step that is being tried.
+    step: Step = Step.NAME
+
+    async def run(self) -> list[Finding]:
+        """Take the steps until one fails, and return what each found, those that were not reached too."""
+        try:
+            async with asyncio.timeout(self.patience.whole):
+                await self._try_hosts()
+        except TimeoutError:
+            self._note(self.step, Result.FAILED, problem=Problem.TIMEOUT)
+        except _Failed:
+            pass
+        reached = {finding.step for finding in self.findings}
+        return self.findings + [Finding(step, Result.SKIPPED) for step in self._plan() if step not in reached]
+
+    def _plan(self) -> list[Step]:
+        """Return the steps that the route has."""
+        security, is_relay = self.route.security, self.route.kind == "relay"
+        wanted = {
+            Step.TLS: security == "tls",
+            Step.STARTTLS: security in ("starttls", "opportunistic"),
+            Step.AUTH: bool(self.route.username),
+            Step.MAIL: is_relay,
+            Step.NAME: not is_address(self.route.host),
+            Step.SETTINGS: False,
+            Step.HELLO_NAME: False,
+            Step.MX: False,
+        }
+        return [step for step in Step if wanted.get(step, True)]
+
+    async def _try_hosts(self) -> None:
+        """Talk to the first host that can be connected to. Raises _Failed."""
+        hosts = self.receivers[:_TRIED] if self.route.kind == "direct" else [self.route.host]
+        for number, host in enumerate(hosts, start=1):
+            before = len(self.findings)
+            route = replace(self.route, host=host)
+            try:
+                address = await self._connect(route)
+            except _Failed:
+                if number == len(hosts):
+                    raise
+                # Only the last one's failure is told in full.
+                del self.findings[before:]
+                continue
+            await self._talk(route, address)
+            return
+
+    async def _connect(self, route: Route) -> str:
+        """Find the host and connect to one of its addresses; return that address."""
+        self.step = Step.NAME
+        addresses = await self._find_addresses(route)
+        if not is_address(route.host):
+            self._note(Step.NAME, Result.OK, f"{route.host}: {', '.join(addresses)}")
+        self.step = Step.CONNECT
+        source = (route.source_address, 0) if route.source_address else None
+        error: OSError = OSError()
+        for address in addresses[:_TRIED]:
+            try:
+                async with asyncio.timeout(self.patience.step):
+                    _reader, writer = await asyncio.open_connection(address, route.port, local_addr=source)
+                await _hang_up(writer)
+            except ConnectionResetError:
+                # There was a connection, and the server cut it at once: the next step's to tell.
+                pass
+            except OSError as found:
+                error = found
+                continue
+            self._note(Step.CONNECT, Result.OK, _join(address, route.port))
+            return address
+        tried = ", ".join(_join(address, route.port) for address in addresses[:_TRIED])
+        problem = problem_of_connecting(error, route.port, has_source=source is not None)
+        raise self._failed(Step.CONNECT, f"{tried}: {error.strerror or str(error) or 'timeout'}", problem)
+
+    async def _find_addresses(self, route: Route) -> list[str]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.patience.step):
+                found = await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)
+        except TimeoutError as error:
+            raise self._failed(Step.NAME, route.host, Problem.NAME_NO_ANSWER) from error
+        except (socket.gaierror, UnicodeError) as error:
+            problem = problem_of_name(error) if isinstance(error, socket.gaierror) else Problem.NAME_NOT_FOUND
+            raise self._failed(Step.NAME, route.host, problem) from error
+        return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+    async def _talk(self, route: Route, address: str) -> None:
+        """Open the connection as the sending does, and ask a relay whether it would take our mail."""
+        self.step = Step.TLS if route.security == "tls" else Step.GREETING
+        connection = _Listener(route, timeouts=self.patience.timeouts(), tls=tls_context(route), address=address)
+        try:
+            await connection.open()
+            if route.kind == "relay":
+                await _ask_for_leave(connection)
+            self._note_talk(connection)
+            # RSET, since the question of MAIL stands open; what it is answered does not matter.
+            connection.write(b"RSET\r\n")
+            await connection.quit()
+        except Fault as fault:
+            await self._tell(fault, connection)
+        except asyncio.CancelledError:
+            # The time of the whole check is over.
+            self.step = self._step_of(connection.asked)
+            self._note_talk(connection, until=self.step)
+            raise
+        finally:
+            await connection.close()
+
+    def _note_talk(self, connection: _Listener, until: Step | None = None) -> None:
+        """Keep what was answered in the steps before the one that failed."""
+        spoken = {_STEPS[phase]: reply for phase, reply in connection.heard.items()}
+        noted = {finding.step for finding in self.findings}
+        for step in self._plan():
+            if step in noted:
+                continue
+            if step is until:
+                return
+            reply = spoken.get(step)
+            answer = f"{reply.code} {reply.text}" if reply else ""
+            if step is Step.TLS:
+                answer = connection.tls_version()
+            if step is Step.STARTTLS and reply is None:
+                # Only where encryption is not required; else the step failed.
+                self._note(step, Result.WARNED, problem=Problem.UNENCRYPTED)
+                continue
+            if step is Step.STARTTLS:
+                answer = f"{answer} {connection.tls_version()}".strip()
+            self._note(step, Result.OK, answer)
+
+    async def _tell(self, fault: Fault, connection: _Listener) -> None:
+        """Keep why the conversation failed. Raises _Failed."""
+        step, said = self._step_of(fault.answer.phase), fault.answer
+        self._note_talk(connection, until=step)
+        told = f"{said.code} {said.text}" if said.code else said.text
+        if said.code:
+            raise self._failed(step, told, problem_of_code(step, said.code, said.text)) from fault
+        raise self._failed(step, told, await self._find_problem(step, fault, connection)) from fault
+
+    def _step_of(self, phase: Phase) -> Step:
+        """Return the step of a phase; that a host takes connections was seen before it was talked to."""
+        if phase is Phase.CONNECT:
+            return Step.TLS if self.route.security == "tls" else Step.GREETING
+        return _STEPS[phase]
+
+    async def _find_problem(self, step: Step, fault: Fault, connection: _Listener) -> Problem:
+        """Say what is wrong where the server said nothing of it."""
+        if step is Step.TLS or isinstance(fault.__cause__, ssl.SSLError):
+            return problem_of_tls(fault.__cause__)
+        if step is Step.GREETING and self.route.security != "tls" and await _speaks_tls(connection):
+            return Problem.TLS_EXPECTED
+        if asyncio.get_running_loop().time() - connection.heard_at >= self.patience.step:
+            return Problem.TIMEOUT
+        if (
+            isinstance(fault.__cause__, OSError)
+            or "closed the connection" in fault.answer.text
+            or "connection lost" in fault.answer.text
+        ):
+            return Problem.CLOSED
+        if step is Step.STARTTLS and "STARTTLS" not in connection.features:
+            return Problem.NO_STARTTLS
+        if step is Step.AUTH and Phase.AUTH not in connection.heard:
+            return Problem.AUTH_MECHANISM if "AUTH" in connection.features else Problem.NO_AUTH
+        return Problem.NOT_SMTP
+
+    def _failed(self, step: Step, answer: str, problem: Problem) -> _Failed:
+        """Keep a failure and return what is to be raised."""
+        self._note(step, Result.FAILED, answer, problem)
+        return _Failed(step)
+
+    def _note(self, step: Step, result: Result, answer: str = "", problem: Problem | None = None) -> None:
+        self.findings.append(Finding(step, result, self._hide_login(answer)[:_LONGEST_ANSWER], problem))
+
+    def _hide_login(self, answer: str) -> str:
+        """Return an answer without our password, which a server might repeat."""
+        user, password = self.route.username.encode(), self.route.password.encode()
+        if not password:
+            return answer
+        sent = (base64.b64encode(b"\0%b\0%b" % (user, password)), base64.b64encode(password), password)
+        for secret in sent:
+            answer = answer.replace(secret.decode(), "…")
+        return answer
+
+
+async def _ask_for_leave(connection: Connection) -> None:
+    """Ask whether our Return-Path may send; no recipient is ever named."""
+    connection.write(b"MAIL FROM:<hypermail-check@%b>\r\n" % settings.RETURN_DOMAIN.encode("idna"))
+    await connection.expect(Phase.MAIL, 250)
+
+
+async def _speaks_tls(connection: _Listener) -> bool:
+    """Say whether a port that answers nothing in clear answers to TLS."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(_TLS_PROBE):
+            _reader, writer = await asyncio.open_connection(connection.address, connection.route.port, ssl=context)
+    except OSError:
+        return False
+    await _hang_up(writer)
+    return True
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    try:
+        await writer.wait_closed()
+    except OSError:
+        return
+
+
+def _join(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
