@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop, ngettext
 from accounts import audit
 from accounts.models import User
 from bounces.reports import FailureCounts, failures_of
+from campaigns.closed_times import copy_own_rules
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryQuerySet, DeliveryState
 from campaigns.tally import OVER
 from lists.models import MailingList, SubscriberStatus, Subscription
@@ -213,13 +214,17 @@ def free_name(campaign: Campaign, number: int) -> str:
 
 def copy_content(campaign: Campaign, actor: User) -> Campaign:
     """Return a new draft with the content of a campaign."""
-    return Campaign.objects.create(
+    draft = Campaign.objects.create(
         workspace=campaign.workspace,
         subject=(_("【再送】%s") % campaign.subject)[:SUBJECT_LETTERS],
         text=campaign.text,
         html=campaign.html,
         sender=campaign.sender,
         doubt_policy=campaign.doubt_policy,
+        quiet_mode=campaign.quiet_mode,
+        late_tolerance=campaign.late_tolerance,
         created_by=actor,
         resend_of=campaign,
     )
+    copy_own_rules(campaign, draft)
+    return draft

@@ -51,7 +51,9 @@ def rules_for(campaign: Campaign) -> Rules:
 def columns(rules: Rules, *, now: datetime) -> dict[str, datetime | None]:
     """Return the fields of a campaign that say when it is closed: now, or next."""
     stretch = next_closed(rules, now, zone())
-    return {"closed_from": stretch and stretch.begins, "closed_until": stretch and stretch.ends}
+    if stretch is None:
+        return {"closed_from": None, "closed_until": None}
+    return {"closed_from": stretch.begins, "closed_until": stretch.ends}
 
 
 def renew(campaign_id: int, *, now: datetime) -> None:

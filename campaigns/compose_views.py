@@ -11,9 +11,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
+from campaigns import closed_times
 from campaigns.forms import CampaignForm
 from campaigns.merge_tags import offer_tags
-from campaigns.models import Campaign, CampaignState
+from campaigns.models import Campaign, CampaignState, QuietMode
+from campaigns.quiet_forms import RulesForm
+from campaigns.quiet_hours import Rules
+from campaigns.quiet_words import rules_words
 from campaigns.views import find_campaign
 from lists.models import MailingList
 from senders.models import Sender
@@ -52,8 +56,9 @@ def edit_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
 def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
     """Show the form, or save it and go on."""
     form = CampaignForm(request.POST or None, instance=campaign, workspace=request.workspace)
-    if request.method == "POST" and form.is_valid():
-        saved = save_draft(form)
+    rules_form = own_rules_form(request, campaign)
+    if request.method == "POST" and form.is_valid() and (not rules_form.must_forbid or rules_form.is_valid()):
+        saved = save_draft(form, rules_form.rules() if rules_form.must_forbid else None)
         if saved is not None:
             messages.success(request, _("下書きを保存しました。"))
             return redirect("campaign_edit" if "stay" in request.POST else "campaign_preview", pk=saved.pk)
@@ -63,16 +68,32 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
                 "この下書きは別の画面で変更されました。入力した内容はこの画面に残っています。必要な部分を控えてから、開き直してください。"
             ),
         )
-    context = {"form": form, "campaign": campaign, "tags": offer_tags(request.workspace)}
+    shared = closed_times.rules_in(closed_times.workspace_hours(request.workspace.pk).first())
+    context = {
+        "form": form,
+        "rules_form": rules_form,
+        "workspace_rules": rules_words(shared),
+        "campaign": campaign,
+        "tags": offer_tags(request.workspace),
+    }
     return render(request, "campaigns/edit.html", context)
 
 
-def save_draft(form: CampaignForm) -> Campaign | None:
+def own_rules_form(request: WorkspaceRequest, campaign: Campaign) -> RulesForm:
+    """Return the form for the draft's own 配信禁止時間, which counts only where that was chosen."""
+    has_own = campaign.pk is not None and campaign.quiet_mode == QuietMode.OWN
+    rules = closed_times.rules_for(campaign) if has_own else Rules()
+    chosen = request.POST.get("quiet_mode", campaign.quiet_mode)
+    return RulesForm(request.POST or None, rules=rules, must_forbid=chosen == QuietMode.OWN, prefix="quiet")
+
+
+def save_draft(form: CampaignForm, own_rules: Rules | None) -> Campaign | None:
     """Store the draft; None where somebody else saved it, or sent it, since the form was opened."""
     campaign = form.instance
     with transaction.atomic():
         if campaign.pk is None:
             form.save()
+            closed_times.save_own_rules(campaign, own_rules)
             return campaign
         unchanged = Campaign.objects.filter(
             pk=campaign.pk, state=CampaignState.DRAFT, revision=form.cleaned_data["revision"]
@@ -80,8 +101,10 @@ def save_draft(form: CampaignForm) -> Campaign | None:
         if not unchanged.update(revision=F("revision") + 1):
             return None
         form.save(commit=False)
-        campaign.save(update_fields=["subject", "sender", "text", "html", "doubt_policy", "updated_at"])
+        fields = ["subject", "sender", "text", "html", "doubt_policy", "quiet_mode", "late_tolerance", "updated_at"]
+        campaign.save(update_fields=fields)
         form.save_m2m()
+        closed_times.save_own_rules(campaign, own_rules)
     return campaign
 
 
@@ -98,8 +121,11 @@ def copy_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
             html=source.html,
             sender=source.sender,
             doubt_policy=source.doubt_policy,
+            quiet_mode=source.quiet_mode,
+            late_tolerance=source.late_tolerance,
             created_by=request.user,
         )
+        closed_times.copy_own_rules(source, copy)
         copy.mailing_lists.set(source.mailing_lists.all())
     messages.success(request, _("複製して新しい下書きを作りました。"))
     return redirect("campaign_edit", pk=copy.pk)

@@ -1,6 +1,6 @@
 """Forms for composing, testing and scheduling. They clean input and write nothing else."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django import forms
@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from campaigns.merge_tags import broken_tags, find_tags, unknown_tags
-from campaigns.models import Campaign, DoubtPolicy
+from campaigns.models import Campaign, DoubtPolicy, QuietMode
+from campaigns.quiet_forms import tolerance_field
 from lists.address import InvalidAddress, clean_address
 from lists.models import MailingList, Subscriber
 from senders.models import Sender
@@ -34,11 +35,21 @@ class CampaignForm(forms.ModelForm[Campaign]):
         validators=[one_line],
         help_text=_("{{name|お客様}} のような差し込みも使えます。"),
     )
+    late_tolerance = tolerance_field()
     revision = forms.IntegerField(widget=forms.HiddenInput)
 
     class Meta:
         model = Campaign
-        fields = ("subject", "sender", "mailing_lists", "text", "html", "doubt_policy")
+        fields = (
+            "subject",
+            "sender",
+            "mailing_lists",
+            "text",
+            "html",
+            "doubt_policy",
+            "quiet_mode",
+            "late_tolerance",
+        )
         labels = {
             "sender": _("送信元"),
             "mailing_lists": _("配信先リスト"),
@@ -52,12 +63,16 @@ class CampaignForm(forms.ModelForm[Campaign]):
             "text": _("送信者の名称・住所・配信停止の案内は、本文になければ末尾に自動で付きます。"),
             "html": _("空欄のときはテキストメールとして送ります。"),
             "doubt_policy": _("本文を送り終えた直後に通信が切れ、届いたかどうか分からない宛先の扱いです。"),
+            "quiet_mode": _(
+                "緊急のお知らせなどは「いつでも配信する」を選ぶと、携帯キャリア宛ての開始も毎時0分から遅らせません。"
+            ),
         }
         widgets = {
             "mailing_lists": forms.CheckboxSelectMultiple,
             "text": forms.Textarea(attrs={"rows": 14}),
             "html": forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "mono"}),
             "doubt_policy": forms.RadioSelect,
+            "quiet_mode": forms.RadioSelect,
         }
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
@@ -78,6 +93,9 @@ class CampaignForm(forms.ModelForm[Campaign]):
         if self.instance.pk is None and self.choices_of("sender").queryset.count() == 1:
             self.fields["sender"].initial = self.choices_of("sender").queryset.get()
         cast(forms.ChoiceField, self.fields["doubt_policy"]).choices = DoubtPolicy.choices
+        cast(forms.ChoiceField, self.fields["quiet_mode"]).choices = QuietMode.choices
+        # Whoever does not send it leaves it as it is.
+        self.fields["quiet_mode"].required = False
 
     def choices_of(self, name: str) -> "forms.ModelChoiceField[Any]":
         """Return a field whose choices come from a query."""
@@ -91,6 +109,12 @@ class CampaignForm(forms.ModelForm[Campaign]):
 
     def clean_html(self) -> str:
         return self.require_known_tags("html")
+
+    def clean_late_tolerance(self) -> timedelta:
+        return self.cleaned_data["late_tolerance"] or self.instance.late_tolerance
+
+    def clean_quiet_mode(self) -> str:
+        return self.cleaned_data["quiet_mode"] or self.instance.quiet_mode
 
     def require_known_tags(self, name: str) -> str:
         """Return the field's text, or refuse it naming the merge tags that do not exist."""

@@ -16,10 +16,12 @@ from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
+from campaigns.closed_times import opening
 from campaigns.deliveries import find_refusal
 from campaigns.forms import ScheduleForm, TestMailForm
 from campaigns.legal import missing_items
 from campaigns.models import Campaign, TestMail
+from campaigns.quiet_words import moment_words
 from campaigns.rendering import preview
 from campaigns.scheduling import CampaignError, require_sendable
 from campaigns.views import change_state, find_campaign
@@ -68,6 +70,7 @@ def show_preview(
     """Show the check page; a form that was refused comes back with what was typed and why."""
     people = people_of(campaign)
     person = chosen_person(request, people)
+    now = timezone.now()
     obstacle = ""
     try:
         require_sendable(campaign)
@@ -83,6 +86,7 @@ def show_preview(
         "content": preview(campaign, person),
         "audience": people.count(),
         "obstacle": obstacle,
+        "opening": moment_words(begin, now) if campaign.is_editable() and (begin := opening(campaign, now)) else "",
         "footer_added": bool(missing_items(campaign.text)),
         "schedule_form": schedule_form or ScheduleForm(),
         "test_form": test_form or TestMailForm(people=people, initial={"address": request.user.email}),
@@ -149,10 +153,15 @@ def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return show_preview(request, find_campaign(request.workspace, pk), schedule_form=form)
     at, now = form.cleaned_data["at"], timezone.now()
-    return change_state(
+    done = _("%(at)s に配信を予約しました。開始までは取り消せます。")
+    answer = change_state(
         request,
         pk,
         lambda campaign: scheduling.schedule(campaign, at, actor=request.user, now=now),
-        _("%(at)s に配信を予約しました。開始までは取り消せます。")
-        % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M")},
+        done % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M")},
     )
+    campaign = find_campaign(request.workspace, pk)
+    if campaign.scheduled_at == at and (begin := opening(campaign, at)):
+        sentence = _("予約の日時は配信禁止時間にあたるため、実際の配信は%sに始まります。")
+        messages.warning(request, sentence % moment_words(begin, now))
+    return answer

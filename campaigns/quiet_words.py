@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -37,7 +37,7 @@ def hours_words(rules: Rules) -> str:
     if rules.begins is None or rules.ends is None:
         return ""
     pattern = _("%(begins)s〜%(ends)s") if rules.begins < rules.ends else _("%(begins)s〜翌%(ends)s")
-    return pattern % {"begins": date_format(rules.begins, "G:i"), "ends": date_format(rules.ends, "G:i")}
+    return pattern % {"begins": time_format(rules.begins, "G:i"), "ends": time_format(rules.ends, "G:i")}
 
 
 def weekday_words(rules: Rules) -> str:

@@ -22,6 +22,7 @@ from campaigns.paging import ReportPaginator, fetch
 from campaigns.progress import WAITING, Progress, count_reasons, measure
 from campaigns.results import describe, results_by_provider
 from campaigns.scheduling import CampaignError
+from campaigns.send_window import send_window
 from campaigns.tally import figures, normal_percent
 from lists.models import Subscriber
 
@@ -75,12 +76,14 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
     progress: Progress = measure(campaign)
     live = campaign.is_running() or campaign.state == CampaignState.SCHEDULED or progress.settling
     lanes = campaign.workspace.lanes.filter(deliveries__campaign=campaign).distinct() if campaign.is_running() else []
+    now = timezone.now()
     return {
         "campaign": campaign,
         "progress": progress,
         "live": live,
         "lanes": lanes,
-        "is_due": campaign.scheduled_at is not None and campaign.scheduled_at <= timezone.now(),
+        "is_due": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
+        "window": send_window(campaign, lanes, now=now),
         "steerable": campaign.is_running() or campaign.state == CampaignState.SCHEDULED,
         "reasons": count_reasons(campaign) if progress.failed else [],
         # Why nothing or little is sent, where the workspace fails too much (A15).
@@ -169,6 +172,18 @@ def send_now(request: WorkspaceRequest, pk: int) -> HttpResponse:
         request,
         pk,
         lambda campaign: scheduling.schedule(campaign, now, actor=request.user, now=now),
+        _("配信を開始しました。"),
+    )
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def start_late_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Start a campaign that waits for a person's word, since its time was too long ago (遅延許容)."""
+    return change_state(
+        request,
+        pk,
+        lambda campaign: scheduling.start_late(campaign, actor=request.user, now=timezone.now()),
         _("配信を開始しました。"),
     )
 
