@@ -17,8 +17,8 @@ from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
 from campaigns.closed_times import opening
-from campaigns.deliveries import find_refusal
 from campaigns.forms import ScheduleForm, TestMailForm
+from campaigns.freezing import find_refusal
 from campaigns.legal import missing_items
 from campaigns.models import Campaign, TestMail
 from campaigns.quiet_words import moment_words

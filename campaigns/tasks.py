@@ -20,7 +20,7 @@ from campaigns import (
     sending,
     tally,
 )
-from campaigns.deliveries import freeze_recipients
+from campaigns.freezing import freeze_recipients
 from campaigns.lanes import HINT, lanes_with_work, take_hint
 from campaigns.models import Campaign, CampaignState, TestMail, TestMailState
 

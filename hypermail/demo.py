@@ -17,7 +17,7 @@ from bounces.models import Door, RawNotice
 from bounces.processing import process
 from campaigns import reaper
 from campaigns.claims import Claim, claim_due, fence
-from campaigns.deliveries import freeze_recipients
+from campaigns.freezing import freeze_recipients
 from campaigns.models import Campaign, CampaignState, Delivery, Lane
 from campaigns.outcomes import record_outcome
 from campaigns.rendering import Renderer

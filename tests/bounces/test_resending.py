@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry, Role, User, Workspace
 from bounces.resending import RESENDABLE, Selection, look_ahead, make_resend
-from campaigns.deliveries import freeze_recipients
+from campaigns.freezing import freeze_recipients
 from campaigns.models import Campaign, CampaignState, DeliveryState
 from lists.models import Consent, MailingList, Subscriber, Subscription
 from mta.verdicts import Kind, Reason

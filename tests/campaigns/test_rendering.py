@@ -8,7 +8,7 @@ import dkim
 import pytest
 from django.conf import settings
 
-from campaigns.deliveries import freeze_recipients
+from campaigns.freezing import freeze_recipients
 from campaigns.links import unsubscribe_url
 from campaigns.models import CampaignState, Delivery
 from campaigns.rendering import Renderer, preview

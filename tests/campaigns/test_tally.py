@@ -9,8 +9,9 @@ from django.utils import timezone
 from redis import Redis
 
 from campaigns import tally
-from campaigns.deliveries import freeze_recipients, record_evidence
+from campaigns.deliveries import record_evidence
 from campaigns.failures import Failure, record_notice
+from campaigns.freezing import freeze_recipients
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, Tally
 from campaigns.scheduling import cancel, pause, resume
 from campaigns.tasks import TALLIES, count_tally, hint_tallies
