@@ -252,34 +252,39 @@ class RouteForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Hold the parts against each other; each refusal stands at the part that is to be changed."""
         cleaned = super().clean() or {}
-        if not cleaned.get("kind") or not cleaned.get("security"):
-            return cleaned
-        self.check_way(cleaned)
-        self.check_port(cleaned)
-        self.check_login(cleaned)
+        if cleaned.get("kind") and cleaned.get("security"):
+            is_direct, security = cleaned["kind"] == RouteKind.DIRECT, RouteSecurity(cleaned["security"])
+            self.check_way(cleaned, security, is_direct=is_direct)
+            self.check_port(cleaned, security, is_direct=is_direct)
+            self.check_login(cleaned, security)
         return cleaned
 
-    def check_way(self, cleaned: dict[str, Any]) -> None:
+    def check_way(self, cleaned: dict[str, Any], security: RouteSecurity, *, is_direct: bool) -> None:
         """A relay has a host; the direct way has neither a host nor a login, and never begins with TLS."""
-        is_direct = cleaned["kind"] == RouteKind.DIRECT
         if not is_direct and cleaned.get("host") == "":
             self.add_error("host", _("SMTPリレーのホスト名を入力してください(例: smtp.example.jp)。"))
         if is_direct and cleaned.get("host"):
             self.add_error("host", _("直接配送では宛先のメールサーバーに届けるため、ホスト名を空欄にしてください。"))
-        if is_direct and cleaned["security"] == RouteSecurity.TLS:
+        if is_direct and security == RouteSecurity.TLS:
             self.add_error(
                 "security", _("宛先のメールサーバーは最初からのTLSに対応していません。STARTTLSを選んでください。")
             )
         if is_direct and cleaned.get("username"):
             self.add_error("username", _("直接配送ではログインしません。ユーザー名を空欄にしてください。"))
 
-    def check_port(self, cleaned: dict[str, Any]) -> None:
+    def check_port(self, cleaned: dict[str, Any], security: RouteSecurity, *, is_direct: bool) -> None:
         """Fill in the usual port, and refuse one that is known to speak otherwise."""
-        security, port = RouteSecurity(cleaned["security"]), cleaned.get("port")
         if "port" not in cleaned:
             return
-        if port is None:
-            cleaned["port"] = SMTP_PORT if cleaned["kind"] == RouteKind.DIRECT else USUAL_PORTS[security]
+        port = cleaned["port"]
+        if is_direct:
+            cleaned["port"] = SMTP_PORT
+            if port not in (None, SMTP_PORT):
+                self.add_error(
+                    "port", _("宛先のメールサーバーは25番で受け取ります。空欄にするか、25を入力してください。")
+                )
+        elif port is None:
+            cleaned["port"] = USUAL_PORTS[security]
         elif port == TLS_PORT and security != RouteSecurity.TLS:
             self.add_error(
                 "port",
@@ -291,7 +296,7 @@ class RouteForm(forms.Form):
                 _("25番と587番は最初からのTLSに対応していません。465番にするか、暗号化をSTARTTLSにしてください。"),
             )
 
-    def check_login(self, cleaned: dict[str, Any]) -> None:
+    def check_login(self, cleaned: dict[str, Any], security: RouteSecurity) -> None:
         """Ask for both parts of a login or none, and never let a password cross a network in clear."""
         username, password = cleaned.get("username", ""), cleaned.get("password", "")
         if "username" in self.errors or "password" in self.errors:
@@ -301,7 +306,7 @@ class RouteForm(forms.Form):
         if not username:
             return
         host = cleaned.get("host", "")
-        in_clear = cleaned["security"] in (RouteSecurity.NONE, RouteSecurity.OPPORTUNISTIC)
+        in_clear = security in (RouteSecurity.NONE, RouteSecurity.OPPORTUNISTIC)
         if in_clear and host and not is_this_machine(host):
             self.add_error(
                 "security",

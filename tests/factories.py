@@ -95,7 +95,8 @@ def make_mail_route(*, login: tuple[str, str] = ("", ""), **fields: Any) -> Mail
     """Make a route to a relay; `login` are user and password."""
     username, password = login
     defaults = {"name": f"経路{next(numbers)}", "host": "relay.example", "username": username}
-    return MailRoute.objects.create(**defaults | {"password": encrypt(password.encode())} | fields)
+    sealed = encrypt(password.encode()) if password else b""
+    return MailRoute.objects.create(**defaults | {"password": sealed} | fields)
 
 
 def make_lane(workspace: Workspace, **fields: Any) -> Lane:

@@ -1,0 +1,102 @@
+"""Taking a route out of use and into use again, with mailings under way."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import AuditEntry, User
+from campaigns import route_usage
+from campaigns.models import CampaignState, Delivery, Lane
+from campaigns.route_usage import Usage, usage_of
+from mta.models import MailRoute
+from tests.factories import (
+    make_campaign,
+    make_delivery,
+    make_lane,
+    make_list,
+    make_mail_route,
+    make_subscriber,
+    make_user,
+    make_workspace,
+)
+
+pytestmark = pytest.mark.django_db
+Login = Callable[[User], Client]
+
+
+def make_waiting(route: MailRoute, count: int, **fields: str) -> None:
+    """Make a mailing under way with so many rows that wait for a route."""
+    mailing_list = make_list()
+    campaign = make_campaign(mailing_list, state=CampaignState.SENDING)
+    lane = make_lane(campaign.workspace, route=route.key())
+    for _ in range(count):
+        make_delivery(campaign, make_subscriber(mailing_list), lane=lane, **fields)
+
+
+def test_counts_what_waits(django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch) -> None:
+    route = make_mail_route()
+    make_waiting(route, 2)
+    make_waiting(route, 1, state="deferred")
+    make_waiting(route, 1, state="sent")
+    make_waiting(make_mail_route(), 1)
+    with django_assert_num_queries(3):
+        assert usage_of(route.key()) == Usage(campaigns=2, waiting=3, is_more=False)
+    monkeypatch.setattr(route_usage, "MOST_COUNTED", 2)
+    assert usage_of(route.key()) == Usage(campaigns=2, waiting=2, is_more=True)
+
+
+def test_asks_with_the_numbers_and_takes_it_out_of_use(client_for: Login) -> None:
+    operator = client_for(make_user(is_superuser=True))
+    route = make_mail_route(is_default=True)
+    make_waiting(route, 2)
+    page = reverse("route_disable", args=[route.key()])
+    html = operator.get(page).content.decode()
+    assert "1件の配信で2件の宛先" in html
+    assert "「環境変数のリレー」に戻ります" in html
+    route.refresh_from_db()
+    assert route.disabled_at is None
+    assert operator.post(page)["Location"] == reverse("route_detail", args=[route.key()])
+    route.refresh_from_db()
+    assert route.disabled_at is not None
+    # A second press changes nothing.
+    operator.post(page)
+    assert AuditEntry.objects.filter(workspace=None, action="route.disable", target=route.key()).count() == 1
+    assert Delivery.objects.filter(state="pending").count() == 2
+
+
+def test_route_that_nothing_waits_for(client_for: Login) -> None:
+    route = make_mail_route()
+    html = client_for(make_user(is_superuser=True)).get(reverse("route_disable", args=[route.key()])).content.decode()
+    assert "待っている宛先はありません" in html
+
+
+def test_what_waited_goes_on_at_once(client_for: Login) -> None:
+    route = make_mail_route(disabled_at=timezone.now())
+    make_waiting(route, 1)
+    make_lane(make_workspace(), held_until=timezone.now() + timedelta(minutes=5))
+    Lane.objects.update(held_until=timezone.now() + timedelta(minutes=5), held_because="x")
+    operator = client_for(make_user(is_superuser=True))
+    operator.post(reverse("route_enable", args=[route.key()]))
+    route.refresh_from_db()
+    assert route.disabled_at is None
+    assert [lane.route for lane in Lane.objects.filter(held_until=None)] == [route.key()]
+    operator.post(reverse("route_enable", args=[route.key()]))
+    assert AuditEntry.objects.filter(action="route.enable").count() == 1
+
+
+@pytest.mark.parametrize("name", ["route_disable", "route_enable"])
+def test_steps_are_the_operators(name: str, client: Client, client_for: Login) -> None:
+    route = make_mail_route(disabled_at=timezone.now() if name == "route_enable" else None)
+    page = reverse(name, args=[route.key()])
+    assert client.post(page)["Location"].startswith("/accounts/login/")
+    assert client_for(make_user(make_workspace())).post(page).status_code == 403
+    before = route.disabled_at
+    route.refresh_from_db()
+    assert route.disabled_at == before
+    operator = client_for(make_user(is_superuser=True))
+    assert operator.post(reverse(name, args=["relay"])).status_code == 404
