@@ -23,6 +23,7 @@ from campaigns import (
 from campaigns.freezing import freeze_recipients
 from campaigns.lanes import HINT, lanes_with_work, take_hint
 from campaigns.models import Campaign, CampaignState, TestMail, TestMailState
+from mta.tasks import hint_route_checks
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +113,7 @@ STEPS: tuple[Step, ...] = (
     hint_tallies,
     error_gate.evaluate_due,
     hint_gate_mails,
+    hint_route_checks,
     hint_late_mails,
     reaper.reap_claims,
     reaper.reap_fences,
