@@ -17,6 +17,7 @@ _PIECE: Final = 256 * 1024
 _CLOSING, _TOO_LARGE = 421, 552
 # The phases of an envelope's replies, in the order of its commands; RSET counts as the beginning of MAIL.
 _ENVELOPE: Final = (Phase.MAIL, Phase.RCPT, Phase.DATA)
+_RESET: Final = b"RSET\r\n"
 _RESET_ENVELOPE: Final = (Phase.MAIL, *_ENVELOPE)
 
 
@@ -135,37 +136,32 @@ class Courier:
     async def _send_envelope(self, connection: Connection, envelope: Envelope) -> bool:
         """Return True where the server waits for the body; otherwise the mail is settled."""
         is_pipelining = connection.is_pipelining
-        for phase, command in zip(envelope.phases, envelope.commands, strict=True):
+        phases = envelope.phases
+        for step, phase in enumerate(phases):
             if not is_pipelining:
-                connection.write(command)
+                connection.write(envelope.commands[step])
             reply = connection.take_reply() or await connection.reply(phase)
             if reply.code == 354 if phase is Phase.DATA else 200 <= reply.code < 300:
                 continue
-            await self._take_refusal(connection, envelope.message, reply, phase)
+            is_of_mail = phase is not Phase.MAIL or reply.code == _TOO_LARGE or self._source.refuses_single_mails
+            if reply.code == _CLOSING or not is_of_mail or envelope.commands[step] is _RESET:
+                raise Fault(answer_of(reply, phase))
+            self._settle(envelope.message, self._refusal(reply, phase), answer_of(reply, phase))
+            self._reset_due = True
+            if is_pipelining:
+                await self._read_useless_replies(connection, phases[step + 1 :])
             return False
         return True
 
-    async def _take_refusal(self, connection: Connection, message: Outgoing, reply: Reply, phase: Phase) -> None:
-        """Settle a mail that was refused before its body."""
-        is_of_mail = phase is not Phase.MAIL or reply.code == _TOO_LARGE or self._source.refuses_single_mails
-        if reply.code == _CLOSING or not is_of_mail:
-            raise Fault(answer_of(reply, phase))
-        self._settle(message, self._refusal(reply, phase), answer_of(reply, phase))
-        if phase is Phase.MAIL:
-            # What the commands behind it were answered is of no use; a fresh connection is clearer than counting.
-            raise _HangUpError
-        if phase is Phase.RCPT and connection.is_pipelining:
-            await self._read_useless_data_reply(connection)
-        self._reset_due = True
-
-    async def _read_useless_data_reply(self, connection: Connection) -> None:
-        """Read the answer to a DATA that was sent before its only recipient was refused."""
-        reply = await connection.reply(Phase.DATA)
-        if reply.code == _CLOSING:
-            raise Fault(answer_of(reply, Phase.DATA))
-        if reply.code < 400:
-            # It waits for a body all the same (RFC 2920 section 3.1). No dot without a fence: hang up.
-            raise _HangUpError
+    async def _read_useless_replies(self, connection: Connection, phases: tuple[Phase, ...]) -> None:
+        """Read the answers to what was sent together with a command that was refused."""
+        for phase in phases:
+            reply = await connection.reply(phase)
+            if reply.code == _CLOSING:
+                raise Fault(answer_of(reply, phase))
+            if phase is Phase.DATA and reply.code < 400:
+                # It waits for a body all the same (RFC 2920 section 3.1). No dot without a fence: hang up.
+                raise _HangUpError
 
     async def _send_body(self, connection: Connection, message: Outgoing) -> None:
         body = message.data if message.is_wire_ready else stuff_body(message.data) + b"\r\n"
@@ -286,4 +282,4 @@ class Courier:
         if not self._reset_due:
             return Envelope(message, _ENVELOPE, (mail, rcpt, b"DATA\r\n"))
         self._reset_due = False
-        return Envelope(message, _RESET_ENVELOPE, (b"RSET\r\n", mail, rcpt, b"DATA\r\n"))
+        return Envelope(message, _RESET_ENVELOPE, (_RESET, mail, rcpt, b"DATA\r\n"))

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mta.courier import Courier
@@ -19,17 +20,30 @@ from mta.verdicts import Phase
 _AHEAD: Final = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one `send` goes; `seconds` is the time after which no mail is begun, None = without end."""
+
+    route: Route
+    tls: ssl.SSLContext | None
+    timeouts: Timeouts
+    connections: int
+    messages_per_connection: int | None
+    seconds: float | None
+
+
 class Dispatch:
     """Holds the queues, the tasks that send their mails, and what went wrong.
 
     `send` calls it between and around its runs of the event loop, the queues while it runs.
     """
 
-    def __init__(self, commits: GroupCommit, *, most_waiting: int, ends: float | None) -> None:
+    def __init__(self, commits: GroupCommit, plan: Plan, *, most_waiting: int) -> None:
         self.commits = commits
-        # Loop time after which no mail is begun.
-        self.ends = ends
+        self.plan = plan
         self.loop = asyncio.get_running_loop()
+        # Loop time after which no mail is begun.
+        self.ends = None if plan.seconds is None else self.loop.time() + plan.seconds
         # Mails in all queues.
         self.waiting = 0
         # No mail will be offered any more.
@@ -43,8 +57,8 @@ class Dispatch:
         # A mail was taken, a task ended, or the time is over.
         self._change = asyncio.Event()
         self._crash: BaseException | None = None
-        if ends is not None:
-            self.loop.call_at(ends, self._wake_all)
+        if self.ends is not None:
+            self.loop.call_at(self.ends, self.wake_all)
 
     # What `send` calls
 
@@ -59,6 +73,9 @@ class Dispatch:
     async def make_room(self) -> None:
         """Work until half of the waiting mails are taken."""
         while self.waiting > self._most_waiting // 2 and not self.is_over():
+            if not self._tasks:
+                await self.judge_stranded()
+                break
             self._change.clear()
             await self._change.wait()
         await self._raise_crash()
@@ -70,20 +87,21 @@ class Dispatch:
     def stop(self) -> None:
         """Begin no further mail."""
         self.is_stopped = True
-        self._wake_all()
+        self.wake_all()
 
     async def finish(self) -> None:
         """Work until every mail has its outcome and every outcome is recorded."""
         self.is_complete = True
-        self._wake_all()
+        self.wake_all()
         while self._tasks and self._crash is None:
             if self.is_over():
                 # The mails on their way may take long yet; nobody has to wait for them.
-                self._settle_waiting()
+                self.settle_waiting()
             self._change.clear()
             await self._change.wait()
         await self._raise_crash()
-        self._settle_waiting()
+        await self.judge_stranded()
+        self.settle_waiting()
         self.commits.finish()
         await asyncio.wait([self._commit_task])
         await self._raise_crash()
@@ -98,17 +116,27 @@ class Dispatch:
         """Say of a mail that will not be begun any more what became of it."""
         self.report(message, Result.UNTOUCHED, Answer(Phase.CONNECT, "not tried: the time was over"), "")
 
+    def settle_waiting(self) -> None:
+        """Settle all mails that will not be begun any more."""
+        for queue in self._queues:
+            while (message := queue.remove()) is not None:
+                self.settle(message)
+
     def is_dead(self) -> bool:
         """Say whether no connection is left, and no new one is of use."""
         return False
 
+    async def judge_stranded(self) -> None:
+        """Settle the mails that only wait to be told whose fault it is; nothing else is on its way any more."""
+
     # What the queues call
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something until it ends; what it raises ends everything."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._note_end)
+        return task
 
     def add_queue(self, queue: "Queue") -> None:
         """Take in a queue; its mails are settled when the time is over."""
@@ -127,24 +155,20 @@ class Dispatch:
         """Say whether the time is over."""
         return self.ends is not None and self.loop.time() >= self.ends
 
-    # Inside
-
-    def _settle_waiting(self) -> None:
-        for queue in self._queues:
-            while (message := queue.remove()) is not None:
-                self.settle(message)
-
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
+        """Let everything that waits look again."""
         for queue in self._queues:
             queue.wake()
         self._change.set()
+
+    # Inside
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and self._crash is None:
             self._crash = task.exception()
         if self._crash is not None:
-            self._wake_all()
+            self.wake_all()
         self._change.set()
 
     async def _raise_crash(self) -> None:
@@ -187,9 +211,15 @@ class Queue:
         self.waiting.append(message)
         self.dispatch.waiting += 1
         self.wake()
-        if self.couriers < self.connections and self.wants_courier():
-            self.couriers += 1
-            self.dispatch.start(self.work())
+        self.hire()
+
+    def hire(self) -> bool:
+        """Open one more connection where that is of use; return whether it is."""
+        if self.couriers >= self.connections or not self.wants_courier():
+            return False
+        self.couriers += 1
+        self.dispatch.start(self.work())
+        return True
 
     def remove(self) -> Outgoing | None:
         """Return a mail that was not begun, or None where there is none."""
@@ -262,24 +292,14 @@ class Queue:
 class RelayQueue(Queue):
     """The mails for a relay: what it does before it looks at a recipient is the route's affair."""
 
-    def __init__(
-        self,
-        dispatch: Dispatch,
-        route: Route,
-        tls: ssl.SSLContext | None,
-        timeouts: Timeouts,
-        *,
-        connections: int,
-        messages_per_connection: int | None,
-    ) -> None:
-        super().__init__(dispatch, connections=connections, messages_per_connection=messages_per_connection)
-        self._route = route
-        self._tls = tls
-        self._timeouts = timeouts
-        self.last_host = route.host
+    def __init__(self, dispatch: Dispatch) -> None:
+        plan = dispatch.plan
+        super().__init__(dispatch, connections=plan.connections, messages_per_connection=plan.messages_per_connection)
+        self.last_host = plan.route.host
 
     async def connect(self) -> Connection:
-        return await open_connection(self._route, timeouts=self._timeouts, tls=self._tls, not_after=self.dispatch.ends)
+        plan = self.dispatch.plan
+        return await open_connection(plan.route, timeouts=plan.timeouts, tls=plan.tls, not_after=self.dispatch.ends)
 
     def result_of_fault(self, fault: Fault, *, is_fresh: bool) -> Result:
         return Result.UNTOUCHED if self.dispatch.is_late() else Result.ROUTE_FAULT
@@ -288,21 +308,9 @@ class RelayQueue(Queue):
 class RelayDispatch(Dispatch):
     """All mails go to one relay; when no connection to it is left, it is given up."""
 
-    def __init__(
-        self,
-        commits: GroupCommit,
-        route: Route,
-        tls: ssl.SSLContext | None,
-        timeouts: Timeouts,
-        *,
-        connections: int,
-        messages_per_connection: int | None,
-        ends: float | None,
-    ) -> None:
-        super().__init__(commits, most_waiting=_AHEAD * connections, ends=ends)
-        self._queue = RelayQueue(
-            self, route, tls, timeouts, connections=connections, messages_per_connection=messages_per_connection
-        )
+    def __init__(self, commits: GroupCommit, plan: Plan) -> None:
+        super().__init__(commits, plan, most_waiting=_AHEAD * plan.connections)
+        self._queue = RelayQueue(self)
         self._was_begun = False
 
     def place(self, message: Outgoing) -> None:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from mta.dispatch import Dispatch, RelayDispatch
+from mta.direct import Direct, DirectDispatch
+from mta.dispatch import Dispatch, Plan, RelayDispatch
 from mta.group_commit import GroupCommit
 from mta.outcomes import ClosingLedger, Ledger, Outcome, Outgoing, Result
 from mta.routes import Route
@@ -50,12 +51,16 @@ def send_batches(
     messages_per_connection: int | None = None,
     deadline: float | None = None,
     timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+    direct: Direct | None = None,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = new_event_loop,
 ) -> None:
     """Send batches of mails over `route`, each as the one before runs out, over the same connections.
 
     Returns when each mail that was read has exactly one outcome in `ledger`. A batch that was begun is read to its
     end; no other is begun once the time is over or the route is of no use.
+
+    On the direct way `connections` are those to one set of servers, `direct` has what else is needed for it, and a
+    mail that cannot be handed over is DEFERRED or REFUSED: that is its receiver's affair, where the network is there.
 
     The mails are read in the calling thread, outside of the event loop, a few mails ahead. At most
     `connections` connections are open, each for at most `messages_per_connection` mails, and at most `window` mails
@@ -68,17 +73,19 @@ def send_batches(
         raise ValueError("at least one connection and a window of one are needed")
     commits = GroupCommit(ledger, window=window)
 
+    plan = Plan(
+        route=route,
+        tls=tls_context(route),
+        timeouts=timeouts,
+        connections=connections,
+        messages_per_connection=messages_per_connection or route.messages_per_connection,
+        seconds=deadline,
+    )
+
     async def begin() -> Dispatch:
-        ends = None if deadline is None else asyncio.get_running_loop().time() + deadline
-        return RelayDispatch(
-            commits,
-            route,
-            tls_context(route),
-            timeouts,
-            connections=connections,
-            messages_per_connection=messages_per_connection or route.messages_per_connection,
-            ends=ends,
-        )
+        if route.kind == "direct":
+            return DirectDispatch(commits, plan, direct or Direct())
+        return RelayDispatch(commits, plan)
 
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:

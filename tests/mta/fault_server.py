@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 import socket
 import ssl
 import struct
@@ -87,12 +88,18 @@ class FaultServer:
     # Answered to DATA when no recipient was accepted.
     data_without_rcpt: bytes = b"503 5.5.1 need RCPT first\r\n"
 
+    # Where it listens; port 0 = any that is free.
+    host: str = "127.0.0.1"
+    port: int = 0
+
     accepted: list[Accepted] = field(default_factory=list)
     commands: list[bytes] = field(default_factory=list)
     connections: int = 0
     half_bodies: int = 0
     logins: int = 0
-    port: int = 0
+    # The address of each client, and how many were connected at once.
+    clients: list[str] = field(default_factory=list)
+    most_open: int = 0
 
     def __enter__(self) -> Self:
         self._ready = threading.Event()
@@ -110,7 +117,7 @@ class FaultServer:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         tls = self.tls if self.implicit_tls else None
-        server = await asyncio.start_server(self._converse, "127.0.0.1", 0, ssl=tls, limit=1 << 20, backlog=512)
+        server = await asyncio.start_server(self._converse, self.host, self.port, ssl=tls, limit=1 << 20, backlog=512)
         # Otherwise the kernel may grow the buffer until a whole large mail fits, though nobody reads it.
         server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
         self.port = server.sockets[0].getsockname()[1]
@@ -126,6 +133,8 @@ class FaultServer:
         assert task is not None
         self._tasks.add(task)
         self.connections += 1
+        self.most_open = max(self.most_open, len(self._tasks))
+        self.clients.append(writer.get_extra_info("peername")[0])
         try:
             await self._do(Phase.GREETING, b"220 fault.example ESMTP\r\n", writer)
             transaction = _Transaction()
@@ -149,10 +158,12 @@ class FaultServer:
             lines = ["fault.example", *self.features]
             reply = "".join(f"250-{line}\r\n" for line in lines[:-1]) + f"250 {lines[-1]}\r\n"
             await self._do(Phase.EHLO, reply.encode(), writer)
+        elif verb == b"HELO":
+            await _say(writer, b"250 fault.example\r\n")
         elif verb == b"STARTTLS":
-            await self._do(Phase.STARTTLS, b"220 2.0.0 go ahead\r\n", writer)
-            assert self.tls is not None
-            await writer.start_tls(self.tls)
+            if await self._do(Phase.STARTTLS, b"220 2.0.0 go ahead\r\n", writer):
+                assert self.tls is not None
+                await writer.start_tls(self.tls)
         elif verb == b"AUTH":
             await self._log_in(line, reader, writer)
         elif verb == b"MAIL":
@@ -207,14 +218,22 @@ class FaultServer:
         return _Transaction()
 
     async def _log_in(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if line.split()[1].upper() == b"PLAIN":
-            user, password = base64.b64decode(line.split()[2]).split(b"\0")[1:]
+        mechanism = line.split()[1].upper()
+        if mechanism == b"PLAIN":
+            user, password = (part.decode() for part in base64.b64decode(line.split()[2]).split(b"\0")[1:])
+        elif mechanism == b"CRAM-MD5":
+            challenge = b"<1896.697170952@fault.example>"
+            if not await self._do(Phase.AUTH, b"334 %b\r\n" % base64.b64encode(challenge), writer):
+                return
+            user, digest = base64.b64decode(await reader.readline()).decode().rsplit(" ", 1)
+            known = self.login[1] if self.login else ""
+            password = known if hmac.new(known.encode(), challenge, "md5").hexdigest() == digest else ""
         else:
             await _say(writer, b"334 VXNlcm5hbWU6\r\n")
-            user = base64.b64decode(await reader.readline())
+            user = base64.b64decode(await reader.readline()).decode()
             await _say(writer, b"334 UGFzc3dvcmQ6\r\n")
-            password = base64.b64decode(await reader.readline())
-        if (user.decode(), password.decode()) == self.login:
+            password = base64.b64decode(await reader.readline()).decode()
+        if (user, password) == self.login:
             self.logins += 1
             await self._do(Phase.AUTH, b"235 2.7.0 welcome\r\n", writer)
         else:

@@ -1,0 +1,407 @@
+"""The direct way: each mail to the receiver's own servers, one queue for all domains that share theirs."""
+
+import asyncio
+import errno
+import ipaddress
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Final, NamedTuple
+
+from mta.addresses import AddressError, ascii_domain
+from mta.courier import Courier
+from mta.dispatch import Dispatch, Plan, Queue
+from mta.group_commit import GroupCommit
+from mta.mx import CouldNotAsk, MxResolver, Servers, default_resolver
+from mta.outcomes import Outgoing, Result
+from mta.providers import OTHER, policy_of, provider_of_mx
+from mta.resting import RESTING, Resting
+from mta.smtp import Connection, open_connection
+from mta.smtp_replies import Answer, Fault
+from mta.verdicts import Phase
+
+SMTP_PORT: Final = 25
+# Figures of our own caution, where no other source is named.
+# Open at once to all receivers together; one process, one file descriptor each.
+_MOST_CONNECTIONS: Final = 100
+# Another connection to the same servers only for more mails than this.
+_MAILS_PER_CONNECTION: Final = 5
+# Mails read ahead for all receivers together: those of a slow one do not hold up the others until then.
+_MOST_WAITING: Final = 400
+_MOST_LOOKUPS: Final = 50
+# As Postfix (smtp_mx_address_limit): a domain with a hundred dead addresses is not tried through.
+_MOST_ADDRESSES: Final = 5
+# Seconds: for one address to answer; that a new connection has at least, whatever is left of the caller's time
+# (greetings may come late on purpose: six seconds in Postfix' postscreen_greet_wait); and that an idle one is kept.
+_CONNECT: Final = 10.0
+_FRESH: Final = 20.0
+_IDLE: Final = 2.0
+# The machine's own fault, whatever the receiver: no such source address, no free port or descriptor, forbidden.
+_OWN_ERRORS: Final = frozenset(
+    (errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EACCES, errno.EPERM)
+)
+# The machine's own where every receiver is so.
+_UNREACHABLE: Final = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN))
+
+
+class Limits(NamedTuple):
+    """How politely some servers are sent to; servers of one group share its connections."""
+
+    group: str
+    connections: int
+    messages_per_connection: int | None
+
+
+def limits_of(hosts: Sequence[str]) -> Limits:
+    """Return the limits of the provider that servers belong to; those of nobody we know are a group of their own."""
+    provider = provider_of_mx(hosts)
+    policy = policy_of(provider)
+    group = " ".join(hosts) if provider == OTHER else provider
+    return Limits(group, policy.connections, policy.messages_per_connection)
+
+
+def has_route() -> bool:
+    """Say whether the machine knows a way to the world, without sending anything there."""
+    # Addresses of documentation (RFC 5737, RFC 3849): no network has them, so the default route answers for them.
+    for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as knock:
+            knock.connect((address, SMTP_PORT))
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """What the direct way needs besides the route."""
+
+    resolver: MxResolver = field(default_factory=default_resolver)
+    port: int = SMTP_PORT
+    most_connections: int = _MOST_CONNECTIONS
+    limits: Callable[[Sequence[str]], Limits] = limits_of
+    resting: Resting = RESTING
+    has_route: Callable[[], bool] = has_route
+    # Whether a receiver's server may be on this machine: tests only, since it would be ourselves.
+    may_be_here: bool = False
+
+
+class Slots:
+    """So many connections at once; who waits for one lets idle ones know."""
+
+    def __init__(self, count: int, wake: Callable[[], None]) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._wake = wake
+        self.wanted = 0
+
+    async def __aenter__(self) -> None:
+        self.wanted += 1
+        if self._free.locked():
+            self._wake()
+        try:
+            await self._free.acquire()
+        finally:
+            self.wanted -= 1
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._free.release()
+
+
+class Stranded(NamedTuple):
+    """Mails that could not be sent for a reason that is ours if it holds for every receiver."""
+
+    answer: Answer
+    host: str
+    mails: deque[Outgoing]
+    is_own: bool
+
+
+class DirectDispatch(Dispatch):
+    """Finds the servers of each mail's domain, and keeps a queue for each set of servers."""
+
+    def __init__(self, commits: GroupCommit, plan: Plan, direct: Direct) -> None:
+        super().__init__(commits, plan, most_waiting=_MOST_WAITING)
+        self.direct = direct
+        self.timeouts = replace(plan.timeouts, connect=min(plan.timeouts.connect, _CONNECT))
+        self.slots = Slots(direct.most_connections, self.wake_all)
+        # Whether any receiver or name server was heard of; then it is not our network.
+        self.was_heard = False
+        # By domain: the mails that wait for its servers to be found, and what was found.
+        self._unplaced: dict[str, deque[Outgoing]] = {}
+        self._found: dict[str, Destination | Answer] = {}
+        self._destinations: dict[tuple[tuple[str, ...], ...], Destination] = {}
+        self._groups: dict[str, Slots] = {}
+        self._lookups = asyncio.Semaphore(_MOST_LOOKUPS)
+        self._lookup_tasks: set[asyncio.Task[None]] = set()
+        self._stranded: list[Stranded] = []
+        self._network_fault: Answer | None = None
+
+    # What `send` calls
+
+    def place(self, message: Outgoing) -> None:
+        try:
+            domain = ascii_domain(message.rcpt_to.rpartition("@")[2]).lower()
+        except AddressError as error:
+            self.report(message, Result.REFUSED, Answer(Phase.RCPT, error.sentence, None, "5.1.3"), "")
+            return
+        found = self._found.get(domain)
+        if isinstance(found, Destination):
+            found.put(message)
+        elif found is not None:
+            self.report(message, result_of(found), found, "")
+        else:
+            self.waiting += 1
+            if domain not in self._unplaced:
+                self._unplaced[domain] = deque()
+                task = self.start(self._find(domain))
+                self._lookup_tasks.add(task)
+                task.add_done_callback(self._lookup_tasks.discard)
+            self._unplaced[domain].append(message)
+
+    def settle(self, message: Outgoing) -> None:
+        if self._network_fault is not None:
+            self.report(message, Result.ROUTE_FAULT, self._network_fault, "")
+        else:
+            super().settle(message)
+
+    def settle_waiting(self) -> None:
+        super().settle_waiting()
+        for task in self._lookup_tasks:
+            task.cancel()
+        for mails in (*self._unplaced.values(), *(stranded.mails for stranded in self._stranded)):
+            while mails:
+                self.waiting -= 1
+                self.settle(mails.popleft())
+
+    def is_dead(self) -> bool:
+        return self._network_fault is not None
+
+    async def judge_stranded(self) -> None:
+        """Where nobody at all was reached and the network is gone, that is ours to mend."""
+        cases, self._stranded = self._stranded, []
+        if not cases:
+            return
+        is_cut_off = not self.was_heard and not await self._has_network()
+        if is_cut_off:
+            self._network_fault = cases[0].answer
+        for answer, host, mails, is_own_case in cases:
+            result = Result.ROUTE_FAULT if is_cut_off or is_own_case else Result.DEFERRED
+            self.waiting -= len(mails)
+            for message in mails:
+                self.report(message, result, answer, host)
+
+    async def _has_network(self) -> bool:
+        return self.direct.has_route() and await self.direct.resolver.is_alive()
+
+    # What the queues call
+
+    def strand(self, case: Stranded) -> None:
+        """Keep mails until it is known whose fault it is."""
+        self._stranded.append(case)
+        self.note_change()
+
+    def slots_of(self, group: str, count: int) -> Slots:
+        """Return the slots that a group of servers shares."""
+        if group not in self._groups:
+            self._groups[group] = Slots(count, self.wake_all)
+        return self._groups[group]
+
+    # Inside
+
+    async def _find(self, domain: str) -> None:
+        """Find the servers of a domain and place its mails."""
+        async with self._lookups:
+            servers = await self.direct.resolver.find_servers(domain)
+        mails = self._unplaced.pop(domain)
+        if isinstance(servers, CouldNotAsk) and servers.is_silent:
+            self.strand(Stranded(servers.answer, "", mails, is_own=False))
+            return
+        found = self._destination(servers) if isinstance(servers, Servers) else servers.answer
+        self._found[domain] = found
+        self.waiting -= len(mails)
+        self.note_change()
+        for message in mails:
+            self.place(message)
+
+    def _destination(self, servers: Servers) -> "Destination":
+        if servers.groups not in self._destinations:
+            self._destinations[servers.groups] = Destination(self, servers)
+        return self._destinations[servers.groups]
+
+
+class Destination(Queue):
+    """The mails for one set of servers. What goes wrong there is the receiver's affair, not the route's."""
+
+    refuses_single_mails = True
+    dispatch: DirectDispatch
+
+    def __init__(self, dispatch: DirectDispatch, servers: Servers) -> None:
+        self._servers = servers
+        plan, limits = dispatch.plan, dispatch.direct.limits(servers.hosts())
+        known = [most for most in (plan.messages_per_connection, limits.messages_per_connection) if most is not None]
+        super().__init__(
+            dispatch,
+            connections=max(min(plan.connections, limits.connections), 1),
+            messages_per_connection=min(known, default=None),
+        )
+        self._group = dispatch.slots_of(limits.group, limits.connections)
+        # Addresses that did not work before; they are tried last.
+        self._bad: set[str] = set()
+        self._works = False
+        # What mails are told that come after the servers were given up.
+        self._given_up = dispatch.direct.resting.find(servers.groups)
+
+    # The queue
+
+    def put(self, message: Outgoing) -> None:
+        if self._given_up is not None:
+            self.report(message, result_of(self._given_up), self._given_up, self.last_host)
+        else:
+            super().put(message)
+
+    def wants_courier(self) -> bool:
+        # More than one only where the first one works.
+        return not self.couriers or (self._works and len(self.waiting) > self.couriers * _MAILS_PER_CONNECTION)
+
+    async def work(self) -> None:
+        try:
+            async with self._group, self.dispatch.slots:
+                await Courier(self).run()
+        finally:
+            self.couriers -= 1
+        if not self.has_mails():
+            return
+        if self.couriers:
+            # It takes fewer connections than we should like.
+            self.connections = self.couriers
+        else:
+            self._give_up()
+
+    async def has_work(self) -> bool:
+        while not self.waiting and not self.dispatch.is_complete and not self.dispatch.is_over():
+            if self._group.wanted or self.dispatch.slots.wanted:
+                break
+            self._news.clear()
+            try:
+                async with asyncio.timeout(_IDLE):
+                    await self._news.wait()
+            except TimeoutError:
+                break
+        return self.has_mails()
+
+    def result_of_fault(self, fault: Fault, *, is_fresh: bool) -> Result:
+        if self.dispatch.is_late() and not is_fresh:
+            return Result.UNTOUCHED
+        return result_of(fault.answer)
+
+    def _give_up(self) -> None:
+        answer = self.last_fault.answer
+        mails, self.waiting = self.waiting, deque()
+        if is_local(self.last_fault):
+            self.dispatch.strand(Stranded(answer, self.last_host, mails, is_own(self.last_fault)))
+            return
+        self._given_up = answer
+        self.dispatch.waiting -= len(mails)
+        for message in mails:
+            self.report(message, result_of(answer), answer, self.last_host)
+        if result_of(answer) is Result.DEFERRED:
+            self.dispatch.direct.resting.add(self._servers.groups, answer)
+
+    # Connections
+
+    async def connect(self) -> Connection:
+        """Try the servers in their order, address by address (RFC 5321 section 5.1)."""
+        faults: list[tuple[Fault, str]] = []
+        for host, address in await self._find_addresses(faults):
+            if faults and self.dispatch.is_late():
+                break
+            try:
+                connection = await self._open(host, address)
+            except Fault as fault:
+                self._bad.add(address)
+                faults.append((fault, host))
+                self.dispatch.was_heard = self.dispatch.was_heard or not is_local(fault)
+                if is_own(fault):
+                    break
+            else:
+                self.dispatch.was_heard = self._works = True
+                while self.hire():
+                    pass
+                return connection
+        most_telling, self.last_host = min(faults, key=lambda case: _weigh(case[0]))
+        raise most_telling
+
+    async def _open(self, host: str, address: str) -> Connection:
+        ends = self.dispatch.ends
+        return await open_connection(
+            replace(self.dispatch.plan.route, host=host, port=self.dispatch.direct.port),
+            timeouts=self.dispatch.timeouts,
+            tls=self.dispatch.plan.tls,
+            not_after=None if ends is None else max(ends, self.dispatch.loop.time() + _FRESH),
+            address=address,
+        )
+
+    async def _find_addresses(self, faults: list[tuple[Fault, str]]) -> list[tuple[str, str]]:
+        """Return hosts and addresses in the order to try; why a host has none goes to `faults`."""
+        found: list[tuple[str, str]] = []
+        for host in self._servers.shuffled():
+            addresses = await self.dispatch.direct.resolver.find_addresses(host)
+            if isinstance(addresses, CouldNotAsk):
+                faults.append((Fault(addresses.answer), host))
+                continue
+            usable = [address for address in addresses if self._is_usable(address)]
+            if not usable:
+                text = f"Host or domain name not found: {host} has no address that mail can be sent to"
+                faults.append((Fault(Answer(Phase.CONNECT, text, None, "5.4.4")), host))
+            found += [(host, address) for address in usable]
+            if len(found) >= _MOST_ADDRESSES:
+                break
+        # Sorting keeps the order of those that are equal.
+        return sorted(found, key=lambda case: case[1] in self._bad)[:_MOST_ADDRESSES]
+
+    def _is_usable(self, address: str) -> bool:
+        """Say whether an address is one of another machine, and of the family that we send from."""
+        parsed = ipaddress.ip_address(address)
+        source = self.dispatch.plan.route.source_address
+        if source and ipaddress.ip_address(source).version != parsed.version:
+            return False
+        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+        plain = mapped or parsed
+        is_elsewhere = not (
+            plain.is_loopback or plain.is_unspecified or plain.is_multicast or plain.is_link_local or plain.is_reserved
+        )
+        return is_elsewhere or self.dispatch.direct.may_be_here
+
+
+def result_of(answer: Answer) -> Result:
+    """Return what a fault at the receiver's means for a mail: 5xx is final, all else is tried again."""
+    is_final = answer.code >= 500 if answer.code is not None else answer.status.startswith("5")
+    # That a server takes no TLS is its affair; that we want some is ours, and may be changed.
+    return Result.REFUSED if is_final and answer.phase is not Phase.STARTTLS else Result.DEFERRED
+
+
+def is_own(fault: Fault) -> bool:
+    """Say whether this machine is at fault, whatever the receiver."""
+    return _errno(fault) in _OWN_ERRORS
+
+
+def is_local(fault: Fault) -> bool:
+    """Say whether nothing was heard of the receiver because this machine or its network did not get there."""
+    return _errno(fault) in _OWN_ERRORS | _UNREACHABLE
+
+
+def _errno(fault: Fault) -> int | None:
+    cause = fault.__cause__
+    # OpenSSL counts its errors by itself.
+    return cause.errno if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None
+
+
+def _weigh(fault: Fault) -> int:
+    """Order faults by what they tell: what may pass, what is final, and what a local error hid."""
+    if is_local(fault):
+        return 2
+    return 0 if result_of(fault.answer) is Result.DEFERRED else 1
