@@ -28,8 +28,8 @@ def clock_field(label: Any) -> forms.TimeField:
 class RulesForm(forms.Form):
     """Hours, weekdays and holidays at which nothing is sent."""
 
-    begins = clock_field(_("禁止する時間帯の始まり"))
-    ends = clock_field(_("禁止する時間帯の終わり"))
+    begins = clock_field(_("始まり"))
+    ends = clock_field(_("終わり"))
     weekdays = forms.TypedMultipleChoiceField(
         label=_("禁止する曜日"),
         required=False,
@@ -49,7 +49,7 @@ class RulesForm(forms.Form):
             "weekdays": sorted(rules.weekdays),
             "holidays": rules.holidays,
         }
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **kwargs | {"initial": initial})
         self.must_forbid = must_forbid
 
     def clean(self) -> dict[str, Any]:

@@ -197,6 +197,7 @@ def test_the_page_asks_and_the_list_and_home_say_so(now, client_for):
     assert "まもなく配信が始まります" not in page
     for name in ("campaign_index", "home"):
         assert "開始の確認待ち" in member.get(reverse(name)).content.decode()
+    assert "下書きに戻すかを決める" in member.get(reverse("home")).content.decode()
 
 
 def test_a_viewer_is_told_and_may_not_decide(now, client_for):

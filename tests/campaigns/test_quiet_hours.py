@@ -408,7 +408,7 @@ def test_saving_applies_at_once_to_what_runs_and_to_nothing_else(django_assert_m
     assert set(closed) == set(mine)
     assert not Campaign.objects.filter(pk__in=[other.pk for other in others], closed_from__isnull=False).exists()
     closed_times.save_workspace_rules(workspace, Rules(), actor=actor, now=MIDNIGHT)
-    assert not closed.exists()
+    assert not closed.all().exists()
     assert not QuietHours.objects.exists()
     assert claim_due(lane_of_new_row(mine[-1]), now=MIDNIGHT, limit=1).deliveries != []
     assert AuditEntry.objects.filter(action="workspace.quiet_hours").count() == 2

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import AuditEntry, Role
 from campaigns import closed_times, jitter
-from campaigns.models import Campaign, CampaignState, QuietHours, QuietMode
+from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, QuietHours, QuietMode
 from campaigns.quiet_hours import Rules
 from tests.factories import (
     make_campaign,
@@ -262,8 +262,10 @@ def test_a_running_mailing_says_when_it_goes_on(editor, workspace, clock):
     clock.move_to(NOON.replace(hour=22))
     for name in ("campaign_detail", "campaign_progress"):
         shown = page(editor, name, campaign.pk)
-        assert "配信禁止時間のため、明日 8:00に再開します" in shown
+        assert "配信禁止時間のため、明日 8:00に送り始めます" in shown
         assert 'hx-trigger="every 20s"' in shown
+    Delivery.objects.update(state=DeliveryState.DEFERRED)
+    assert "配信禁止時間のため、明日 8:00に再開します" in page(editor, "campaign_progress", campaign.pk)
     clock.move_to(NOON.replace(hour=8) + timedelta(days=1))
     assert "配信禁止時間のため" not in page(editor, "campaign_detail", campaign.pk)
 
