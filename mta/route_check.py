@@ -4,13 +4,14 @@ import asyncio
 import base64
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from django.conf import settings
 
+from mta.mx import CouldNotAsk, MxResolver, Servers
 from mta.route_problems import (
     Problem,
     Step,
@@ -74,12 +75,12 @@ class Patience:
         return Timeouts(connect=self.step, greeting=self.step, command=self.step, body=self.step, dot=self.step)
 
 
-def check_route(route: Route, *, receivers: Sequence[str] = (), patience: Patience | None = None) -> list[Finding]:
+def check_route(route: Route, *, domain: str = "", patience: Patience | None = None) -> list[Finding]:
     """Try a route and return what each step found; never raises for what the other side does.
 
-    `receivers` are hosts that a direct route is tried with, in their order; a relay is asked at its own host.
+    A direct route is tried with the mail servers of `domain` (ASCII).
     """
-    return asyncio.run(Check(route, receivers, patience or Patience()).run())
+    return asyncio.run(Check(route, domain, patience or Patience()).run())
 
 
 class _Failed(Exception):
@@ -110,7 +111,7 @@ class Check:
     """One check of a route."""
 
     route: Route
-    receivers: Sequence[str]
+    domain: str
     patience: Patience
     findings: list[Finding] = field(default_factory=list)
     # The step that is being tried.
@@ -131,6 +132,7 @@ class Check:
     def _plan(self) -> list[Step]:
         """Return the steps that the route has."""
         security, is_relay = self.route.security, self.route.kind == "relay"
+        # What is not named here, every route has.
         wanted = {
             Step.TLS: security == "tls",
             Step.STARTTLS: security in ("starttls", "opportunistic"),
@@ -138,32 +140,59 @@ class Check:
             Step.MAIL: is_relay,
             Step.NAME: not is_address(self.route.host),
             Step.SETTINGS: False,
-            Step.HELLO_NAME: False,
-            Step.MX: False,
+            Step.HELLO_NAME: not is_relay,
+            Step.MX: not is_relay,
         }
         return [step for step in Step if wanted.get(step, True)]
 
     async def _try_hosts(self) -> None:
         """Talk to the first host that can be connected to. Raises _Failed."""
-        hosts = self.receivers[:_TRIED] if self.route.kind == "direct" else [self.route.host]
+        if self.route.kind == "relay":
+            await self._talk(self.route, await self._connect(self.route, self._ask_machine))
+            return
+        self._look_at_name()
+        resolver = MxResolver(settings.DNS_SERVERS)
+        hosts = (await self._find_receivers(resolver))[:_TRIED]
+        before = len(self.findings)
         for number, host in enumerate(hosts, start=1):
-            before = len(self.findings)
             route = replace(self.route, host=host)
             try:
-                address = await self._connect(route)
+                address = await self._connect(route, lambda route: self._ask_dns(resolver, route))
             except _Failed:
                 if number == len(hosts):
                     raise
-                # Only the last one's failure is told in full.
+                # Only the last one's failure is told.
                 del self.findings[before:]
-                continue
-            await self._talk(route, address)
-            return
+            else:
+                await self._talk(route, address)
+                return
 
-    async def _connect(self, route: Route) -> str:
+    def _look_at_name(self) -> None:
+        """Warn where we greet receivers by a name that means nothing to them (RFC 5321 section 4.1.1.1)."""
+        name = self.route.ehlo_name
+        is_good = name.startswith("[") or ("." in name and not name.endswith((".localhost", ".local", ".internal")))
+        if is_good:
+            self._note(Step.HELLO_NAME, Result.OK, name)
+        else:
+            self._note(Step.HELLO_NAME, Result.WARNED, name, Problem.HELLO_NAME)
+
+    async def _find_receivers(self, resolver: MxResolver) -> Sequence[str]:
+        """Return the mail servers of the domain, the best first."""
+        self.step = Step.MX
+        found = await resolver.find_servers(self.domain)
+        if isinstance(found, Servers):
+            self._note(Step.MX, Result.OK, f"{self.domain}: {', '.join(found.hosts())}")
+            return found.hosts()
+        if isinstance(found, CouldNotAsk):
+            raise self._failed(Step.MX, found.answer.text, Problem.DNS_FAILED)
+        # RFC 7505 section 4.2.
+        is_null = found.answer.status == "5.1.10"
+        raise self._failed(Step.MX, found.answer.text, Problem.NULL_MX if is_null else Problem.NO_MX_HOST)
+
+    async def _connect(self, route: Route, ask: Callable[[Route], Awaitable[Sequence[str]]]) -> str:
         """Find the host and connect to one of its addresses; return that address."""
         self.step = Step.NAME
-        addresses = await self._find_addresses(route)
+        addresses = await ask(route)
         if not is_address(route.host):
             self._note(Step.NAME, Result.OK, f"{route.host}: {', '.join(addresses)}")
         self.step = Step.CONNECT
@@ -186,7 +215,17 @@ class Check:
         problem = problem_of_connecting(error, route.port, has_source=source is not None)
         raise self._failed(Step.CONNECT, f"{tried}: {error.strerror or str(error) or 'timeout'}", problem)
 
-    async def _find_addresses(self, route: Route) -> list[str]:
+    async def _ask_dns(self, resolver: MxResolver, route: Route) -> Sequence[str]:
+        """Return the addresses of a receiver's host."""
+        found = await resolver.find_addresses(route.host)
+        if isinstance(found, CouldNotAsk):
+            raise self._failed(Step.NAME, found.answer.text, Problem.NAME_NO_ANSWER)
+        if not found:
+            raise self._failed(Step.NAME, route.host, Problem.NAME_NOT_FOUND)
+        return found
+
+    async def _ask_machine(self, route: Route) -> Sequence[str]:
+        """Return the addresses of a relay's host, as the machine knows them."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self.patience.step):

@@ -46,7 +46,7 @@ def find_out(key: str, domain: str, patience: Patience | None) -> list[Finding]:
         route = read_any(key)
     except MtaError as error:
         return [Finding(Step.SETTINGS, Result.FAILED, error.sentence)]
-    return check_route(route, patience=patience)
+    return check_route(route, domain=domain, patience=patience)
 
 
 def read_any(key: str) -> Route:

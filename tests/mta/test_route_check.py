@@ -8,14 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dnslib import RR
+from pytest_django import Settings
 
 from mta.route_check import Finding, Patience, Result, check_route
-from mta.route_problems import ADVICE, STEP_LABELS, Problem, Step
+from mta.route_problems import ADVICE, STEP_LABELS, Problem, Step, problem_of_code, problem_of_connecting
 from mta.routes import Route, Security
 from mta.verdicts import Phase
 from tests.mta.certificates import make_certificate, server_context
 from tests.mta.fault_server import Close, Drop, Fault, FaultServer, Hang, Say
 from tests.mta.sending import PIPELINING, make_route
+from tests.senders.dns_server import ZoneServer, serve_zones
 
 SHORT = Patience(step=0.3, whole=5)
 WITH_TLS = (*PIPELINING, "STARTTLS")
@@ -243,7 +246,7 @@ def test_password_that_the_server_repeats_is_not_kept(echo: bytes) -> None:
     [
         (Phase.GREETING, b"554 5.7.1 go away\r\n", Step.GREETING, Problem.GREETING_REFUSED),
         (Phase.GREETING, b"421 too many\r\n", Step.GREETING, Problem.LATER),
-        (Phase.EHLO, b"550 bad name\r\n", Step.EHLO, Problem.EHLO_REFUSED),
+        (Phase.EHLO, b"421 4.3.2 busy\r\n", Step.EHLO, Problem.LATER),
         (Phase.STARTTLS, b"454 not now\r\n", Step.STARTTLS, Problem.LATER),
         (Phase.STARTTLS, b"501 no\r\n", Step.STARTTLS, Problem.STARTTLS_REFUSED),
         (Phase.AUTH, b"454 4.7.0 later\r\n", Step.AUTH, Problem.LATER),
@@ -261,6 +264,12 @@ def test_refusals(phase: Phase, reply: bytes, step: Step, problem: Problem, cert
         findings = run(make_route(server.port, security="starttls", verify=False, login=("u", "p")))
     assert failure(findings) == (step, problem)
     assert answer_of(findings, step) == reply.decode().strip()
+
+
+def test_refusals_of_our_name_and_of_anything_else() -> None:
+    """A server that refuses EHLO is greeted by HELO too, so that one refusal alone is none."""
+    assert problem_of_code(Step.EHLO, 550, "bad name") is Problem.EHLO_REFUSED
+    assert problem_of_code(Step.CONNECT, 550, "") is Problem.COMMAND_REFUSED
 
 
 @pytest.mark.parametrize("phase", [Phase.GREETING, Phase.EHLO, Phase.AUTH, Phase.MAIL])
@@ -286,3 +295,83 @@ def test_hostile_answers_are_cut_and_cleaned() -> None:
         said = answer_of(run(make_route(server.port)), Step.GREETING)
     assert len(said) <= 300
     assert said.isprintable()
+
+
+# The direct way
+
+
+@pytest.fixture
+def zones(settings: Settings) -> Iterator[ZoneServer]:
+    with serve_zones() as served:
+        settings.DNS_SERVERS = [served.address]
+        yield served
+
+
+def direct_route(port: int, **fields: str) -> Route:
+    route = replace(make_route(port, security="opportunistic"), kind="direct", host="", ehlo_name="out.shop.example")
+    return replace(route, **fields)  # type: ignore[arg-type]
+
+
+def try_receiver(zones: ZoneServer, zone: str, route: Route, patience: Patience | None = None) -> list[Finding]:
+    zones.records = RR.fromZone(zone)
+    return check_route(route, domain="receiver.example", patience=patience)
+
+
+ONE_HOST = "receiver.example. 60 IN MX 10 mx.receiver.example.\nmx.receiver.example. 60 IN A 127.0.0.1\n"
+
+
+def test_direct_way_greets_the_receivers_server_and_goes(zones: ZoneServer, certificate: Path) -> None:
+    with FaultServer(features=WITH_TLS, tls=server_context(certificate)) as server:
+        findings = try_receiver(zones, ONE_HOST, direct_route(server.port))
+    assert {finding.result for finding in findings} == {Result.OK}
+    names = [Step.HELLO_NAME, Step.MX, Step.NAME, Step.CONNECT, Step.GREETING, Step.EHLO, Step.STARTTLS]
+    assert [finding.step for finding in findings] == names
+    assert answer_of(findings, Step.MX) == "receiver.example: mx.receiver.example"
+    assert server.commands[0] == b"EHLO out.shop.example\r\n"
+    assert not [command for command in server.commands if command.startswith(b"MAIL")]
+
+
+def test_next_server_is_tried_where_the_first_is_away(zones: ZoneServer) -> None:
+    zone = ONE_HOST + "receiver.example. 60 IN MX 5 gone.receiver.example.\n"
+    with FaultServer() as server:
+        findings = try_receiver(zones, zone, direct_route(server.port))
+    assert answer_of(findings, Step.MX) == "receiver.example: gone.receiver.example, mx.receiver.example"
+    assert answer_of(findings, Step.EHLO).startswith("250")
+
+
+@pytest.mark.parametrize("name", ["localhost", "mail", "mail.local"])
+def test_name_that_means_nothing_to_receivers_is_a_warning(zones: ZoneServer, name: str) -> None:
+    with FaultServer() as server:
+        findings = try_receiver(zones, ONE_HOST, direct_route(server.port, ehlo_name=name))
+    assert (findings[0].step, findings[0].problem) == (Step.HELLO_NAME, Problem.HELLO_NAME)
+    assert answer_of(findings, Step.EHLO).startswith("250")
+
+
+@pytest.mark.parametrize(
+    ("zone", "step", "problem"),
+    [
+        ("other.example. 60 IN A 127.0.0.1\n", Step.MX, Problem.NO_MX_HOST),
+        ("receiver.example. 60 IN TXT x\n", Step.MX, Problem.NO_MX_HOST),
+        ("receiver.example. 60 IN MX 0 .\n", Step.MX, Problem.NULL_MX),
+        ("receiver.example. 60 IN MX 10 mx.receiver.example.\n", Step.NAME, Problem.NAME_NOT_FOUND),
+    ],
+)
+def test_domains_without_a_server(zones: ZoneServer, zone: str, step: Step, problem: Problem) -> None:
+    findings = try_receiver(zones, zone, direct_route(25))
+    assert failure(findings) == (step, problem)
+    assert findings[-1].result is Result.SKIPPED
+
+
+def test_dns_that_fails(zones: ZoneServer) -> None:
+    zones.failing.add("receiver.example")
+    assert failure(try_receiver(zones, ONE_HOST, direct_route(25))) == (Step.MX, Problem.DNS_FAILED)
+
+
+def test_port_that_is_closed_to_us(zones: ZoneServer) -> None:
+    with nobody() as port:
+        assert failure(try_receiver(zones, ONE_HOST, direct_route(port))) == (Step.CONNECT, Problem.REFUSED)
+
+
+def test_blocked_port_25_is_told_as_such() -> None:
+    assert problem_of_connecting(TimeoutError(), 25, has_source=False) is Problem.PORT_25
+    assert problem_of_connecting(TimeoutError(), 587, has_source=False) is Problem.CONNECT_TIMEOUT
