@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from accounts.models import Workspace
 from campaigns.gate_pace import held_back
@@ -16,8 +16,18 @@ LONGEST_REST = timedelta(minutes=5)
 
 
 def find_lane(workspace: Workspace, *, route: str, provider: str, domain: str = "") -> Lane:
-    """Return the lane of a workspace, making it where it is missing; `domain` has a cap of its own (DomainCap)."""
-    return Lane.objects.get_or_create(workspace=workspace, route=route, provider=provider, domain=domain)[0]
+    """Return the lane of a workspace, making it where it is missing; `domain` has a cap of its own (DomainCap).
+
+    What a person said of the provider (A13) holds for its new lanes too.
+    """
+    siblings = Lane.objects.filter(workspace=workspace, provider=provider)
+    said = {
+        "paused_at": lambda: siblings.aggregate(at=Max("paused_at"))["at"],
+        "excluded_at": lambda: siblings.aggregate(at=Max("excluded_at"))["at"],
+    }
+    return Lane.objects.get_or_create(
+        workspace=workspace, route=route, provider=provider, domain=domain, defaults=said
+    )[0]
 
 
 def lanes_with_work(*, now: datetime) -> QuerySet[Lane]:

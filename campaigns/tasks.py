@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from campaigns import (
     closed_times,
+    domain_caps,
     error_gate,
     gate_mails,
     holds,
@@ -23,6 +24,7 @@ from campaigns import (
 from campaigns.freezing import freeze_recipients
 from campaigns.lanes import HINT, lanes_with_work, take_hint
 from campaigns.models import Campaign, CampaignState, TestMail, TestMailState
+from mta import pace_store
 from mta.tasks import hint_route_checks
 
 logger = logging.getLogger(__name__)
@@ -124,6 +126,8 @@ STEPS: tuple[Step, ...] = (
     sending.give_up_test_mails,
     recoveries.recheck_errors,
     holds.sweep_holds,
+    domain_caps.move_rows,
+    pace_store.recover_paces,
 )
 
 

@@ -42,6 +42,7 @@ PLACES = (
 OPERATOR_PLACES = (
     Place("operator_gates", _("運営"), "shield-alert"),
     Place("route_index", _("配信経路"), "route"),
+    Place("operator_paces", _("送信ペース"), "gauge"),
 )
 
 

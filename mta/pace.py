@@ -6,6 +6,7 @@ much it wants less.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -39,6 +40,9 @@ DELAYED_LEAST: Final = 5
 # Rules about one recipient's own mailbox, and about the recipients of one mail, of which ours have one.
 OF_ONE_RECIPIENT: Final = frozenset({"gmail-recipient-rate", "status-recipients"})
 VAGUE: Final = frozenset({Reason.TEMPORARY, Reason.POLICY, Reason.UNKNOWN})
+
+# The reply is shown to everybody who sends to the provider by this route, the address is one customer's.
+_ADDRESS = re.compile(r"<?[^\s<>()\[\]:;,@]{1,320}@[^\s<>()\[\]:;,@]{1,255}>?")
 
 
 class Sign(Enum):
@@ -154,7 +158,7 @@ def slow_down(speed: Speed, complaint: Outcome, replies: Replies, *, base: int |
         base=base or speed.base or replies.per_minute(now=now),
         suspended_until=None,
         code=complaint.status or str(complaint.code or ""),
-        because=complaint.text[:500],
+        because=_ADDRESS.sub("<…>", complaint.text[:1000])[:500],
         slowed_at=now,
         improves_at=now + IMPROVE,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
@@ -67,6 +68,8 @@ class DomainCap(models.Model):
     domain = models.CharField(_("宛先ドメイン"), max_length=253)
     per_minute = models.PositiveIntegerField(_("1分間の上限(通)"))
     created_at = models.DateTimeField(auto_now_add=True)
+    # When waiting rows of the domain are looked for next, to be moved to its own lane; None = all are there.
+    moves_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
 
     class Meta:
         constraints = [

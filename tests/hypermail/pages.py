@@ -15,8 +15,9 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.models import Membership, Role, User, Workspace
 from bounces.models import Bounce, Door, Mailbox, NoticeState, NoticeUpload, RawNotice, Webhook
-from campaigns.models import StopHold
+from campaigns.models import DomainCap, StopHold
 from lists.models import CsvImport
+from mta.models import Pace
 from senders.models import SenderDomain
 from tests.factories import (
     make_campaign,
@@ -116,6 +117,8 @@ def make_full_workspace() -> Workspace:
         pk=PK, workspace=workspace, host="127.0.0.1", port=993, username=MARK, read_at=timezone.now()
     )
     make_mail_route(pk=PK, name=f"{MARK}経路")
+    DomainCap.objects.create(pk=PK, workspace=workspace, domain="hiyoko.example", per_minute=60)
+    Pace.objects.create(pk=PK, route="relay", provider="gmail", level=1, base=600, because=MARK)
     record(workspace, user, "member.role", MARK, before="viewer", after="admin")
     return workspace
 

@@ -124,6 +124,13 @@ def test_each_complaint_halves_the_rate() -> None:
     assert (speed.level, rate_of(speed, 600)) == (2, 150)
 
 
+def test_what_is_kept_names_no_recipient() -> None:
+    """Other workspaces read it too."""
+    reply = said("421 4.7.1 Messages to <taro@icloud.com> deferred due to excessive volume, taro@icloud.com is busy")
+    speed = slow_down(FULL, reply, turn(reply), base=600, now=NOW)
+    assert speed.because == "4.7.1 Messages to <…> deferred due to excessive volume, <…> is busy"
+
+
 def test_turns_that_meet_the_same_trouble_count_once() -> None:
     speed = slower(FULL, at=NOW)
     assert slower(speed, at=NOW + SETTLE - timedelta(seconds=1)) is speed
