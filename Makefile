@@ -1,4 +1,4 @@
-# make run | test | check | fmt | lock | bench. Needs python3 (3.11 or newer), venv and make; the rest is installed here.
+# make run | test | faults | check | fmt | lock | bench. Needs python3 (3.11 or newer), venv and make; the rest is installed here.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +10,7 @@ ARGS ?=
 # Options of bench/send.py.
 SEND_BENCH ?=
 
-.PHONY: run test check fmt lock bench clean
+.PHONY: run test faults check fmt lock bench clean
 
 # The demonstration: everything on this machine, mail goes to the built-in sandbox.
 run: $(VENV)/.run
@@ -18,6 +18,10 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	BIN=$(BIN) ARGS="$(ARGS)" tools/test.sh
+
+# Kills workers, databases and servers in mid send and compares what was accepted with the rows (docs/faults.md).
+faults: $(VENV)/.dev
+	BIN=$(BIN) ARGS="$(ARGS)" tools/faults.sh
 
 check: $(VENV)/.dev
 	BIN=$(BIN) tools/check.sh

@@ -7,12 +7,14 @@ the command, or with us. Without PostgreSQL's binaries the command is not run, w
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from hypermail.child import Child
 
@@ -40,46 +42,73 @@ def find_account() -> pwd.struct_passwd | None:
     raise SystemExit("PostgreSQL refuses to run as root, and there is neither a postgres nor a nobody account.")
 
 
-@contextmanager
-def run_server(binaries: Path, settings: Sequence[str] = CAREFREE) -> Iterator[str]:
-    """Start a server of its own, yield its URL, stop it. `settings` are lines of its configuration."""
-    account = find_account()
-    as_account = (
-        ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"] if account else []
-    )
-    with tempfile.TemporaryDirectory(prefix="hypermail-pg-") as directory:
+class Server:
+    """A server in a temporary directory, running while the `with` block lasts; `settings` are lines of its configuration."""
+
+    def __init__(self, binaries: Path, settings: Sequence[str] = CAREFREE) -> None:
+        self.binaries = binaries
+        self.settings = settings
+
+    def __enter__(self) -> Self:
+        account = find_account()
+        as_account = (
+            ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"] if account else []
+        )
+        self._folder = tempfile.TemporaryDirectory(prefix="hypermail-pg-")
+        directory = self._folder.name
         if account:
             os.chown(directory, account.pw_uid, account.pw_gid)
         data = f"{directory}/data"
-        initdb = [
-            f"{binaries}/initdb",
-            "-D",
-            data,
-            "-U",
-            "hypermail",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
-        ]
-        subprocess.run([*as_account, *initdb], check=True, stdout=subprocess.DEVNULL, cwd=directory)
-        options = [part for setting in settings for part in ("-c", setting)]
-        # Not durable and alone, so the log would only fill the pipe that nobody reads.
+        initdb = [f"{self.binaries}/initdb", "-D", data, "-U", "hypermail", "-A", "trust", "-E", "UTF8"]
+        subprocess.run(
+            [*as_account, *initdb, "--locale=C.UTF-8", "--no-sync"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=directory,
+        )
+        options = [part for setting in self.settings for part in ("-c", setting)]
+        # Nobody reads its log, which would only fill the pipe.
         quiet = ["-c", "logging_collector=on", "-c", "log_min_messages=fatal"]
-        server = Child(
+        self._child = Child(
             "postgres",
-            [*as_account, f"{binaries}/postgres", "-D", data, "-k", directory, *options, *quiet],
+            [*as_account, f"{self.binaries}/postgres", "-D", data, "-k", directory, *options, *quiet],
             directory=Path(directory),
         )
-        server.start()
         try:
-            wait_until_ready(binaries, directory)
-            yield f"postgres://hypermail@/{directory}/postgres"
-        finally:
-            server.kill()
-            server.release()
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_info: object) -> None:
+        self._child.kill()
+        self._child.release()
+        self._folder.cleanup()
+
+    @property
+    def url(self) -> str:
+        """What DATABASE_URL is to be."""
+        return f"postgres://hypermail@/{self._folder.name}/postgres"
+
+    def start(self) -> None:
+        """Start it, on what it kept from before, and wait until it takes connections."""
+        self._child.start()
+        wait_until_ready(self.binaries, self._folder.name)
+
+    def crash(self) -> None:
+        """Shut it down at once (mode "immediate"): connections break, and the next start recovers from the log."""
+        self._child.send_signal(signal.SIGQUIT)
+        if not self._child.wait(START_SECONDS):
+            self._child.kill()
+        self._child.release()
+
+
+@contextmanager
+def run_server(binaries: Path, settings: Sequence[str] = CAREFREE) -> Iterator[str]:
+    """Start a server of its own, yield its URL, stop it. `settings` are lines of its configuration."""
+    with Server(binaries, settings) as server:
+        yield server.url
 
 
 def wait_until_ready(binaries: Path, directory: str) -> None:
