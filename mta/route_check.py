@@ -13,6 +13,7 @@ from django.conf import settings
 
 from mta.mx import CouldNotAsk, MxResolver, Servers
 from mta.route_problems import (
+    TLS_PROBLEMS,
     Problem,
     Step,
     problem_of_code,
@@ -284,10 +285,12 @@ class Check:
         """Keep why the conversation failed. Raises _Failed."""
         step, said = self._step_of(fault.answer.phase), fault.answer
         self._note_talk(connection, until=step)
-        told = f"{said.code} {said.text}" if said.code else said.text
         if said.code:
-            raise self._failed(step, told, problem_of_code(step, said.code, said.text)) from fault
-        raise self._failed(step, told, await self._find_problem(step, fault, connection)) from fault
+            problem = problem_of_code(step, said.code, said.text)
+            raise self._failed(step, f"{said.code} {said.text}", problem) from fault
+        problem = await self._find_problem(step, fault, connection)
+        # Our own words say more than the advice only where TLS is at fault.
+        raise self._failed(step, said.text if problem in TLS_PROBLEMS else "", problem) from fault
 
     def _step_of(self, phase: Phase) -> Step:
         """Return the step of a phase; that a host takes connections was seen before it was talked to."""

@@ -59,6 +59,8 @@ class RoutePage:
     kind: str
     target: str
     row: MailRoute | None
+    # What the page tells of it; None where the settings cannot be read.
+    route: MailRoute | Route | None
     state: State
     outcome: Outcome | None
     # Whether everything that no other route takes goes by it now.
@@ -104,6 +106,7 @@ def describe(
         kind=str(kind.label),
         target=target_of(row or relay),
         row=row,
+        route=row or (relay if isinstance(relay, Route) else None),
         state=state_of(row, relay, circuit),
         outcome=outcome_of(check) if check else None,
         is_normal=is_normal,

@@ -187,6 +187,7 @@ _CERTIFICATES: Final = {
     62: Problem.OTHER_NAME,
     64: Problem.OTHER_NAME,
 }
+TLS_PROBLEMS: Final = frozenset((*_CERTIFICATES.values(), Problem.BAD_CERTIFICATE, Problem.TLS_FAILED))
 # What OpenSSL says where the other side answers in clear; the second since version 3.2.
 _SPOKE_IN_CLEAR: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
 _CONNECTING: Final = {
