@@ -80,6 +80,10 @@ class Mailing:
         """Say whether a worker holds rows."""
         return self.deliveries().filter(state__in=HELD).exists()
 
+    def has_rows(self, number: int) -> bool:
+        """Say whether so many recipients have their rows."""
+        return self.deliveries().count() >= number
+
     def was_put_back(self) -> bool:
         """Say whether rows that were not sent wait for a later time."""
         return self.deliveries().filter(state=DeliveryState.PENDING, due_at__gt=timezone.now()).exists()

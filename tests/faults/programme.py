@@ -12,6 +12,7 @@ PROGRAMME: dict[str, Scenario] = {
     "undisturbed": scenarios.undisturbed,
     "children_killed": scenarios.children_killed,
     "trees_killed": scenarios.trees_killed,
+    "start_killed": scenarios.start_killed,
     "stopped_beyond_the_lease": scenarios.stopped_beyond_the_lease,
     "stopped_beyond_the_fence": scenarios.stopped_beyond_the_fence,
     "stopped_within_a_transaction": scenarios.stopped_within_a_transaction,

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import time
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
 from django.db import connection
@@ -63,6 +64,16 @@ def trees_killed(stage: Stage) -> None:
         if number % 4 == 1:
             for name in ("tick", "worker", "beat"):
                 stage.installation.kill_tree(name)
+        stage.installation.start()
+
+
+def start_killed(stage: Stage) -> None:
+    """SIGKILL, three times, of the worker that freezes the recipients into rows."""
+    mailing = stage.begin(6000)
+    for rows in sorted(stage.random.sample(range(1, 5000), 3)):
+        if not wait_for(partial(mailing.has_rows, rows), seconds=60):
+            raise StandstillError(f"not frozen: {mailing.states()}")
+        stage.installation.kill_tree("worker")
         stage.installation.start()
 
 
