@@ -1,5 +1,6 @@
 """遅延許容: holds a scheduled mailing that could not start in time, and asks the people of its workspace about it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
@@ -24,6 +25,15 @@ def startable(*, now: datetime) -> QuerySet[Campaign]:
     return due.exclude(workspace__error_gate__state=GateState.STOPPED)
 
 
+def waiting(ids: Iterable[int]) -> QuerySet[Campaign]:
+    """Return those of the campaigns that are still scheduled and not held.
+
+    Only columns of the campaign itself are asked: an update that finds a row locked looks at these again, and would
+    not look again at what it joined.
+    """
+    return Campaign.objects.filter(pk__in=ids, state=CampaignState.SCHEDULED, late_since=None)
+
+
 def too_late(now: datetime) -> Q:
     """Return what finds the campaigns whose time was longer ago than they tolerate."""
     return Q(scheduled_at__lt=now - F("late_tolerance"))
@@ -34,8 +44,7 @@ def hold_late(*, now: datetime) -> int:
     held = 0
     for campaign in startable(now=now).filter(too_late(now)).select_related("workspace").order_by("pk")[:BATCH]:
         with transaction.atomic():
-            still = startable(now=now).filter(pk=campaign.pk)
-            if Campaign.objects.filter(pk__in=still).update(late_since=now, late_told_at=None):
+            if waiting([campaign.pk]).update(late_since=now, late_told_at=None):
                 record(campaign.workspace, None, "campaign.late", str(campaign.pk), at=str(campaign.scheduled_at))
                 held += 1
     return held

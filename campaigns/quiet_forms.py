@@ -94,10 +94,6 @@ class HoursField(forms.IntegerField):
         hours = super().clean(value)
         return None if hours is None else hours * HOUR
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare hours with hours."""
-        return super().has_changed(self.prepare_value(initial), data)
-
 
 def tolerance_field() -> HoursField:
     """Return the field for 遅延許容. Empty leaves it as it is."""

@@ -10,7 +10,7 @@ from accounts.models import User
 from campaigns import closed_times
 from campaigns.deliveries import cancel_unsent
 from campaigns.error_gate import is_stopped
-from campaigns.late_starts import startable, too_late
+from campaigns.late_starts import startable, too_late, waiting
 from campaigns.merge_tags import broken_tags, unknown_tags
 from campaigns.models import Campaign, CampaignState
 from campaigns.tally import mark_due
@@ -108,7 +108,8 @@ def start_due(*, now: datetime) -> int:
     In a workspace that is stopped for its 配信エラー率 they stay scheduled, and start once that is lifted (A15).
     One that is later than it may be (遅延許容) waits for `start_late`.
     """
-    return startable(now=now).exclude(too_late(now)).update(state=CampaignState.STARTING, started_at=now)
+    due = startable(now=now).exclude(too_late(now)).values_list("pk", flat=True)
+    return waiting(list(due)).update(state=CampaignState.STARTING, started_at=now)
 
 
 def start_late(campaign: Campaign, *, actor: User, now: datetime) -> None:

@@ -1,9 +1,13 @@
 """遅延許容: a mailing whose time was too long ago waits for a person's word."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -91,6 +95,44 @@ def test_a_stopped_workspace_is_asked_once_the_stop_is_lifted(now):
     tick(now)
     campaign.refresh_from_db()
     assert campaign.late_since == now
+
+
+def together(*steps):
+    """Take steps at the same time, each in a thread with a connection of its own; fail where one fails."""
+    meet = threading.Barrier(len(steps))
+
+    def take(step):
+        try:
+            meet.wait()
+            return step()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(steps)) as threads:
+        return [found.result() for found in [threads.submit(take, step) for step in steps]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_beats_hold_a_mailing_once(now):
+    scheduled(now - 7 * HOUR)
+    assert sum(together(*[partial(late_starts.hold_late, now=now)] * 4)) == 1
+    assert AuditEntry.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clicks_at_once_start_one_mailing(now):
+    campaign = late_campaign(now)
+    actor = make_user(campaign.workspace)
+
+    def click():
+        try:
+            scheduling.start_late(campaign, actor=actor, now=now)
+        except CampaignError:
+            return 0
+        return 1
+
+    assert sum(together(click, click, click)) == 1
+    assert AuditEntry.objects.filter(action="campaign.start_late").count() == 1
 
 
 # ── a person's word ───────────────────────────────────────────────────────────────────────────────────────────────
