@@ -7,31 +7,56 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
-from django.db.models import DateTimeField, F, UUIDField
-from django.db.models.functions import Coalesce
+from django.db.models import F
+from django.db.models.base import ModelState
 
 from campaigns.gate_pace import open_allowance
-from campaigns.models import CLAIMABLE, Campaign, Delivery, DeliveryState, GateState, Lane
+from campaigns.models import Campaign, Delivery, DeliveryState, GateState, Lane
+from campaigns.statements import Row, Statement, read_moment
 from lists.models import SubscriberStatus
 
 # How long a claim holds without a fence; after that the reaper gives the row back.
 LEASE = timedelta(minutes=3)
 
-# claimed → fenced for the rows of a JSON list of ids.
-FENCE = """
-    UPDATE campaigns_delivery SET state = 'fenced', fenced_at = %s
-    FROM campaigns_campaign AS campaign, lists_subscriber AS subscriber
-    WHERE campaigns_delivery.id IN ({ids}) AND lease_token = %s AND lease_until > %s
+_CLAIM = """
+    UPDATE campaigns_delivery SET state = 'claimed', lease_token = %(token)s, lease_until = %(until)s,
+        attempts = attempts + 1, mail_date = COALESCE(mail_date, %(now)s)
+    WHERE id {chosen} AND state IN ('pending', 'deferred')
+    RETURNING id, campaign_id, workspace_id, lane_id, subscriber_id, address, name, attributes, mail_date, due_at, attempts,
+        (SELECT status FROM lists_subscriber WHERE lists_subscriber.id = campaigns_delivery.subscriber_id)
+"""
+_DUE = """
+    SELECT id FROM campaigns_delivery
+    WHERE lane_id = %(lane)s AND campaign_id {among} AND state IN ('pending', 'deferred') AND due_at <= %(now)s
+    ORDER BY campaign_id, due_at, id LIMIT %(limit)s
+"""
+# pending/deferred → claimed for so many due rows of a lane that nobody else holds. The array makes PostgreSQL choose
+# once, whatever its plan.
+CLAIM = Statement(
+    postgresql=_CLAIM.format(
+        chosen=f"= ANY(ARRAY({_DUE.format(among='= ANY(%(campaigns)s::bigint[])')} FOR UPDATE SKIP LOCKED))"
+    ),
+    sqlite=_CLAIM.format(chosen=f"IN ({_DUE.format(among='IN (SELECT value FROM json_each(%(campaigns)s))')})"),  # noqa: S608
+)
+# claimed → fenced for rows of a list of ids, with the token of each one's claim.
+FENCE_ROWS = """
+    UPDATE campaigns_delivery SET state = 'fenced', fenced_at = %(now)s
+    FROM {own}, campaigns_campaign AS campaign, lists_subscriber AS subscriber
+    WHERE campaigns_delivery.id = own.id AND lease_token = own.token AND lease_until > %(now)s
         AND campaigns_delivery.state = 'claimed'
         AND campaign.id = campaigns_delivery.campaign_id AND campaign.state = 'sending'
-        AND (campaign.closed_from IS NULL OR campaign.closed_from > %s OR campaign.closed_until <= %s)
+        AND (campaign.closed_from IS NULL OR campaign.closed_from > %(now)s OR campaign.closed_until <= %(now)s)
         AND subscriber.id = campaigns_delivery.subscriber_id AND subscriber.status = 'active'
     RETURNING campaigns_delivery.id
 """
-IDS = {
-    "postgresql": "SELECT json_array_elements_text(%s::json)::bigint",
-    "sqlite": "SELECT value FROM json_each(%s)",
-}
+OWN_ROWS = "unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) AS own(id, token)"
+FENCE = Statement(
+    postgresql=FENCE_ROWS.format(own=OWN_ROWS),
+    sqlite=FENCE_ROWS.format(
+        own="(SELECT ids.value AS id, tokens.value AS token"
+        " FROM json_each(%(ids)s) AS ids JOIN json_each(%(tokens)s) AS tokens USING (key)) AS own"
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +86,10 @@ def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
         if lane.gate == GateState.STOPPED:
             return claim
         allowance = open_allowance(lane.workspace_id, now=now) if lane.gate == GateState.SLOWED else None
-        chosen = choose_due(lane, now=now, limit=min(limit, allowance.rows) if allowance else limit)
-        Delivery.objects.filter(pk__in=chosen, state__in=CLAIMABLE).update(
-            state=DeliveryState.CLAIMED,
-            lease_token=claim.token,
-            lease_until=claim.until,
-            attempts=F("attempts") + 1,
-            mail_date=Coalesce("mail_date", now),
-        )
+        found = take_due(claim, lane, now=now, limit=min(limit, allowance.rows) if allowance else limit)
         if allowance:
-            allowance.spend(len(chosen))
-    exclude_stopped(claim, lane, now=now)
-    held = Delivery.objects.filter(pk__in=chosen, lease_token=claim.token, state=DeliveryState.CLAIMED)
-    rows = attach_campaigns(list(held.order_by("pk")))
+            allowance.spend(len(found))
+    rows = attach_campaigns(leave_out_stopped(found, claim, lane, now=now))
     if allowance:
         # Lifetimes do not run here: whoever waited for days behind others is not given up at the second try.
         for row in rows:
@@ -81,14 +97,57 @@ def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
     return Claim(claim.token, claim.until, rows, slowed=allowance is not None)
 
 
-def choose_due(lane: Lane, *, now: datetime, limit: int) -> list[int]:
-    """Lock up to `limit` due rows of a lane that nobody else holds, and return their ids."""
+def take_due(claim: Claim, lane: Lane, *, now: datetime, limit: int) -> list[tuple[Delivery, bool]]:
+    """Claim up to `limit` due rows of a lane; return each, and whether its subscriber is active."""
     sending = Campaign.objects.filter(workspace=lane.workspace_id).open(now)
-    due = Delivery.objects.filter(
-        lane=lane, campaign__in=list(sending.values_list("pk", flat=True)), state__in=CLAIMABLE, due_at__lte=now
+    found = CLAIM.run(
+        lane=lane.pk,
+        campaigns=list(sending.values_list("pk", flat=True)),
+        limit=limit,
+        token=claim.token,
+        until=claim.until,
+        now=now,
     )
-    chosen = due.select_for_update(skip_locked=True).order_by("campaign_id", "due_at", "pk")
-    return list(chosen.values_list("pk", flat=True)[:limit])
+    return [(read_row(values), values[-1] == SubscriberStatus.ACTIVE) for values in sorted(found)]
+
+
+def read_row(values: Row) -> Delivery:
+    """Return a claimed row with what its mail needs; other columns are read when they are asked for, as with `only`.
+
+    The model's own ways to make one take longer than all else that is done to claim it.
+    """
+    row = Delivery.__new__(Delivery)
+    row._state = ModelState()
+    row._state.adding, row._state.db = False, connection.alias
+    pk, campaign, workspace, lane, subscriber, address, name, attributes, mail_date, due_at, attempts, _status = values
+    row.__dict__.update(
+        id=pk,
+        campaign_id=campaign,
+        workspace_id=workspace,
+        lane_id=lane,
+        subscriber_id=subscriber,
+        address=address,
+        name=name,
+        attributes={} if attributes == "{}" else json.loads(attributes),
+        mail_date=read_moment(mail_date),
+        due_at=read_moment(due_at),
+        attempts=attempts,
+        state=DeliveryState.CLAIMED.value,
+    )
+    return row
+
+
+def leave_out_stopped(
+    found: Sequence[tuple[Delivery, bool]], claim: Claim, lane: Lane, *, now: datetime
+) -> list[Delivery]:
+    """Turn claimed rows that must not be sent any more into 送信除外; return the others."""
+    kept = [row for row, is_active in found if is_active and lane.excluded_at is None]
+    if len(kept) < len(found):
+        out = {row.pk for row, _is_active in found}.difference(row.pk for row in kept)
+        Delivery.objects.filter(pk__in=out, lease_token=claim.token, state=DeliveryState.CLAIMED).update(
+            state=DeliveryState.EXCLUDED, settled_at=now, lease_token=None, lease_until=None
+        )
+    return kept
 
 
 def attach_campaigns(deliveries: list[Delivery]) -> list[Delivery]:
@@ -98,30 +157,20 @@ def attach_campaigns(deliveries: list[Delivery]) -> list[Delivery]:
     """
     campaigns = Campaign.objects.select_related("sender__domain").in_bulk({row.campaign_id for row in deliveries})
     for delivery in deliveries:
-        delivery.campaign = campaigns[delivery.campaign_id]
+        delivery._state.fields_cache["campaign"] = campaigns[delivery.campaign_id]
     return deliveries
 
 
-def exclude_stopped(claim: Claim, lane: Lane, *, now: datetime) -> int:
-    """Turn claimed rows that must not be sent any more into 送信除外; return how many."""
-    own = Delivery.objects.filter(lane=lane, lease_token=claim.token, state=DeliveryState.CLAIMED)
-    if lane.excluded_at is None:
-        own = own.exclude(subscriber__status=SubscriberStatus.ACTIVE)
-    return Delivery.objects.filter(
-        pk__in=list(own.values_list("pk", flat=True)), lease_token=claim.token, state=DeliveryState.CLAIMED
-    ).update(state=DeliveryState.EXCLUDED, settled_at=now, lease_token=None, lease_until=None)
-
-
 def fence(ids: Sequence[int], token: UUID, *, now: datetime) -> set[int]:
-    """Mark rows durably just before their final dot; return those that may be sent.
+    """Mark the rows of one claim as `fence_rows` does."""
+    return fence_rows(ids, [token] * len(ids), now=now)
 
-    A row may go while the lease lives, its campaign is sending (and not in its 配信禁止時間) and its subscriber is active. One statement,
-    since this is done for every mail: a row that another transaction holds is waited for and looked at again.
+
+def fence_rows(ids: Sequence[int], tokens: Sequence[UUID], *, now: datetime) -> set[int]:
+    """Mark rows durably just before their final dot; return those that may be sent. Each has its claim's token.
+
+    A row may go while its lease lives, its campaign is sending (and not in its 配信禁止時間) and its subscriber is
+    active. One statement, since this is done for every mail: a row that another transaction holds is waited for and
+    looked at again.
     """
-    moment = DateTimeField().get_db_prep_value(now, connection)
-    own = UUIDField().get_db_prep_value(token, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            FENCE.format(ids=IDS[connection.vendor]), [moment, json.dumps(list(ids)), own, moment, moment, moment]
-        )
-        return {row[0] for row in cursor.fetchall()}
+    return {pk for (pk,) in FENCE.run(ids=list(ids), tokens=list(tokens), now=now)}

@@ -1,22 +1,21 @@
 """Turns what the engine reports into the states of deliveries."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from threading import Lock
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import DateTimeField, F, UUIDField
+from django.db.models import F
 from django.utils import timezone
 
-from campaigns.claims import Claim, fence
+from campaigns.claims import FENCE_ROWS, OWN_ROWS, Claim, fence_rows
 from campaigns.closed_times import lifetime_ends
 from campaigns.deadlocks import retry_transaction
 from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
 from campaigns.models import Delivery, DeliveryState
+from campaigns.statements import Statement, run_prepared
 from mta.outcomes import Outcome, Result
 from mta.pace import Replies
 from mta.replies import classify
@@ -26,17 +25,42 @@ from mta.verdicts import Kind, Phase, Reason, Verdict
 # A row that met a fault of the route is not tried again at once: the same row may have caused it.
 FAULT_PAUSE = timedelta(seconds=30)
 
-# fenced/doubt → sent for the rows of a JSON list of [id, code, text].
-ALL_ACCEPTED = """
-    UPDATE campaigns_delivery SET state = 'sent', settled_at = %s, lease_token = NULL, lease_until = NULL,
+_ACCEPT_ROWS = """
+    UPDATE campaigns_delivery SET state = 'sent', settled_at = %(now)s, lease_token = NULL, lease_until = NULL,
         code = told.code, text = told.text, phase = 'dot', kind = '', reason = '', rule = ''
-    FROM ({told}) AS told
-    WHERE campaigns_delivery.id = told.id AND lease_token = %s AND state IN ('fenced', 'doubt')
+    FROM {told}
+    WHERE campaigns_delivery.id = told.id AND lease_token = told.token AND state IN ('fenced', 'doubt')
+    RETURNING campaigns_delivery.id
 """
-TOLD = {
-    "postgresql": "SELECT (v ->> 0)::bigint AS id, v ->> 1 AS code, v ->> 2 AS text FROM json_array_elements(%s::json) AS v",
-    "sqlite": "SELECT value ->> 0 AS id, value ->> 1 AS code, value ->> 2 AS text FROM json_each(%s)",
-}
+_TOLD = (
+    "unnest(%(told)s::bigint[], %(told_tokens)s::uuid[], %(codes)s::text[], %(texts)s::text[])"
+    " AS told(id, token, code, text)"
+)
+# fenced/doubt → sent for rows of a list of ids, with the token, the code and the text of each.
+ACCEPT = Statement(
+    postgresql=_ACCEPT_ROWS.format(told=_TOLD),
+    sqlite=_ACCEPT_ROWS.format(
+        told="(SELECT told.value AS id, tokens.value AS token, codes.value AS code, texts.value AS text"
+        " FROM json_each(%(told)s) AS told JOIN json_each(%(told_tokens)s) AS tokens USING (key)"
+        " JOIN json_each(%(codes)s) AS codes USING (key) JOIN json_each(%(texts)s) AS texts USING (key)) AS told"
+    ),
+)
+# Both in one statement, which is a transaction of its own. No row is in both lists.
+ACCEPT_AND_FENCE = f"WITH accepted AS ({_ACCEPT_ROWS.format(told=_TOLD)}) {FENCE_ROWS.format(own=OWN_ROWS)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What is kept of accepted mails: rows, the tokens of their claims, codes and texts, in one order."""
+
+    ids: list[int]
+    tokens: list[UUID]
+    codes: list[str]
+    texts: list[str]
+
+    def parameters(self) -> dict[str, object]:
+        """Return the parameters of the statements."""
+        return {"told": self.ids, "told_tokens": self.tokens, "codes": self.codes, "texts": self.texts}
 
 
 @dataclass(slots=True)
@@ -67,42 +91,65 @@ class DeliveryLedger:
             self.rows |= {delivery.pk: (delivery, claim.token) for delivery in claim.deliveries}
         return fresh
 
+    def commit(self, outcomes: Sequence[Outcome], ids: Sequence[int]) -> set[int]:
+        """Do what `record` and then `fence` do; with one commit for both where everything was accepted."""
+        if not outcomes:
+            return self.fence(ids)
+        if not ids or not all(outcome.result is Result.ACCEPTED for outcome in outcomes):
+            self.record(outcomes)
+            return self.fence(ids) if ids else set()
+        self.look_at(outcomes)
+        tokens = [self.rows[pk][1] for pk in ids]
+        told = self.read_accepted(outcomes)
+        granted = retry_transaction(lambda: accept_and_fence(told, ids, tokens, now=timezone.now()))
+        self.drop(outcomes)
+        return granted
+
     def fence(self, ids: Sequence[int]) -> set[int]:
         """Mark rows durably before their final dot; return those that may be sent."""
-        by_token: dict[UUID, list[int]] = {}
-        for pk in ids:
-            by_token.setdefault(self.rows[pk][1], []).append(pk)
-        granted: set[int] = set()
-        for token, own in by_token.items():
-            granted |= retry_transaction(partial(fence, own, token, now=timezone.now()))
-        return granted
+        tokens = [self.rows[pk][1] for pk in ids]
+        return retry_transaction(lambda: fence_rows(ids, tokens, now=timezone.now()))
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Write outcomes in one transaction."""
+        self.look_at(outcomes)
+        retry_transaction(lambda: self.write(outcomes, now=timezone.now()))
+        self.drop(outcomes)
+
+    def look_at(self, outcomes: Sequence[Outcome]) -> None:
+        """Note what the lane's circuit and pace want to know."""
         for outcome in outcomes:
             self.replies.see(outcome)
             self.accepted += outcome.result is Result.ACCEPTED
             if outcome.result is Result.ROUTE_FAULT and self.route_fault is None:
                 self.route_fault = outcome
-        # Locks are taken in the order of the rows, as everywhere else.
-        ordered = sorted(outcomes, key=lambda outcome: outcome.id)
-        retry_transaction(lambda: self.write(ordered, now=timezone.now()))
+
+    def drop(self, outcomes: Sequence[Outcome]) -> None:
+        """Forget rows whose outcome is kept."""
         with self.lock:
             for outcome in outcomes:
                 del self.rows[outcome.id]
 
     def write(self, outcomes: Sequence[Outcome], *, now: datetime) -> None:
         """Move the rows; every change is guarded by the token, so a repeated try is safe."""
-        accepted: dict[UUID, list[Outcome]] = {}
+        accepted = [outcome for outcome in outcomes if outcome.result is Result.ACCEPTED]
         with transaction.atomic():
-            for outcome in outcomes:
-                delivery, token = self.rows[outcome.id]
-                if outcome.result is Result.ACCEPTED:
-                    accepted.setdefault(token, []).append(outcome)
-                else:
+            # Locks are taken in the order of the rows, as everywhere else.
+            for outcome in sorted(outcomes, key=lambda outcome: outcome.id):
+                if outcome.result is not Result.ACCEPTED:
+                    delivery, token = self.rows[outcome.id]
                     record_outcome(delivery, outcome, token=token, now=now)
-            for token, own in accepted.items():
-                record_all_accepted(own, token=token, now=now)
+            if accepted:
+                accept(self.read_accepted(accepted), now=now)
+
+    def read_accepted(self, outcomes: Sequence[Outcome]) -> Accepted:
+        """Return what is kept of acceptances."""
+        return Accepted(
+            [outcome.id for outcome in outcomes],
+            [self.rows[outcome.id][1] for outcome in outcomes],
+            [accepted_code(outcome) for outcome in outcomes],
+            [outcome.text[:TEXT_LIMIT] for outcome in outcomes],
+        )
 
     def close(self) -> None:
         """Close this thread's database connection."""
@@ -145,15 +192,19 @@ def record_accepted(delivery: Delivery, outcome: Outcome, *, token: UUID, now: d
     )
 
 
-def record_all_accepted(outcomes: Sequence[Outcome], *, token: UUID, now: datetime) -> int:
-    """Do what `record_accepted` does for many rows of one claim, in one statement; return how many were moved."""
-    told = [(outcome.id, accepted_code(outcome), outcome.text[:TEXT_LIMIT]) for outcome in outcomes]
-    # As the columns hold them, which differs from database to database.
-    settled_at = DateTimeField().get_db_prep_value(now, connection)
-    lease_token = UUIDField().get_db_prep_value(token, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(ALL_ACCEPTED.format(told=TOLD[connection.vendor]), [settled_at, json.dumps(told), lease_token])
-        return int(cursor.rowcount)
+def accept(told: Accepted, *, now: datetime) -> int:
+    """Do what `record_accepted` does for many rows, in one statement; return how many were moved."""
+    return len(ACCEPT.run(**told.parameters(), now=now))
+
+
+def accept_and_fence(told: Accepted, ids: Sequence[int], tokens: Sequence[UUID], *, now: datetime) -> set[int]:
+    """Do `accept` for some rows and `fence_rows` for others in one transaction."""
+    if connection.vendor == "postgresql":
+        own = {"ids": list(ids), "tokens": list(tokens)}
+        return {pk for (pk,) in run_prepared(ACCEPT_AND_FENCE, told.parameters() | own | {"now": now})}
+    with transaction.atomic():
+        accept(told, now=now)
+        return fence_rows(ids, tokens, now=now)
 
 
 def accepted_code(outcome: Outcome) -> str:

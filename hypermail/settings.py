@@ -159,6 +159,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # The statements that are run for every mail are planned once for a connection. A pooler between that does not
+    # know prepared statements (PgBouncer before 1.21 in its transaction mode) needs this off.
+    prepare_threshold = 0 if env.bool("DATABASE_PREPARE", default=True) else None
+    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = prepare_threshold
     # A process that hangs within a transaction, as on a suspended machine, loses its locks: the tick waits for rows.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c idle_in_transaction_session_timeout=60s")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

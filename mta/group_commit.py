@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from mta.outcomes import ClosingLedger, Ledger, Outcome
+from mta.outcomes import ClosingLedger, JoiningLedger, Ledger, Outcome
 
 
 class GroupCommit:
@@ -75,6 +75,8 @@ class GroupCommit:
         self._thread.shutdown()
 
     def _commit(self, outcomes: Sequence[Outcome], ids: Sequence[int]) -> set[int]:
+        if isinstance(self._ledger, JoiningLedger):
+            return self._ledger.commit(outcomes, ids).intersection(ids)
         # Outcomes first: they make room in the window.
         if outcomes:
             self._ledger.record(outcomes)

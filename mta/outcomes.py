@@ -68,6 +68,15 @@ class Ledger(Protocol):
 
 
 @runtime_checkable
+class JoiningLedger(Protocol):
+    """A ledger that can keep outcomes and fences by one commit."""
+
+    def commit(self, outcomes: Sequence[Outcome], ids: Sequence[int]) -> set[int]:
+        """Do what `record` and then `fence` do; no id is in both, and there is at least one in either."""
+        ...
+
+
+@runtime_checkable
 class ClosingLedger(Protocol):
     """A ledger that holds something for its thread, such as a database connection."""
 

@@ -39,6 +39,20 @@ def test_claims_a_due_row_under_a_lease(state):
     assert delivery.mail_date == now
 
 
+def test_a_claimed_row_says_what_the_stored_one_says():
+    now = timezone.now()
+    make_delivery(sending_campaign(), attributes={"会社名": "みほん商店"}, due_at=now - timedelta(days=2))
+    stored = Delivery.objects.get()
+    [row] = claim_due(stored.lane, now=now, limit=10).deliveries
+    stored.refresh_from_db()
+    loaded = row.__dict__.keys() - {"_state"}
+    assert {name: row.__dict__[name] for name in loaded} == {name: stored.__dict__[name] for name in loaded}
+    assert row.campaign == stored.campaign
+    # What its mail does not need is read when it is asked for.
+    assert "code" not in loaded
+    assert (row.code, row.subscriber, row.lease_token) == (stored.code, stored.subscriber, stored.lease_token)
+
+
 def test_the_date_of_a_mail_is_frozen_at_the_first_claim():
     first = timezone.now() - timedelta(hours=2)
     delivery = make_delivery(sending_campaign(), state=DeliveryState.DEFERRED, mail_date=first)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from campaigns.claims import LEASE, Claim
 from campaigns.models import CampaignState, Delivery, DeliveryState
-from campaigns.outcomes import FAULT_PAUSE, DeliveryLedger, record_all_accepted, record_outcome, record_unbuildable
+from campaigns.outcomes import FAULT_PAUSE, Accepted, DeliveryLedger, accept, record_outcome, record_unbuildable
 from lists.models import AddressError, StopReason
 from mta.outcomes import Outcome, Result
 from mta.verdicts import Kind, Phase, Reason
@@ -232,7 +232,10 @@ def test_many_acceptances_at_once_give_the_same_rows_as_one_by_one():
     moved = sum(
         record_outcome(row, outcome, token=token, now=now) for row, outcome in zip(plain, told(plain), strict=True)
     )
-    assert record_all_accepted(told(together), token=token, now=now) == moved == 3
+    accepted = told(together)
+    ids, codes = [one.id for one in accepted], [one.status or str(one.code) for one in accepted]
+    together_moved = accept(Accepted(ids, [token] * len(ids), codes, [one.text for one in accepted]), now=now)
+    assert together_moved == moved == 3
     assert state_of(together) == state_of(plain)
 
 
@@ -249,3 +252,32 @@ def test_a_row_that_one_turn_claims_twice_has_one_mail():
     assert (delivery.state, ledger.accepted) == (DeliveryState.SENT, 1)
     # With its outcome it is forgotten.
     assert ledger.take(again) == [delivery]
+
+
+@pytest.mark.parametrize("result", [Result.ACCEPTED, Result.DEFERRED, Result.REFUSED])
+def test_a_commit_keeps_outcomes_and_fences_other_rows(result):
+    fenced, claimed = (held_delivery(state) for state in reversed(HELD))
+    ledger = ledger_of(fenced, claimed)
+    assert ledger.commit([outcome(fenced, result, 250, phase=Phase.DOT)], [claimed.pk]) == {claimed.pk}
+    states = dict(Delivery.objects.values_list("pk", "state"))
+    assert states[claimed.pk] == DeliveryState.FENCED
+    assert states[fenced.pk] not in HELD
+    assert set(ledger.rows) == {claimed.pk}
+
+
+def test_a_commit_moves_no_row_that_another_worker_holds():
+    fenced, claimed, own = (held_delivery(state) for state in (*reversed(HELD), DeliveryState.FENCED))
+    ledger = ledger_of(fenced, claimed, own)
+    Delivery.objects.filter(pk__in=[fenced.pk, claimed.pk]).update(lease_token=uuid4())
+    accepted = [outcome(row, Result.ACCEPTED, 250, phase=Phase.DOT) for row in (fenced, own)]
+    assert ledger.commit(accepted, [claimed.pk]) == set()
+    states = dict(Delivery.objects.values_list("pk", "state"))
+    assert states == {fenced.pk: "fenced", claimed.pk: "claimed", own.pk: "sent"}
+
+
+def ledger_of(*deliveries):
+    """Return a ledger that holds rows of one claim each."""
+    ledger = DeliveryLedger()
+    for delivery in deliveries:
+        ledger.take(Claim(token=delivery.lease_token, until=delivery.lease_until, deliveries=[delivery]))
+    return ledger
