@@ -3,19 +3,19 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic, sleep
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from campaigns.authors import freeze_author
 from campaigns.jitter import start_offset
 from campaigns.lanes import find_lane
-from campaigns.models import Campaign, CampaignState, Delivery, DomainCap
+from campaigns.models import Campaign, CampaignState, Delivery, DomainCap, Lane
 from campaigns.routing import route_for
 from lists.audience import recipients
 from lists.models import MailingList, Subscriber, SubscriberStatus, Subscription
@@ -29,22 +29,29 @@ from senders.verification import require_verified
 FIRST_CHUNK: Final = 2000
 SMALLEST_CHUNK: Final = 500
 LARGEST_CHUNK: Final = 50_000
-# Seconds that a chunk may take before the next one is smaller, and until which it grows.
-LONG: Final = 0.4
-SHORT: Final = 0.2
+# Seconds that a chunk is to take; the next one is fitted to the time of this one, in steps of at most 2.
+AIM: Final = 0.4
 # The part of a chunk's time that SQLite is left to others before the next one, and the longest such rest in seconds:
 # who waits for SQLite's lock looks for it in growing intervals of up to 0.1 s, and shall find it free.
 REST_SHARE: Final = 0.25
 LONGEST_REST: Final = 0.11
+# Who freezes says so with each chunk. After a silence of this length the tick asks another worker to go on.
+SILENCE: Final = timedelta(seconds=5)
+
+
+def starts_to_hint(*, now: datetime) -> QuerySet[Campaign]:
+    """Return the starting campaigns at which nobody is at work."""
+    starting = Campaign.objects.filter(state=CampaignState.STARTING)
+    return starting.exclude(recipient_count__isnull=False, updated_at__gt=now - SILENCE)
 
 
 def freeze_recipients(campaign_id: int, *, now: datetime, chunk: int = FIRST_CHUNK) -> bool:
     """Make a row for every recipient, chunk by chunk; return whether the campaign now sends.
 
     `chunk` is the number of recipients of the first chunk. Each chunk is one transaction that first moves the cursor on
-    the campaign, so a second worker goes on where the first one is, and a crash behind the last whole chunk. If a list
-    was changed by an import in between, the rows are dropped and the freezing starts again: the audience is one state
-    of the lists, never a mix.
+    the campaign, so a second worker goes on where the first one is, who then stops, and a crash goes on behind the last
+    whole chunk. If a list was changed by an import in between, the rows are dropped and the freezing starts again: the
+    audience is one state of the lists, never a mix.
     """
     for _seconds in freeze_in_chunks(campaign_id, now=now, chunk=chunk):
         pass
@@ -55,13 +62,16 @@ def freeze_in_chunks(
     campaign_id: int, *, now: datetime, chunk: int = FIRST_CHUNK, clock: Callable[[], float] = monotonic
 ) -> Iterator[float]:
     """Freeze step by step until nothing is left to do; yield how long each step held its locks, in seconds."""
-    first = chunk
+    first, left_at = chunk, None
     while True:
         with transaction.atomic():
             campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
             begun = clock()
+            if left_at not in (None, campaign.start_cursor):
+                # Somebody else has gone on, and will.
+                return
             step = take_step(campaign, now=now, chunk=chunk)
-        held = clock() - begun
+        held, left_at = clock() - begun, campaign.start_cursor
         yield held
         if step.is_last:
             return
@@ -86,9 +96,8 @@ class Step:
 
 def next_size(chunk: int, seconds: float) -> int:
     """Return how many recipients the next chunk has after one that took so long."""
-    if seconds > LONG:
-        return max(chunk // 2, SMALLEST_CHUNK)
-    return min(chunk * 2, LARGEST_CHUNK) if seconds < SHORT else chunk
+    fitting = chunk * AIM / max(seconds, AIM / 2)
+    return round(min(max(fitting, chunk / 2, min(chunk, SMALLEST_CHUNK)), LARGEST_CHUNK))
 
 
 def leave_to_others(held: float) -> None:
@@ -107,6 +116,7 @@ def take_step(campaign: Campaign, *, now: datetime, chunk: int) -> Step:
     generations = lock_lists(campaign)
     if campaign.list_generations != generations:
         if drop_deliveries(campaign, limit=chunk):
+            campaign.save(update_fields=["updated_at"])
             return Step()
         start_anew(campaign, generations)
         return Step(is_anew=True)
@@ -160,7 +170,7 @@ def start_anew(campaign: Campaign, generations: dict[str, int]) -> None:
     """Put the cursor before the first recipient of lists as they are now; there are no rows."""
     campaign.list_generations, campaign.start_cursor = generations, 0
     campaign.recipient_count, campaign.expected_count = 0, None
-    campaign.save(update_fields=["list_generations", "start_cursor", "recipient_count", "expected_count"])
+    campaign.save(update_fields=["list_generations", "start_cursor", "recipient_count", "expected_count", "updated_at"])
 
 
 def expect_recipients(campaign: Campaign) -> None:
@@ -182,7 +192,7 @@ def freeze_chunk(campaign: Campaign, *, now: datetime, chunk: int) -> frozenset[
     destinations = find_destinations(campaign, source.domains(), now=now)
     campaign.start_cursor = end
     campaign.recipient_count = (campaign.recipient_count or 0) + source.insert(campaign, destinations)
-    campaign.save(update_fields=["start_cursor", "recipient_count"])
+    campaign.save(update_fields=["start_cursor", "recipient_count", "updated_at"])
     return destinations.strangers
 
 
@@ -220,18 +230,23 @@ def find_destinations(campaign: Campaign, domains: set[str], *, now: datetime) -
     providers |= {domain: provider or OTHER for domain, provider in by_mx.items()}
     capped = set(DomainCap.objects.filter(workspace=campaign.workspace).values_list("domain", flat=True))
     keys = {domain: (provider, domain if domain in capped else "") for domain, provider in providers.items()}
-    route = route_for(campaign)
-    found = {
-        key: (
-            find_lane(campaign.workspace, route=route, provider=key[0], domain=key[1]).pk,
-            now + start_offset(key[0], campaign, now),
-        )
-        # In one order, so that two campaigns that make lanes do not wait for each other in a circle.
-        for key in sorted({*keys.values(), (OTHER, "")})
-    }
+    lanes = find_lanes(campaign, {*keys.values(), (OTHER, "")})
+    found = {key: (pk, now + start_offset(key[0], campaign, now)) for key, pk in lanes.items()}
     lane, due_at = found[OTHER, ""]
     named = {domain: found[key] for domain, key in keys.items() if key != (OTHER, "")}
     return Destinations(lane, due_at, named, frozenset(unnamed - set(by_mx)))
+
+
+def find_lanes(campaign: Campaign, keys: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the lane of each provider and domain, making those that are missing."""
+    route = route_for(campaign)
+    lanes = Lane.objects.filter(workspace=campaign.workspace, route=route).values_list("provider", "domain", "pk")
+    known = {(provider, domain): pk for provider, domain, pk in lanes}
+    return {
+        key: known.get(key) or find_lane(campaign.workspace, route=route, provider=key[0], domain=key[1]).pk
+        # In one order, so that two campaigns that make lanes do not wait for each other in a circle.
+        for key in sorted(keys)
+    }
 
 
 # What stands behind the last @; a quoted local part may hold others.

@@ -21,11 +21,11 @@ from campaigns import (
     sending,
     tally,
 )
-from campaigns.freezing import freeze_recipients
+from campaigns.freezing import freeze_recipients, starts_to_hint
 from campaigns.lanes import HINT, lanes_with_work, take_hint
-from campaigns.models import Campaign, CampaignState, TestMail, TestMailState
+from campaigns.models import Campaign, TestMail, TestMailState
 from mta import pace_store
-from mta.tasks import hint_route_checks
+from mta.tasks import hint_mail_domains, hint_route_checks
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def hint_lanes(*, now: datetime) -> None:
 
 def hint_starts(*, now: datetime) -> None:
     """Ask for the recipients of starting campaigns to be frozen."""
-    for pk in Campaign.objects.filter(state=CampaignState.STARTING).values_list("pk", flat=True):
+    for pk in starts_to_hint(now=now).values_list("pk", flat=True):
         start_campaign.apply_async((pk,), queue="work", expires=STALE)
 
 
@@ -116,6 +116,7 @@ STEPS: tuple[Step, ...] = (
     error_gate.evaluate_due,
     hint_gate_mails,
     hint_route_checks,
+    hint_mail_domains,
     hint_late_mails,
     reaper.reap_claims,
     reaper.reap_fences,

@@ -15,13 +15,14 @@ from pytest_django import Settings
 
 from accounts.models import AuditEntry
 from campaigns.freezing import (
+    AIM,
     LARGEST_CHUNK,
-    LONG,
-    SHORT,
+    SILENCE,
     SMALLEST_CHUNK,
     freeze_in_chunks,
     freeze_recipients,
     next_size,
+    starts_to_hint,
 )
 from campaigns.jitter import start_offset
 from campaigns.lanes import find_lane
@@ -177,7 +178,7 @@ def test_freezes_address_name_and_attributes():
 
 def crash_after(campaign: Campaign, now: datetime, *, rows: int) -> Iterator[float]:
     """Freeze one by one until there are so many rows; return the steps that are left."""
-    steps = freeze_in_chunks(campaign.pk, now=now, chunk=1, clock=count(0, (SHORT + LONG) / 2).__next__)
+    steps = freeze_in_chunks(campaign.pk, now=now, chunk=1, clock=count(0, AIM).__next__)
     while Delivery.objects.count() < rows:
         next(steps)
     return steps
@@ -212,17 +213,32 @@ def test_a_crash_between_two_chunks_goes_on_behind_the_last_one():
     assert campaign.recipient_count == 5
 
 
-def test_two_workers_make_each_row_once():
+def test_of_two_workers_one_goes_on_and_makes_each_row_once():
     """Each looks at the cursor under the lock; here they take turns."""
     campaign = starting_campaign(7)
     workers = [freeze_in_chunks(campaign.pk, now=timezone.now(), chunk=1) for _ in range(2)]
+    steps = []
     while workers:
         for worker in list(workers):
             if next(worker, None) is None:
                 workers.remove(worker)
+            steps.append(len(workers))
     campaign.refresh_from_db()
     assert (campaign.state, campaign.recipient_count) == (CampaignState.SENDING, 7)
     assert Delivery.objects.count() == 7
+    # The first one saw that the other had gone on.
+    assert steps[:4] == [2, 2, 1, 1]
+
+
+def test_the_tick_asks_for_starts_at_which_nobody_works():
+    campaign = starting_campaign(3)
+    now = timezone.now()
+    assert list(starts_to_hint(now=now)) == [campaign]
+    steps = crash_after(campaign, now, rows=1)
+    assert not starts_to_hint(now=timezone.now())
+    assert list(starts_to_hint(now=timezone.now() + 2 * SILENCE)) == [campaign]
+    assert list(steps)
+    assert not starts_to_hint(now=timezone.now() + 2 * SILENCE)
 
 
 def test_a_doubled_hint_makes_no_row_twice():
@@ -288,10 +304,11 @@ def test_the_number_of_queries_does_not_grow_with_the_chunk(django_assert_max_nu
 
 
 def test_a_chunk_grows_and_shrinks_with_the_time_it_took():
-    assert next_size(2000, SHORT / 2) == 4000
-    assert next_size(2000, (SHORT + LONG) / 2) == 2000
-    assert next_size(2000, LONG * 2) == 1000
-    assert next_size(SMALLEST_CHUNK, LONG * 9) == SMALLEST_CHUNK
+    assert next_size(2000, AIM / 9) == 4000
+    assert next_size(2000, AIM * 0.8) == 2500
+    assert next_size(2000, AIM) == 2000
+    assert next_size(2000, AIM * 9) == 1000
+    assert next_size(SMALLEST_CHUNK, AIM * 9) == SMALLEST_CHUNK
     assert next_size(LARGEST_CHUNK, 0) == LARGEST_CHUNK
 
 
