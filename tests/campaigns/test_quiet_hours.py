@@ -1,10 +1,14 @@
 """配信禁止時間: the rules against a plain minute-by-minute oracle, and what they do to running mailings."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -416,6 +420,34 @@ def test_saving_applies_at_once_to_what_runs_and_to_nothing_else(django_assert_m
 
 def lane_of_new_row(campaign):
     return make_delivery(campaign, due_at=EVENING).lane
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rules_that_are_saved_during_a_tick_are_the_ones_that_hold():
+    workspace = quiet_workspace()
+    campaign = sending_campaign(workspace)
+    actor = make_user(workspace)
+    lunch = Rules(time(12), time(13))
+    meet = threading.Barrier(3)
+
+    def take(step):
+        try:
+            meet.wait()
+            step()
+        finally:
+            connection.close()
+
+    for rules, now in ((lunch, OPENING), (NIGHT, OPENING + DAY), (Rules(), OPENING + 2 * DAY)):
+        steps = [
+            partial(closed_times.renew_due, now=now),
+            partial(closed_times.renew_due, now=now),
+            partial(closed_times.save_workspace_rules, workspace, rules, actor=actor, now=now),
+        ]
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(take, steps))
+        found = next_closed(rules, now, TOKYO)
+        campaign.refresh_from_db()
+        assert campaign.closed_until == (found.ends if found else None)
 
 
 @pytest.mark.django_db
