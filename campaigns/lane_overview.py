@@ -76,22 +76,43 @@ class Surroundings:
 def list_providers(workspace: Workspace, *, now: datetime) -> list[ProviderRow]:
     """Return a line for each provider with waiting or recent mail, or that somebody held back; the largest first.
 
-    Six queries, none of which reads deliveries one by one: the numbers are those of the newest 集計.
+    Five queries, none of which reads deliveries one by one: the numbers are those of the newest 集計.
     """
     waiting_here = Delivery.objects.filter(lane=OuterRef("pk"), state__in=CLAIMABLE)
-    lanes = list(Lane.objects.filter(workspace=workspace).annotate(has_waiting=Exists(waiting_here)).order_by("pk"))
+    lanes = Lane.objects.filter(workspace=workspace).annotate(has_waiting=Exists(waiting_here)).order_by("pk")
     running = Campaign.objects.for_workspace(workspace).filter(state__in=RUNNING)
     waiting = {name: found.number(WAITING) for name, found in figures(running).by_provider().items()}
     around = read_surroundings()
-    groups: dict[str, list[Lane]] = {}
-    for lane in lanes:
-        groups.setdefault(lane.provider, []).append(lane)
     rows = [
         describe(own, waiting.get(provider, 0), around, now=now)
-        for provider, own in groups.items()
+        for provider, own in group_by_provider(lanes).items()
         if is_shown(own, now=now)
     ]
     return sorted(rows, key=lambda row: (-row.waiting, row.label))
+
+
+def waiting_lanes(campaign: Campaign) -> list[Lane]:
+    """Return the lanes in which rows of a campaign wait; one short look into the index for each lane."""
+    waiting = Delivery.objects.filter(lane=OuterRef("pk"), campaign=campaign, state__in=CLAIMABLE)
+    lanes = Lane.objects.filter(workspace=campaign.workspace_id).annotate(has_waiting=Exists(waiting))
+    return list(lanes.filter(has_waiting=True).order_by("pk"))
+
+
+def find_troubles(lanes: Sequence[Lane], *, now: datetime) -> list[ProviderRow]:
+    """Return the providers among these lanes whose mails do not go at the usual speed; their numbers are not counted."""
+    if not lanes:
+        return []
+    around = read_surroundings()
+    rows = [describe(own, 0, around, now=now) for own in group_by_provider(lanes).values()]
+    return [row for row in rows if row.standing != Standing.NORMAL]
+
+
+def group_by_provider(lanes: Iterable[Lane]) -> dict[str, list[Lane]]:
+    """Return the lanes of each provider: over every route, and those of its capped domains."""
+    groups: dict[str, list[Lane]] = {}
+    for lane in lanes:
+        groups.setdefault(lane.provider, []).append(lane)
+    return groups
 
 
 def read_surroundings() -> Surroundings:

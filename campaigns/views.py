@@ -17,6 +17,7 @@ from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
 from campaigns.error_gate import gate_of
+from campaigns.lane_overview import find_troubles, waiting_lanes
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
 from campaigns.paging import ReportPaginator, fetch
 from campaigns.progress import WAITING, Progress, count_reasons, measure
@@ -75,13 +76,13 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
     """Return what the live part shows."""
     progress: Progress = measure(campaign)
     live = campaign.is_running() or campaign.state == CampaignState.SCHEDULED or progress.settling
-    lanes = campaign.workspace.lanes.filter(deliveries__campaign=campaign).distinct() if campaign.is_running() else []
+    lanes = waiting_lanes(campaign) if campaign.is_running() else []
     now = timezone.now()
     return {
         "campaign": campaign,
         "progress": progress,
         "live": live,
-        "lanes": lanes,
+        "troubles": find_troubles(lanes, now=now),
         "is_due": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
         "window": send_window(campaign, lanes, now=now),
         "steerable": campaign.is_running() or campaign.state == CampaignState.SCHEDULED,

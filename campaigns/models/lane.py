@@ -79,3 +79,10 @@ class DomainCap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.domain} {self.per_minute}/min"
+
+    def label(self) -> str:
+        """Return the domain for people, an IDN in its own letters (RFC 5890)."""
+        try:
+            return self.domain.encode("ascii").decode("idna")
+        except UnicodeError:
+            return self.domain
