@@ -43,7 +43,10 @@ def find_actions() -> set[str]:
 
 def find_prefixes() -> set[str]:
     """Return the beginnings of actions that a value ends: f"failures.{...}"."""
-    joined = [node for module in read_sources() for node in ast.walk(module) if isinstance(node, ast.JoinedStr)]
+    calls = [node for module in read_sources() for node in ast.walk(module) if isinstance(node, ast.Call)]
+    joined = [
+        value for call in calls if is_record(call.func) for value in call.args if isinstance(value, ast.JoinedStr)
+    ]
     beginnings = {node.values[0].value for node in joined if isinstance(node.values[0], ast.Constant)}
     return {text for text in beginnings if isinstance(text, str) and re.fullmatch(r"[a-z_]+\.", text)}
 
