@@ -66,10 +66,17 @@ class Progress:
 
 def measure(campaign: Campaign) -> Progress:
     """Count a campaign's deliveries; those of a large one were counted in the background."""
-    states = tallied_states(campaign) or count_states(campaign)
+    states = frozen_states(campaign) or tallied_states(campaign) or count_states(campaign)
     over = campaign.state in (CampaignState.DONE, CampaignState.CANCELLED)
     busy = sum(states[state] for state in (*WAITING, DeliveryState.DEFERRED))
     return Progress(states=states, total=sum(states.values()), settling=over and busy > 0)
+
+
+def frozen_states(campaign: Campaign) -> dict[str, int]:
+    """Return the figures of a campaign whose recipients are being frozen: nothing is sent yet; else nothing."""
+    if campaign.state != CampaignState.STARTING:
+        return {}
+    return dict.fromkeys(DeliveryState.values, 0) | {str(DeliveryState.PENDING): campaign.recipient_count or 0}
 
 
 def tallied_states(campaign: Campaign) -> dict[str, int]:

@@ -149,6 +149,19 @@ def test_the_page_follows_a_running_campaign_and_stops_asking_at_the_end(editor,
     assert "every 1s" not in text_of(editor.get(url))
 
 
+def test_a_start_shows_how_far_it_is_and_counts_no_row(editor, mailing_list, django_assert_max_num_queries):
+    campaign = make_campaign(mailing_list, state=CampaignState.STARTING)
+    page = reverse("campaign_progress", args=[campaign.pk])
+    assert "いま 0 件" in text_of(editor.get(page))
+    Campaign.objects.filter(pk=campaign.pk).update(recipient_count=2000, expected_count=1_000_000)
+    with django_assert_max_num_queries(20) as queries:
+        shown = text_of(editor.get(page))
+    assert "2,000 / 1,000,000" in shown
+    assert "受信サーバー受付" not in shown
+    assert 'hx-trigger="every 1s"' in shown
+    assert not [query for query in queries if "COUNT" in query["sql"] and "campaigns_delivery" in query["sql"]]
+
+
 def test_detail_of_a_draft_opens_its_check_page(editor, campaign):
     response = editor.get(reverse("campaign_detail", args=[campaign.pk]))
     assert response.url == reverse("campaign_preview", args=[campaign.pk])
