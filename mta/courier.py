@@ -96,16 +96,17 @@ class Courier:
         # The next mail, where its envelope was sent together with the dot of the one before.
         self._follower: Envelope | None = None
 
-    async def run(self) -> None:
-        """Work until there is nothing left, or until a fresh connection is of no use."""
+    async def run(self) -> bool:
+        """Work until there is nothing left to do; False where a fresh connection was of no use."""
         while self._source.has_mails():
             try:
                 connection = await self._source.connect()
             except Fault as fault:
                 self._source.blame(fault, "")
-                return
+                return False
             if not await self._use(connection):
-                return
+                return False
+        return True
 
     async def _use(self, connection: Connection) -> bool:
         """Send mails over a connection; False where it failed before it settled one."""

@@ -1,24 +1,21 @@
 """The direct way: each mail to the receiver's own servers, one queue for all domains that share theirs."""
 
 import asyncio
-import errno
 import ipaddress
 import socket
-import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import Final, NamedTuple
 
 from mta.addresses import AddressError, ascii_domain
-from mta.courier import Courier
+from mta.connection_limits import Limits, Slots, limits_of
 from mta.dispatch import Dispatch, Plan, Queue
 from mta.group_commit import GroupCommit
 from mta.mx import CouldNotAsk, MxResolver, Servers, default_resolver
 from mta.outcomes import Outgoing, Result
-from mta.providers import OTHER, policy_of, provider_of_mx
+from mta.receiver_faults import is_local, is_own, result_of, weigh
 from mta.resting import RESTING, Resting
 from mta.smtp import Connection, open_connection
 from mta.smtp_replies import Answer, Fault
@@ -40,28 +37,6 @@ _MOST_ADDRESSES: Final = 5
 _CONNECT: Final = 10.0
 _FRESH: Final = 20.0
 _IDLE: Final = 2.0
-# The machine's own fault, whatever the receiver: no such source address, no free port or descriptor, forbidden.
-_OWN_ERRORS: Final = frozenset(
-    (errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EACCES, errno.EPERM)
-)
-# The machine's own where every receiver is so.
-_UNREACHABLE: Final = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN))
-
-
-class Limits(NamedTuple):
-    """How politely some servers are sent to; servers of one group share its connections."""
-
-    group: str
-    connections: int
-    messages_per_connection: int | None
-
-
-def limits_of(hosts: Sequence[str]) -> Limits:
-    """Return the limits of the provider that servers belong to; those of nobody we know are a group of their own."""
-    provider = provider_of_mx(hosts)
-    policy = policy_of(provider)
-    group = " ".join(hosts) if provider == OTHER else provider
-    return Limits(group, policy.connections, policy.messages_per_connection)
 
 
 def has_route() -> bool:
@@ -88,29 +63,6 @@ class Direct:
     may_be_here: bool = False
 
 
-class Slots:
-    """So many connections at once; who waits for one lets idle ones know."""
-
-    def __init__(self, count: int, wake: Callable[[], None]) -> None:
-        self._free = asyncio.Semaphore(count)
-        self._wake = wake
-        self.wanted = 0
-
-    async def __aenter__(self) -> None:
-        self.wanted += 1
-        if self._free.locked():
-            self._wake()
-        try:
-            await self._free.acquire()
-        finally:
-            self.wanted -= 1
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self._free.release()
-
-
 class Stranded(NamedTuple):
     """Mails that could not be sent for a reason that is ours if it holds for every receiver."""
 
@@ -128,7 +80,7 @@ class DirectDispatch(Dispatch):
         self.direct = direct
         self.timeouts = replace(plan.timeouts, connect=min(plan.timeouts.connect, _CONNECT))
         self.slots = Slots(direct.most_connections, self.wake_all)
-        # Whether any receiver or name server was heard of; then it is not our network.
+        # Whether any receiver was heard of; then it is not our network.
         self.was_heard = False
         # By domain: the mails that wait for its servers to be found, and what was found.
         self._unplaced: dict[str, deque[Outgoing]] = {}
@@ -245,7 +197,7 @@ class Destination(Queue):
         known = [most for most in (plan.messages_per_connection, limits.messages_per_connection) if most is not None]
         super().__init__(
             dispatch,
-            connections=max(min(plan.connections, limits.connections), 1),
+            connections=min(plan.connections, limits.connections),
             messages_per_connection=min(known, default=None),
         )
         self._group = dispatch.slots_of(limits.group, limits.connections)
@@ -268,18 +220,21 @@ class Destination(Queue):
         return not self.couriers or (self._works and len(self.waiting) > self.couriers * _MAILS_PER_CONNECTION)
 
     async def work(self) -> None:
-        try:
-            async with self._group, self.dispatch.slots:
-                await Courier(self).run()
-        finally:
-            self.couriers -= 1
-        if not self.has_mails():
+        async with self._group, self.dispatch.slots:
+            await super().work()
+
+    def give_up(self) -> None:
+        answer = self.last_fault.answer
+        mails, self.waiting = self.waiting, deque()
+        if is_local(self.last_fault):
+            self.dispatch.strand(Stranded(answer, self.last_host, mails, is_own(self.last_fault)))
             return
-        if self.couriers:
-            # It takes fewer connections than we should like.
-            self.connections = self.couriers
-        else:
-            self._give_up()
+        self._given_up = answer
+        self.dispatch.waiting -= len(mails)
+        for message in mails:
+            self.report(message, result_of(answer), answer, self.last_host)
+        if result_of(answer) is Result.DEFERRED:
+            self.dispatch.direct.resting.add(self._servers.groups, answer)
 
     async def has_work(self) -> bool:
         while not self.waiting and not self.dispatch.is_complete and not self.dispatch.is_over():
@@ -297,19 +252,6 @@ class Destination(Queue):
         if self.dispatch.is_late() and not is_fresh:
             return Result.UNTOUCHED
         return result_of(fault.answer)
-
-    def _give_up(self) -> None:
-        answer = self.last_fault.answer
-        mails, self.waiting = self.waiting, deque()
-        if is_local(self.last_fault):
-            self.dispatch.strand(Stranded(answer, self.last_host, mails, is_own(self.last_fault)))
-            return
-        self._given_up = answer
-        self.dispatch.waiting -= len(mails)
-        for message in mails:
-            self.report(message, result_of(answer), answer, self.last_host)
-        if result_of(answer) is Result.DEFERRED:
-            self.dispatch.direct.resting.add(self._servers.groups, answer)
 
     # Connections
 
@@ -332,7 +274,7 @@ class Destination(Queue):
                 while self.hire():
                     pass
                 return connection
-        most_telling, self.last_host = min(faults, key=lambda case: _weigh(case[0]))
+        most_telling, self.last_host = min(faults, key=lambda case: weigh(case[0]))
         raise most_telling
 
     async def _open(self, host: str, address: str) -> Connection:
@@ -348,60 +290,33 @@ class Destination(Queue):
     async def _find_addresses(self, faults: list[tuple[Fault, str]]) -> list[tuple[str, str]]:
         """Return hosts and addresses in the order to try; why a host has none goes to `faults`."""
         found: list[tuple[str, str]] = []
-        for host in self._servers.shuffled():
+        for host in self._servers.shuffled()[:_MOST_ADDRESSES]:
             addresses = await self.dispatch.direct.resolver.find_addresses(host)
             if isinstance(addresses, CouldNotAsk):
                 faults.append((Fault(addresses.answer), host))
                 continue
-            usable = [address for address in addresses if self._is_usable(address)]
-            if not usable:
+            elsewhere = [address for address in addresses if self.dispatch.direct.may_be_here or is_elsewhere(address)]
+            usable = [address for address in elsewhere if self._is_of_our_family(address)]
+            if not elsewhere:
                 text = f"Host or domain name not found: {host} has no address that mail can be sent to"
                 faults.append((Fault(Answer(Phase.CONNECT, text, None, "5.4.4")), host))
+            elif not usable:
+                text = f"{host} has no address that can be reached from {self.dispatch.plan.route.source_address}"
+                faults.append((Fault(Answer(Phase.CONNECT, text, None, "4.4.4")), host))
             found += [(host, address) for address in usable]
-            if len(found) >= _MOST_ADDRESSES:
-                break
         # Sorting keeps the order of those that are equal.
         return sorted(found, key=lambda case: case[1] in self._bad)[:_MOST_ADDRESSES]
 
-    def _is_usable(self, address: str) -> bool:
-        """Say whether an address is one of another machine, and of the family that we send from."""
-        parsed = ipaddress.ip_address(address)
+    def _is_of_our_family(self, address: str) -> bool:
         source = self.dispatch.plan.route.source_address
-        if source and ipaddress.ip_address(source).version != parsed.version:
-            return False
-        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-        plain = mapped or parsed
-        is_elsewhere = not (
-            plain.is_loopback or plain.is_unspecified or plain.is_multicast or plain.is_link_local or plain.is_reserved
-        )
-        return is_elsewhere or self.dispatch.direct.may_be_here
+        return not source or ipaddress.ip_address(source).version == ipaddress.ip_address(address).version
 
 
-def result_of(answer: Answer) -> Result:
-    """Return what a fault at the receiver's means for a mail: 5xx is final, all else is tried again."""
-    is_final = answer.code >= 500 if answer.code is not None else answer.status.startswith("5")
-    # That a server takes no TLS is its affair; that we want some is ours, and may be changed.
-    return Result.REFUSED if is_final and answer.phase is not Phase.STARTTLS else Result.DEFERRED
-
-
-def is_own(fault: Fault) -> bool:
-    """Say whether this machine is at fault, whatever the receiver."""
-    return _errno(fault) in _OWN_ERRORS
-
-
-def is_local(fault: Fault) -> bool:
-    """Say whether nothing was heard of the receiver because this machine or its network did not get there."""
-    return _errno(fault) in _OWN_ERRORS | _UNREACHABLE
-
-
-def _errno(fault: Fault) -> int | None:
-    cause = fault.__cause__
-    # OpenSSL counts its errors by itself.
-    return cause.errno if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None
-
-
-def _weigh(fault: Fault) -> int:
-    """Order faults by what they tell: what may pass, what is final, and what a local error hid."""
-    if is_local(fault):
-        return 2
-    return 0 if result_of(fault.answer) is Result.DEFERRED else 1
+def is_elsewhere(address: str) -> bool:
+    """Say whether an address may be another machine's: neither this machine's own nor no machine's at all."""
+    parsed = ipaddress.ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    plain = mapped or parsed
+    return not (
+        plain.is_loopback or plain.is_unspecified or plain.is_multicast or plain.is_link_local or plain.is_reserved
+    )

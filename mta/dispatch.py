@@ -241,9 +241,20 @@ class Queue:
     async def work(self) -> None:
         """Send mails over one connection at a time until there is nothing left to do."""
         try:
-            await Courier(self).run()
+            is_well = await Courier(self).run()
         finally:
             self.couriers -= 1
+        if is_well:
+            return
+        if self.couriers:
+            # It takes fewer connections than we should like.
+            self.connections = self.couriers
+        else:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Note that no connection is left and a fresh one was of no use; `last_fault` tells why."""
+        raise NotImplementedError
 
     async def connect(self) -> Connection:
         """Return a fresh connection; raises Fault."""
@@ -296,6 +307,10 @@ class RelayQueue(Queue):
         plan = dispatch.plan
         super().__init__(dispatch, connections=plan.connections, messages_per_connection=plan.messages_per_connection)
         self.last_host = plan.route.host
+        self.is_given_up = False
+
+    def give_up(self) -> None:
+        self.is_given_up = True
 
     async def connect(self) -> Connection:
         plan = self.dispatch.plan
@@ -311,14 +326,12 @@ class RelayDispatch(Dispatch):
     def __init__(self, commits: GroupCommit, plan: Plan) -> None:
         super().__init__(commits, plan, most_waiting=_AHEAD * plan.connections)
         self._queue = RelayQueue(self)
-        self._was_begun = False
 
     def place(self, message: Outgoing) -> None:
-        self._was_begun = True
         self._queue.put(message)
 
     def is_dead(self) -> bool:
-        return self._was_begun and not self._queue.couriers
+        return self._queue.is_given_up
 
     def settle(self, message: Outgoing) -> None:
         if self.is_dead() and not self.is_late() and not self.is_stopped:

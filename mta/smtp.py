@@ -196,15 +196,22 @@ class Connection(asyncio.Protocol):
         if not self._reader.is_empty():
             # Said before the encryption, read after it: somebody on the way put it there (RFC 3207 section 4.2).
             raise Fault(Answer(Phase.STARTTLS, "the server spoke before TLS was ready"))
+        self.require_open(Phase.STARTTLS)
         transport = cast(asyncio.Transport, self._transport)
+        seconds = self._seconds_left(self.timeouts.command)
         try:
-            self._transport = await self._loop.start_tls(
-                transport,
-                self,
-                cast(ssl.SSLContext, self._tls),
-                server_hostname=self.route.host,
-                ssl_handshake_timeout=self._seconds_left(self.timeouts.command),
-            )
+            # The handshake's own limit does not hold where the connection ended before it began.
+            async with asyncio.timeout(seconds + _CLOSING):
+                self._transport = await self._loop.start_tls(
+                    transport,
+                    self,
+                    cast(ssl.SSLContext, self._tls),
+                    server_hostname=self.route.host,
+                    ssl_handshake_timeout=seconds,
+                )
+        except TimeoutError as error:
+            self._lose("TLS failed")
+            raise Fault(Answer(Phase.STARTTLS, f"TLS: no handshake within {seconds:.0f} seconds")) from error
         except OSError as error:
             self._lose("TLS failed")
             raise Fault(Answer(Phase.STARTTLS, _tell_tls_error(error))) from error

@@ -1,8 +1,11 @@
 """Sends over a server of the tests, and asks of every run what must always hold."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
-from mta.engine import Outgoing, Timeouts, send
+import uvloop
+
+from mta.engine import Outgoing, Timeouts, send_batches
 from mta.routes import Route, Security
 from tests.mta.fault_server import FaultServer
 from tests.mta.memory_ledger import MemoryLedger
@@ -13,6 +16,8 @@ IMPATIENT = Timeouts(connect=0.4, greeting=0.2, command=0.2, body=0.2, dot=0.4, 
 BODY = b"Subject: hello\r\n\r\nhello\r\n"
 PIPELINING = ("PIPELINING", "SIZE 10485760")
 STEPWISE = ("SIZE 10485760",)
+# The engine uses uvloop where there is one, and must do as well without.
+LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
 def make_route(
@@ -35,17 +40,21 @@ def send_to(
     deadline: float | None = None,
     route: Route | None = None,
     timeouts: Timeouts = PATIENT,
+    messages_per_connection: int | None = None,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
 ) -> MemoryLedger:
     """Send and return the ledger, in which every mail has its one outcome."""
     ledger = ledger or MemoryLedger()
-    send(
-        mails,
+    send_batches(
+        [mails],
         route or make_route(server.port),
         ledger,
         connections=connections,
         window=window,
         deadline=deadline,
         timeouts=timeouts,
+        messages_per_connection=messages_per_connection,
+        loop_factory=loop_factory,
     )
     assert sorted(ledger.outcomes) == sorted(mail.id for mail in mails)
     assert ledger.closed == 1

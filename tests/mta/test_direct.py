@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 from dnslib import RR
 
-from mta.direct import Direct, Limits, has_route, limits_of
+from mta.connection_limits import Limits, limits_of
+from mta.direct import Direct, has_route
 from mta.engine import Outgoing, Result, Timeouts, send_batches
 from mta.mx import MxResolver
 from mta.resting import Resting

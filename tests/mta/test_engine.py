@@ -13,11 +13,11 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mta.addresses import AddressError
-from mta.engine import Outcome, Outgoing, Result, Timeouts, send
+from mta.engine import Outcome, Outgoing, Result, Timeouts, send, send_batches
 from mta.verdicts import Phase
 from tests.mta.fault_server import Fault, FaultServer, Hang
 from tests.mta.memory_ledger import MemoryLedger
-from tests.mta.sending import BODY, PATIENT, PIPELINING, STEPWISE, make_mails, make_route, send_to
+from tests.mta.sending import BODY, LOOPS, PATIENT, PIPELINING, STEPWISE, make_mails, make_route, send_to
 
 
 class KeepingHandler:
@@ -48,10 +48,11 @@ def test_sends_to_an_independent_server() -> None:
     assert {envelope.original_content for envelope in handler.envelopes} == {BODY + b".\r\n..\r\n.x\r\n"}
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize("features", [PIPELINING, STEPWISE])
-def test_sends_many_mails_over_few_connections(features: tuple[str, ...]) -> None:
+def test_sends_many_mails_over_few_connections(features: tuple[str, ...], loop: str) -> None:
     with FaultServer(features=features) as server:
-        ledger = send_to(server, make_mails(300), connections=8, window=16)
+        ledger = send_to(server, make_mails(300), connections=8, window=16, loop_factory=LOOPS[loop])
     assert Counter(ledger.results()) == {Result.ACCEPTED: 300}
     assert server.connections <= 8
     assert Counter(mail.rcpt_to for mail in server.accepted) == {f"r{n}@example.jp": 1 for n in range(1, 301)}
@@ -72,6 +73,40 @@ def test_pipelines_the_next_envelope_with_the_dot() -> None:
         b"QUIT",
     ]
     assert server.commands[1] == b"MAIL FROM:<news@shop.example> SIZE=%d\r\n" % len(BODY)
+
+
+@pytest.mark.parametrize("features", [PIPELINING, STEPWISE])
+def test_ends_a_connection_after_so_many_mails(features: tuple[str, ...]) -> None:
+    with FaultServer(features=features) as server:
+        ledger = send_to(server, make_mails(7), messages_per_connection=3)
+        assert Counter(ledger.results()) == {Result.ACCEPTED: 7}
+        assert (server.connections, server.commands.count(b"QUIT\r\n")) == (3, 3)
+        # Or as the route says.
+        send_to(server, make_mails(4), route=replace(make_route(server.port), messages_per_connection=2))
+        assert server.connections == 5
+
+
+def test_mails_that_come_late_find_the_relay_alive() -> None:
+    """A connection that was ended after its mails is no fault, though none is open then."""
+
+    def drip() -> Iterator[list[Outgoing]]:
+        for mail in make_mails(6):
+            yield [mail]
+            time.sleep(0.05)
+
+    with FaultServer() as server:
+        ledger = MemoryLedger()
+        send_batches(drip(), make_route(server.port), ledger, connections=1, window=8, messages_per_connection=1)
+    assert Counter(ledger.results()) == {Result.ACCEPTED: 6}
+
+
+def test_sends_from_the_routes_address() -> None:
+    with FaultServer() as server:
+        route = replace(make_route(server.port), source_address="127.0.0.7")
+        assert send_to(server, make_mails(1), route=route).results() == [Result.ACCEPTED]
+        assert server.clients == ["127.0.0.7"]
+        route = replace(route, source_address="192.0.2.77")
+        assert send_to(server, make_mails(1), route=route).results() == [Result.ROUTE_FAULT]
 
 
 @pytest.mark.parametrize(

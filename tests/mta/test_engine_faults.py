@@ -11,7 +11,7 @@ from mta.engine import Outcome, Result, Timeouts, send
 from mta.verdicts import Phase
 from tests.mta.fault_server import Close, Drop, Fault, FaultServer, Hang, Say
 from tests.mta.memory_ledger import MemoryLedger
-from tests.mta.sending import BODY, IMPATIENT, PATIENT, PIPELINING, STEPWISE, make_mails, make_route, send_to
+from tests.mta.sending import BODY, IMPATIENT, LOOPS, PATIENT, PIPELINING, STEPWISE, make_mails, make_route, send_to
 
 # Replies of the server, phase by phase
 
@@ -167,12 +167,13 @@ def test_server_that_ends_a_used_connection_is_asked_again(
 # Around the dot
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize("action", [Drop(), Close(), Hang(), Say(b"hm\r\n"), Say(b"354 again?\r\n")])
-def test_disconnect_after_the_dot(action: Drop | Close | Hang | Say) -> None:
+def test_disconnect_after_the_dot(action: Drop | Close | Hang | Say, loop: str) -> None:
     """F7: accepted or not, nobody knows; it is in doubt, and the next mails go on."""
     timeouts = IMPATIENT if isinstance(action, Hang) else PATIENT
     with FaultServer([Fault(Phase.DOT, action, rcpt="r2@")]) as server:
-        ledger = send_to(server, make_mails(4), timeouts=timeouts)
+        ledger = send_to(server, make_mails(4), timeouts=timeouts, loop_factory=LOOPS[loop])
     assert ledger.results() == [Result.ACCEPTED, Result.DOUBT, Result.ACCEPTED, Result.ACCEPTED]
     assert ledger.outcomes[2].phase == Phase.DOT
     assert Counter(mail.rcpt_to for mail in server.accepted)["r2@example.jp"] == 1
@@ -191,21 +192,24 @@ def slow_to_fence(number: int) -> MemoryLedger:
     return MemoryLedger(before_fence=lambda ids: time.sleep(0.5) if number in ids else None)
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize("action", [Drop(), Close()])
-def test_disconnect_in_the_body(action: Drop | Close) -> None:
+def test_disconnect_in_the_body(action: Drop | Close, loop: str) -> None:
     big = BODY + b"%b\r\n" % (b"x" * 900) * 3000
     with FaultServer([Fault(Phase.DATA, action, after_bytes=1000, rcpt="r2@")]) as server:
-        ledger = send_to(server, make_mails(3, big), ledger=slow_to_fence(2))
+        ledger = send_to(server, make_mails(3, big), ledger=slow_to_fence(2), loop_factory=LOOPS[loop])
     assert ledger.results() == [Result.ACCEPTED, Result.ROUTE_FAULT, Result.ACCEPTED]
     assert len(server.accepted) == 2
 
 
-def test_server_that_stops_reading_the_body() -> None:
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_server_that_stops_reading_the_body(loop: str) -> None:
     big = BODY + b"%b\r\n" % (b"x" * 900) * 20_000
     with FaultServer([Fault(Phase.DATA, Hang(), after_bytes=1000)], features=("PIPELINING",)) as server:
-        ledger = send_to(server, make_mails(1, big), timeouts=IMPATIENT)
+        ledger = send_to(server, make_mails(1, big), timeouts=IMPATIENT, loop_factory=LOOPS[loop])
     assert ledger.results() == [Result.ROUTE_FAULT]
     assert ledger.fenced == set()
+    assert server.accepted == []
 
 
 @pytest.mark.parametrize(
@@ -241,9 +245,12 @@ def test_no_dot_before_the_fence() -> None:
     assert Counter(ledger.results()) == {Result.ACCEPTED: 30}
 
 
-def test_withdrawn_mail_is_cut_off_without_a_dot() -> None:
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_withdrawn_mail_is_cut_off_without_a_dot(loop: str) -> None:
+    """A body that was begun is ended by closing the connection, never by a dot."""
     with FaultServer() as server:
-        ledger = send_to(server, make_mails(4), ledger=MemoryLedger(refused=frozenset({2, 3})))
+        ledger = MemoryLedger(refused=frozenset({2, 3}))
+        send_to(server, make_mails(4), ledger=ledger, loop_factory=LOOPS[loop])
     assert ledger.results() == [Result.ACCEPTED, Result.WITHDRAWN, Result.WITHDRAWN, Result.ACCEPTED]
     assert [mail.rcpt_to for mail in server.accepted] == ["r1@example.jp", "r4@example.jp"]
     assert server.half_bodies == 2
