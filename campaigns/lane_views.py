@@ -168,7 +168,7 @@ def operator_paces(request: OperatorRequest) -> HttpResponse:
     rows = [
         {
             "pace": pace,
-            "route": names.get(pace.route, _("設定ファイルのリレー")),
+            "route": names.get(pace.route, _("環境変数のリレー")),
             "label": _(PROVIDER_LABELS.get(pace.provider, pace.provider)),
             "per_minute": rate_of(speed_of(pace), None),
             "is_suspended": speed_of(pace).is_suspended(now=timezone.now()),
