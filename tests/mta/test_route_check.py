@@ -203,7 +203,7 @@ def test_certificates(
     ):
         folder = tmp_path / str(number)
         folder.mkdir()
-        pem = make_certificate(folder, **options)  # type: ignore[arg-type]
+        pem = make_certificate(folder, **options)
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
         assert check(pem) == (step, problem)
 
@@ -309,7 +309,7 @@ def zones(settings: Settings) -> Iterator[ZoneServer]:
 
 def direct_route(port: int, **fields: str) -> Route:
     route = replace(make_route(port, security="opportunistic"), kind="direct", host="", ehlo_name="out.shop.example")
-    return replace(route, **fields)  # type: ignore[arg-type]
+    return replace(route, **fields)
 
 
 def try_receiver(zones: ZoneServer, zone: str, route: Route, patience: Patience | None = None) -> list[Finding]:

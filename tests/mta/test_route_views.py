@@ -145,7 +145,7 @@ def test_change_lets_a_broken_route_be_tried_at_once(operator: Client) -> None:
     row, now = make_mail_route(name="社外リレー"), timezone.now()
     RouteCircuit.objects.create(route=row.key(), opened_at=now, retry_at=now + timedelta(hours=1), faults=3)
     operator.post(url("route_edit", row.key()), FORM)
-    assert RouteCircuit.objects.get().retry_at < timezone.now()
+    assert RouteCircuit.objects.filter(retry_at__lte=timezone.now()).exists()
 
 
 def test_switches_the_normal_route(operator: Client) -> None:
