@@ -1,4 +1,4 @@
-"""docs/glossary.md names every state and label of the models, in the words of the models."""
+"""docs/glossary.md names every state and label of the models and of pages, in their words."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ from django.db.models import TextChoices
 
 import accounts.models
 import bounces.models
+import campaigns.lane_overview
 import campaigns.models
 import lists.models
 import mta.models
@@ -15,7 +16,16 @@ import mta.verdicts
 import senders.models
 
 GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text(encoding="utf-8")
-MODELS = (accounts.models, lists.models, mta.models, mta.verdicts, senders.models, campaigns.models, bounces.models)
+MODELS = (
+    accounts.models,
+    lists.models,
+    mta.models,
+    mta.verdicts,
+    senders.models,
+    campaigns.models,
+    campaigns.lane_overview,
+    bounces.models,
+)
 # What the models define themselves and what they take from other modules for their fields.
 STATES = {
     thing.__name__: thing
