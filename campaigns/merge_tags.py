@@ -117,4 +117,6 @@ def fill_line(text: str, values: Mapping[str, str]) -> str:
 
 def blank_controls(value: str) -> str:
     """Replace control characters and line separators by spaces."""
+    if value.isprintable():
+        return value
     return "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in value)

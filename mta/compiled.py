@@ -1,5 +1,6 @@
 """A mail compiled once for a campaign and filled per recipient. Gives what mta.mime.build and mta.dkim.sign give."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from mta.dkim import Signer, SigningKey, canonical_body, canonical_field
 from mta.mime import (
     BOUNDARY,
     LIST_ID,
+    LONGEST_LINE,
     MESSAGE_ID,
     TOKEN,
     URL,
@@ -80,6 +82,8 @@ class CompiledMail:
             *(name for name, _value in after),
             *content,
         ]
+        # What `require_headers` asks for, in one look at the usual head.
+        self._form = re.compile("".join(rf"{name}: [^\r\n]*\r\n(?: [^\r\n]+\r\n)*" for name in self._names))
         fixed = [("From", self._from), *reply_to, *after]
         self._canonical = {name.lower().encode(): _canonical(name, value) for name, value in fixed}
         self._signer = Signer(keys, [name.lower().encode() for name in self._names]) if keys else None
@@ -90,26 +94,30 @@ class CompiledMail:
         The second value says that all is in base64: no line end but CRLF, and no dot or space at the wrong place.
         """
         content, body, is_base64 = self._fill_content(own)
-        values = {
-            "Date": _write_date(own.date, own.date.utcoffset()),
-            "To": mailbox_value("To", own.to_name, own.to_address),
-            "Subject": text_value("Subject", _interleave(self._subject, own.subject).strip()),
-            "Message-ID": checked_value("Message-ID", own.message_id, MESSAGE_ID),
-            "List-Unsubscribe": f"<{checked_value('List-Unsubscribe', own.list_unsubscribe, URL)}>",
-        } | content
-        head = "".join(
-            (
-                f"Date: {values['Date']}\r\nFrom: {self._from}\r\nTo: {values['To']}\r\nSubject: {values['Subject']}\r\n",
-                f"Message-ID: {values['Message-ID']}\r\n{self._reply_to}List-Unsubscribe: {values['List-Unsubscribe']}\r\n",
-                self._after,
-                *(f"{name}: {value}\r\n" for name, value in content.items()),
-            )
-        )
-        require_headers(head, self._names)
+        date = _write_date(own.date, own.date.utcoffset())
+        to = mailbox_value("To", own.to_name, own.to_address)
+        subject = text_value("Subject", _interleave(self._subject, own.subject).strip())
+        message_id = checked_value("Message-ID", own.message_id, MESSAGE_ID)
+        unsubscribe = checked_value("List-Unsubscribe", own.list_unsubscribe, URL)
+        head = (
+            f"Date: {date}\r\nFrom: {self._from}\r\nTo: {to}\r\nSubject: {subject}\r\n"
+            f"Message-ID: {message_id}\r\n{self._reply_to}List-Unsubscribe: <{unsubscribe}>\r\n{self._after}"
+        ) + "".join([f"{name}: {value}\r\n" for name, value in content.items()])
+        if len(head) > LONGEST_LINE or not self._form.fullmatch(head):
+            require_headers(head, self._names)
         message = head.encode("ascii") + b"\r\n" + body
         if self._signer is None:
             return message, is_base64
-        fields = self._canonical | {name.lower().encode(): _canonical(name, value) for name, value in values.items()}
+        fields = self._canonical | {
+            # These have neither folds nor spaces to be taken out.
+            b"date": f"date:{date}".encode("ascii"),
+            b"message-id": f"message-id:{message_id}".encode("ascii"),
+            b"list-unsubscribe": f"list-unsubscribe:<{unsubscribe}>".encode("ascii"),
+            b"to": _canonical("To", to),
+            b"subject": _canonical("Subject", subject),
+        }
+        for name, value in content.items():
+            fields[name.lower().encode()] = _canonical(name, value)
         signed = body if is_base64 else canonical_body(body)
         return self._signer.sign(fields, signed, now=own.date) + message, is_base64
 

@@ -16,7 +16,7 @@ from mta.errors import MimeError
 __all__ = ["Mail", "MimeError", "build", "quote_address"]
 
 # RFC 5322 section 2.1.1: the limit, and the width lines are folded at.
-_LONGEST_LINE: Final = 998
+LONGEST_LINE: Final = 998
 _WIDTH: Final = 76
 # RFC 2047 section 2.
 _LONGEST_WORD: Final = 75
@@ -89,7 +89,7 @@ def require_headers(head: str, names: Sequence[str]) -> None:
     found = [line.partition(":")[0] for line in lines if line and line[0] != " "]
     if found != list(names) or "\r" in "".join(lines) or "\n" in "".join(lines):
         raise MimeError(_("ヘッダーに余分な行ができるため、送信を中止しました。"), "header")
-    if any(len(line) > _LONGEST_LINE for line in lines):
+    if any(len(line) > LONGEST_LINE for line in lines):
         raise MimeError(_("ヘッダーの1行が長すぎます。値を短くしてください。"), "header")
 
 
@@ -270,6 +270,8 @@ def encode_bytes(data: bytes, boundary: str = "") -> tuple[str, bytes]:
 def base64_lines(data: bytes) -> bytes:
     """Return `data` in base64, 76 letters a line (RFC 2045 section 6.8)."""
     encoded = binascii.b2a_base64(data, newline=False)
+    if 0 < len(encoded) <= 76:
+        return encoded + b"\r\n"
     return b"".join([encoded[start : start + 76] + b"\r\n" for start in range(0, len(encoded), 76)])
 
 
