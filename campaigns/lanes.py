@@ -1,18 +1,13 @@
-"""Lanes: which have work, who was asked to do it, and which rest."""
+"""Lanes: which have work, and which wait."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from accounts.models import Workspace
 from campaigns.gate_pace import held_back
 from campaigns.models import CLAIMABLE, Campaign, Delivery, Lane
-
-# A lane that was hinted at is not hinted at again for this long; a task at work keeps renewing it.
-HINT = timedelta(seconds=10)
-# A lane rests after a fault of the route: this long after the first, doubling up to the limit.
-FIRST_REST = timedelta(seconds=5)
-LONGEST_REST = timedelta(minutes=5)
+from mta import circuit
 
 
 def find_lane(workspace: Workspace, *, route: str, provider: str, domain: str = "") -> Lane:
@@ -31,9 +26,10 @@ def find_lane(workspace: Workspace, *, route: str, provider: str, domain: str = 
 
 
 def lanes_with_work(*, now: datetime) -> QuerySet[Lane]:
-    """Return the lanes that have due rows of a sending campaign, may be used, and were not hinted at.
+    """Return the lanes that have due rows of a sending campaign and may be used.
 
-    A workspace that is stopped for its 配信エラー率, or slowed and through with its minute, has none (A15).
+    A workspace that is stopped for its 配信エラー率, or slowed and through with its minute, has none (A15); nor does a
+    route whose circuit is open, unless its next probe is due.
     """
     sending = Campaign.objects.open(now).exclude(workspace__in=held_back(now=now))
     due = Delivery.objects.filter(
@@ -42,40 +38,29 @@ def lanes_with_work(*, now: datetime) -> QuerySet[Lane]:
         state__in=CLAIMABLE,
         due_at__lte=now,
     )
-    return Lane.objects.filter(
+    lanes = Lane.objects.filter(
         Q(held_until__isnull=True) | Q(held_until__lte=now),
-        Q(hinted_until__isnull=True) | Q(hinted_until__lte=now),
         Exists(due),
         paused_at__isnull=True,
         workspace__in=list(sending.values_list("workspace", flat=True)),
     )
+    return lanes.exclude(route__in=circuit.resting_routes(now=now))
 
 
-def take_hint(lane: Lane, *, now: datetime) -> bool:
-    """Mark a lane as hinted at; False where another tick was first."""
-    free = Lane.objects.filter(Q(hinted_until__isnull=True) | Q(hinted_until__lte=now), pk=lane.pk)
-    return bool(free.update(hinted_until=now + HINT))
-
-
-def keep_hint(lane: Lane, *, now: datetime) -> None:
-    """Say that a task is at work in the lane."""
-    Lane.objects.filter(pk=lane.pk).update(hinted_until=now + HINT)
-
-
-def drop_hint(lane: Lane) -> None:
-    """Say that nothing is at work in the lane, so that new rows start at once."""
-    Lane.objects.filter(pk=lane.pk).update(hinted_until=None)
+def hold_lane(lane: Lane, why: str, *, until: datetime) -> None:
+    """Try nothing in a lane until then, unless it is held for longer already; no attempt is burnt."""
+    sooner = Lane.objects.filter(Q(held_until__isnull=True) | Q(held_until__lt=until), pk=lane.pk)
+    sooner.update(held_until=until, held_because=why[:500])
 
 
 def rest_lane(lane: Lane, why: str, *, now: datetime) -> None:
-    """Rest a lane after a fault of the route (its circuit opens): nothing is tried, no attempt is burnt."""
+    """Rest a lane after a fault that is its own, longer each time; no attempt is burnt."""
     lane.refresh_from_db(fields=["fault_count"])
-    rest = min(FIRST_REST * 2 ** min(lane.fault_count, 10), LONGEST_REST)
-    Lane.objects.filter(pk=lane.pk).update(
-        held_until=now + rest, held_because=why[:500], fault_count=F("fault_count") + 1
-    )
+    hold_lane(lane, why, until=now + circuit.wait_after(lane.fault_count + 1))
+    Lane.objects.filter(pk=lane.pk).update(fault_count=F("fault_count") + 1)
 
 
 def clear_faults(lane: Lane) -> None:
-    """Forget a lane's faults after something was accepted by its route."""
-    Lane.objects.filter(pk=lane.pk, fault_count__gt=0).update(fault_count=0, held_until=None, held_because="")
+    """Forget a lane's faults after something was sent in it; no query where it had none."""
+    if lane.fault_count:
+        Lane.objects.filter(pk=lane.pk).update(fault_count=0, held_until=None, held_because="")

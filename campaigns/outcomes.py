@@ -16,8 +16,10 @@ from campaigns.deadlocks import retry_transaction
 from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
 from campaigns.models import Delivery, DeliveryState
 from campaigns.statements import Statement, run_prepared
+from mta.circuit import Signs
 from mta.outcomes import Outcome, Result
 from mta.pace import Replies
+from mta.providers import policy_of
 from mta.replies import classify
 from mta.retry import next_attempt
 from mta.verdicts import Kind, Phase, Reason, Verdict
@@ -74,9 +76,8 @@ class DeliveryLedger:
     rows: dict[int, tuple[Delivery, UUID]] = field(default_factory=dict)
     # Rows are taken in by the turn's thread and leave by the engine's.
     lock: Lock = field(default_factory=Lock)
-    # What the lane's circuit wants to know: whether anything was accepted, and the first fault of the route.
-    accepted: int = 0
-    route_fault: Outcome | None = None
+    # What the route's circuit wants to know (mta.circuit.judge).
+    signs: Signs = field(default_factory=Signs)
     # What the lane's pace wants to know (campaigns.pacing.note).
     replies: Replies = field(default_factory=lambda: Replies(began=timezone.now()))
 
@@ -118,11 +119,9 @@ class DeliveryLedger:
 
     def look_at(self, outcomes: Sequence[Outcome]) -> None:
         """Note what the lane's circuit and pace want to know."""
+        self.signs.see(outcomes)
         for outcome in outcomes:
             self.replies.see(outcome)
-            self.accepted += outcome.result is Result.ACCEPTED
-            if outcome.result is Result.ROUTE_FAULT and self.route_fault is None:
-                self.route_fault = outcome
 
     def drop(self, outcomes: Sequence[Outcome]) -> None:
         """Forget rows whose outcome is kept."""
@@ -220,9 +219,18 @@ def record_doubt(delivery: Delivery, *, token: UUID, text: str) -> bool:
 
 def record_deferral(delivery: Delivery, outcome: Outcome, verdict: Verdict, *, token: UUID, now: datetime) -> bool:
     """fenced/claimed → deferred until the next attempt, or expired where the retries are used up (B5)."""
+    policy = policy_of(delivery.lane.provider)
+    lifetime = min(delivery.campaign.lifetime, policy.lifetime or delivery.campaign.lifetime)
     began = retry_clock(delivery)
-    ends = lifetime_ends(delivery.campaign, began, delivery.campaign.lifetime)
-    again = next_attempt(delivery.attempts, now=now, first_due=began, lifetime=ends - began)
+    again = next_attempt(
+        delivery.attempts,
+        now=now,
+        first_due=began,
+        lifetime=lifetime_ends(delivery.campaign, began, lifetime) - began,
+        schedule=policy.retry,
+        text=outcome.text,
+        key=delivery.pk,
+    )
     if again is None:
         return record_refusal(delivery, told(outcome, verdict, DeliveryState.EXPIRED), token=token, now=now)
     own = Delivery.objects.filter(

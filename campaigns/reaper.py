@@ -20,6 +20,7 @@ from campaigns.models import (
     DeliveryState,
     DoubtPolicy,
 )
+from mta.circuit import open_circuits
 from mta.verdicts import Kind, Phase, Reason
 
 logger = logging.getLogger(__name__)
@@ -69,15 +70,20 @@ def expire_deliveries(*, now: datetime) -> int:
     """pending/deferred → expired (一時的なエラー) where the lifetime is over (B5); return how many.
 
     A row that was never claimed does not expire, and lifetimes do not run while a campaign is paused, in its
-    配信禁止時間, or in a workspace that is slowed or stopped for its 配信エラー率.
+    配信禁止時間, or in a workspace that is slowed or stopped for its 配信エラー率. Nor does a row expire while the circuit
+    of its route is open; after a long outage its lifetime begins anew (campaigns.lifetimes).
     """
     expired = 0
+    # Read first: a circuit is closed together with the new beginning of lifetimes.
+    broken = list(open_circuits().values_list("route", flat=True))
     free = Campaign.objects.exclude(workspace__in=limited_workspaces())
     for campaign in free.filter(state=CampaignState.SENDING).select_related("workspace"):
         limit = oldest_beginning(campaign, campaign.lifetime, now=now)
         if campaign.lifetime_from is None or campaign.lifetime_from > limit:
             continue
         over = Delivery.objects.filter(campaign=campaign, state__in=CLAIMABLE, mail_date__lte=limit)
+        if broken:
+            over = over.exclude(lane__route__in=broken)
         for delivery in over.select_related("workspace", "campaign").order_by("pk")[:BATCH]:
             expired += expire(delivery, now=now)
     return expired

@@ -1,39 +1,63 @@
-"""Sends the due rows of one lane, batch by batch, and test mails."""
+"""One turn in a lane: what is due is claimed batch by batch, sent over its route, and told to circuit and pace."""
 
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
-from campaigns.authors import required_sender
+from campaigns import pacing, send_queue
 from campaigns.claims import Claim, claim_due
-from campaigns.lanes import clear_faults, drop_hint, keep_hint, rest_lane
-from campaigns.models import Delivery, Lane, TestMail, TestMailState
-from campaigns.outcomes import DeliveryLedger, give_back, record_unbuildable
+from campaigns.lanes import clear_faults, hold_lane, rest_lane
+from campaigns.lifetimes import restart_lifetimes
+from campaigns.models import Delivery, DeliveryState, Lane
+from campaigns.outcomes import DeliveryLedger, record_unbuildable
+from campaigns.pacing import Grant
 from campaigns.rendering import Renderer
-from campaigns.routing import route_for
-from mta import engine
+from mta import circuit, engine
+from mta.circuit import Admission, Health, explain, judge
 from mta.errors import MtaError
 from mta.mail_routes import load_route
 from mta.mime import MimeError
-from mta.outcomes import Outcome, Outgoing, Result
-from mta.routes import Route
+from mta.outcomes import Outgoing
+from mta.routes import Route, RouteError
+from mta.verdicts import Phase
 from senders.errors import SenderError
-from senders.verification import require_verified
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-# A task leaves its process to others after this long; the tick asks again for what is left.
+# A turn leaves its process to others after this long, and after the short time where others wait for one.
 TURN = timedelta(seconds=5)
-# After that no mail is begun this much later, so that a worker which is told to stop ends soon. What is claimed and
-# not begun then is given back, long before its lease ends.
+SHORT_TURN = timedelta(seconds=1)
+# What was claimed is still begun for this long; in a slow lane the rest of it is given back then.
+LAST_BATCH = timedelta(seconds=1)
+# A lane where nothing could be had although rows looked due is left alone for so long.
+PAUSE = timedelta(seconds=1)
+# After that no mail is begun this much later, so that a worker which is told to stop ends soon.
 AFTER_TURN = timedelta(seconds=3)
-TEST_MAIL_LIMIT = timedelta(minutes=5)
+# RFC 5321 section 4.5.3.2.6 waits ten minutes for the answer to the dot, since whoever gives up earlier may send a mail
+# twice. We send no doubtful mail again unasked, so a server that hangs there keeps a process from others less long.
+TIMEOUTS: Final = engine.Timeouts(dot=120.0)
+
+
+class End(Enum):
+    """How a turn in a lane ended."""
+
+    # The time was over: rows may be left.
+    MORE = "more"
+    # Nothing is due any more.
+    EMPTY = "empty"
+    # The lane or its route waits.
+    WAITS = "waits"
+    # No row could be had: others hold them, or none of them is sent any more.
+    NOTHING = "nothing"
 
 
 def send_lane(lane_id: int, *, batch: int = BATCH) -> bool:
@@ -41,129 +65,200 @@ def send_lane(lane_id: int, *, batch: int = BATCH) -> bool:
 
     May run twice or in several processes at once: every row is claimed by one of them.
     """
-    lane = Lane.objects.get(pk=lane_id)
+    return take_turn(Lane.objects.get(pk=lane_id), batch=batch) is End.MORE
+
+
+def take_turn(lane: Lane, *, batch: int = BATCH) -> End:
+    """Send what is due in a lane for one turn, as far as circuit and pace of its route allow."""
+    now = timezone.now()
+    admission = circuit.admit(lane.route, now=now)
+    if admission is None:
+        return End.WAITS
     try:
         route = load_route(lane.route)
-    except MtaError as error:
-        logger.error("lane %s rests: %s", lane.pk, error.sentence)
-        rest_lane(lane, error.sentence, now=timezone.now())
-        return False
-    turn = Turn(lane, batch)
-    went_well = send_turn(turn, route)
-    if turn.has_more and went_well:
-        return True
-    drop_hint(lane)
-    return False
+    except RouteError as error:
+        logger.error("route %s rests: %s", lane.route, error.sentence)
+        circuit.note_fault(lane.route, admission, phase=Phase.CONNECT, because=error.sentence, now=now)
+        return End.WAITS
+    wanted = 1 if admission.is_probe else batch
+    grant = pacing.grant(lane, route, wanted=wanted, now=now)
+    if not grant.rows:
+        circuit.release(lane.route, admission)
+        hold_lane(lane, "", until=grant.again_at or now + PAUSE)
+        return End.WAITS
+    return send_turn(Turn(lane, route, admission, grant, batch))
 
 
 class Turn:
     """One turn in a lane: claims rows, batch by batch, until its time is over or nothing is due."""
 
-    def __init__(self, lane: Lane, batch: int) -> None:
+    def __init__(self, lane: Lane, route: Route, admission: Admission, grant: Grant, batch: int) -> None:
         self.lane = lane
+        self.route = route
+        self.admission = admission
         self.batch = batch
+        self.grant = grant
+        self.end = End.MORE
         self.ledger = DeliveryLedger()
         self.renderer = Renderer()
-        # Whether rows may be left for another turn.
-        self.has_more = True
+        self.began = timezone.now()
+        # When to ask next whether others wait for the process, and whether they do.
+        self.ask_at = self.began + SHORT_TURN
+        self.others_wait = False
         self.claims: list[Claim] = []
+        # Rows that were not begun, each with the token of its claim.
+        self.left: list[tuple[UUID, Sequence[Delivery]]] = []
+
+    @property
+    def connections(self) -> int:
+        """How many connections the turn may open at once."""
+        limits = (self.full_connections, self.admission.connections, self.grant.connections)
+        return max(1, min(limit for limit in limits if limit is not None))
+
+    @property
+    def full_connections(self) -> int:
+        """How many connections a process may open to the route while all is well."""
+        full: int = settings.SEND_CONNECTIONS
+        return full if self.route.connections is None else self.route.connections
+
+    @property
+    def messages_per_connection(self) -> int | None:
+        """How many mails a connection may carry; None = no limit."""
+        limits = (self.route.messages_per_connection, self.grant.messages_per_connection)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def batches(self) -> Iterator[Iterator[Outgoing]]:
         """Yield the mails of each claim."""
-        began = timezone.now()
-        while timezone.now() - began < TURN:
-            keep_hint(self.lane, now=timezone.now())
-            claim = claim_due(self.lane, now=timezone.now(), limit=self.batch)
+        grant = self.grant
+        while True:
+            claim = claim_due(self.lane, now=timezone.now(), limit=grant.rows)
+            self.return_grant(grant.rows - len(claim.deliveries))
             if not claim.deliveries:
-                self.has_more = False
+                self.end = End.EMPTY if self.claims else End.NOTHING
                 return
-            self.claims.append(claim)
-            yield render_rows(self.ledger.take(claim), claim.token, self.renderer)
-            if claim.slowed:
+            yield self.mails(self.take(claim), claim.token)
+            if claim.slowed or self.admission.is_probe or self.is_over():
+                return
+            grant = pacing.grant(self.lane, self.route, wanted=self.batch, now=timezone.now())
+            if not grant.rows:
+                self.end = End.WAITS
+                hold_lane(self.lane, "", until=grant.again_at or timezone.now() + PAUSE)
                 return
 
-    def return_unsent(self) -> None:
-        """Give back what is still claimed; no attempt is burnt."""
+    def take(self, claim: Claim) -> Sequence[Delivery]:
+        """Take in the rows of a claim before they are sent; return those whose mails are to be made."""
+        self.claims.append(claim)
+        for delivery in claim.deliveries:
+            # Shared, so that nobody reads it for each row.
+            delivery.lane = self.lane
+        return self.ledger.take(claim)
+
+    def mails(self, deliveries: Sequence[Delivery], token: UUID) -> Iterator[Outgoing]:
+        """Yield the mails of claimed rows while they can be begun; a row whose mail cannot be built fails alone."""
+        for number, delivery in enumerate(deliveries):
+            if self.is_over(late_by=LAST_BATCH):
+                self.left.append((token, deliveries[number:]))
+                return
+            try:
+                yield self.renderer.render(delivery)
+            except MimeError as error:
+                logger.error("delivery %s cannot be built: %s", delivery.pk, type(error).__name__)
+                record_unbuildable(delivery, str(error), token=token, now=timezone.now())
+
+    def is_over(self, *, late_by: timedelta = timedelta(0)) -> bool:
+        """Say whether the turn's time is over, or was so long ago; it is shorter where others wait for the process."""
+        now = timezone.now()
+        if now >= self.began + TURN + late_by:
+            return True
+        # A slow start has more connections from turn to turn.
+        if self.admission.connections is None and not self.others_wait:
+            if now < self.ask_at:
+                return False
+            self.ask_at = now + SHORT_TURN
+            self.others_wait = send_queue.waiting() > 0
+            if not self.others_wait:
+                return False
+        return now >= self.began + SHORT_TURN + late_by
+
+    def return_left(self) -> None:
+        """Give back the rows that were not begun."""
+        for token, rows in self.left:
+            return_unsent(rows, token=token)
+        self.return_grant(self.ledger.signs.untouched + sum(len(rows) for _token, rows in self.left))
+
+    def return_all(self) -> None:
+        """Give back whatever is still claimed."""
         for claim in self.claims:
-            for delivery in claim.deliveries:
-                give_back(delivery, token=claim.token, due_at=timezone.now())
+            return_unsent(claim.deliveries, token=claim.token)
+
+    def return_grant(self, rows: int) -> None:
+        """Return what was granted and not used."""
+        if rows > 0:
+            pacing.give_back(self.lane, self.route, rows)
 
 
-def send_turn(turn: Turn, route: Route) -> bool:
-    """Send the rows of one turn; False where the route is at fault and the lane now rests."""
-    lane, ledger = turn.lane, turn.ledger
+def return_unsent(rows: Sequence[Delivery], *, token: UUID) -> int:
+    """claimed → pending for rows that were not begun; no attempt is burnt. Returns how many."""
+    own = Delivery.objects.filter(pk__in=[row.pk for row in rows], lease_token=token, state=DeliveryState.CLAIMED)
+    return own.update(state=DeliveryState.PENDING, attempts=F("attempts") - 1, lease_token=None, lease_until=None)
+
+
+def send_turn(turn: Turn) -> End:
+    """Send the rows of one turn, and note how it went."""
+    lane = turn.lane
     try:
         engine.send_batches(
             turn.batches(),
-            route,
-            ledger,
-            connections=settings.SEND_CONNECTIONS,
+            turn.route,
+            turn.ledger,
+            connections=turn.connections,
             window=settings.SEND_WINDOW,
+            messages_per_connection=turn.messages_per_connection,
             deadline=(TURN + AFTER_TURN).total_seconds(),
+            timeouts=TIMEOUTS,
         )
     except (SenderError, MtaError) as error:
         # The signing key cannot be read: ours to mend. Nobody fails, and no unsigned mail leaves instead.
         logger.error("lane %s rests: %s", lane.pk, error.sentence)
-        turn.return_unsent()
+        turn.return_all()
+        circuit.release(lane.route, turn.admission)
         rest_lane(lane, error.sentence, now=timezone.now())
-        return False
-    if ledger.accepted:
+        return End.WAITS
+    turn.return_left()
+    pacing.note(lane, turn.route, turn.ledger.replies, now=timezone.now())
+    return turn.end if note_route(turn, now=timezone.now()) else End.WAITS
+
+
+def note_route(turn: Turn, *, now: datetime) -> bool:
+    """Tell the circuit how the turn went; False where the route is of no use now."""
+    lane, admission, signs = turn.lane, turn.admission, turn.ledger.signs
+    # On the direct way each host has faults of its own, which are no fault of the route.
+    is_relay = turn.route.kind == "relay"
+    health = judge(signs, is_probe=admission.is_probe) if is_relay or signs.answered else Health.UNKNOWN
+    if health is Health.WORKS:
         clear_faults(lane)
-    elif ledger.route_fault is not None:
-        fault = ledger.route_fault
-        logger.warning("lane %s rests: %s %s %s", lane.pk, fault.phase, fault.code, fault.text)
-        rest_lane(lane, f"{fault.phase.label}: {fault.text}", now=timezone.now())
+        close_circuit(turn, now=now)
+    elif health is Health.FAULTY:
+        phase, because = explain(signs)
+        logger.warning("route %s rests: %s %s", lane.route, phase, because)
+        circuit.note_fault(lane.route, admission, phase=phase, because=because, now=now)
+        if phase is Phase.MAIL:
+            # The relay may take the mail of others: this lane is not the one that always asks again.
+            rest_lane(lane, f"{phase.label}: {because}", now=now)
         return False
+    else:
+        circuit.release(lane.route, admission)
     return True
 
 
-def render_rows(deliveries: Sequence[Delivery], token: UUID, renderer: Renderer) -> Iterator[Outgoing]:
-    """Yield the mails of claimed rows; a row whose mail cannot be built fails alone."""
-    for delivery in deliveries:
-        try:
-            yield renderer.render(delivery)
-        except MimeError as error:
-            logger.error("delivery %s cannot be built: %s", delivery.pk, type(error).__name__)
-            record_unbuildable(delivery, str(error), token=token, now=timezone.now())
-
-
-class TestMailLedger:
-    """Takes the outcome of one test mail; there is nothing to fence."""
-
-    def __init__(self, test_mail: TestMail) -> None:
-        self.test_mail = test_mail
-
-    def fence(self, ids: Sequence[int]) -> set[int]:
-        """Let the mail go."""
-        return set(ids)
-
-    def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Write what the server said, for the page that waits for it."""
-        for outcome in outcomes:
-            accepted = outcome.result is Result.ACCEPTED
-            self.test_mail.state = TestMailState.SENT if accepted else TestMailState.FAILED
-            self.test_mail.text = " ".join(filter(None, (str(outcome.code or ""), outcome.text)))[:1000]
-
-
-def send_test_mail(test_mail_id: int, *, now: datetime) -> None:
-    """Send one queued test mail and store what the server said."""
-    queued = TestMail.objects.filter(pk=test_mail_id, state=TestMailState.QUEUED)
-    if not queued.update(state=TestMailState.SENDING):
+def close_circuit(turn: Turn, *, now: datetime) -> None:
+    """Note that a turn went well; where that ends a long outage, lifetimes begin anew."""
+    route, admission = turn.lane.route, turn.admission
+    if not admission.is_probe:
+        circuit.note_success(route, admission, full=turn.full_connections, now=now)
         return
-    test_mail = TestMail.objects.select_related("campaign__sender__domain", "subscriber").get(pk=test_mail_id)
-    ledger = TestMailLedger(test_mail)
-    try:
-        require_verified(required_sender(test_mail.campaign))
-        outgoing = Renderer().render_test(
-            test_mail.campaign, test_mail.subscriber, to=test_mail.address, number=test_mail.pk, now=now
-        )
-        engine.send([outgoing], load_route(route_for(test_mail.campaign)), ledger, connections=1, window=1)
-    except (MtaError, SenderError) as error:
-        test_mail.state, test_mail.text = TestMailState.FAILED, str(error)
-    test_mail.save(update_fields=["state", "text"])
-
-
-def give_up_test_mails(*, now: datetime) -> int:
-    """Fail the test mails whose process died on the way; return how many."""
-    left = TestMail.objects.filter(state=TestMailState.SENDING, created_at__lte=now - TEST_MAIL_LIMIT)
-    return left.update(state=TestMailState.FAILED, text=_("送信が途中で止まりました。もう一度お試しください。"))
+    # Together, so that nothing expires in between (campaigns.reaper).
+    with transaction.atomic():
+        outage = circuit.note_success(route, admission, full=turn.full_connections, now=now)
+        if outage is not None and outage >= circuit.LONGEST_WAIT:
+            restart_lifetimes(route, now=now)

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from campaigns import (
+    chains,
     closed_times,
     domain_caps,
     error_gate,
@@ -18,11 +19,12 @@ from campaigns import (
     reaper,
     recoveries,
     scheduling,
-    sending,
+    send_queue,
     tally,
+    test_mails,
+    turns,
 )
 from campaigns.freezing import freeze_recipients, starts_to_hint
-from campaigns.lanes import HINT, lanes_with_work, take_hint
 from campaigns.models import Campaign, TestMail, TestMailState
 from mta import pace_store
 from mta.tasks import hint_mail_domains, hint_route_checks
@@ -40,12 +42,10 @@ class Step(Protocol):
         ...
 
 
-# Processes that are asked to work in one lane at once.
-HANDS = 2
 # Campaigns that one tick asks to be counted; the next one goes on.
 TALLIES = 10
 # A hint that nobody took in this many seconds is out of date: the tick has given a new one.
-STALE = HINT.total_seconds()
+STALE = 10.0
 
 
 @shared_task
@@ -67,12 +67,11 @@ def take_steps(steps: Sequence[Step], *, now: datetime) -> None:
         raise ExceptionGroup("tick", failures)
 
 
-def hint_lanes(*, now: datetime) -> None:
-    """Ask for work in the lanes that have due rows."""
-    for lane in lanes_with_work(now=now):
-        if take_hint(lane, now=now):
-            for _ in range(HANDS):
-                send_lane.apply_async((lane.pk,), queue="send", expires=STALE)
+def hint_turns(*, now: datetime) -> None:
+    """Ask for the chains of turns that are missing in workspaces with due rows."""
+    room = chains.most_queued() - send_queue.waiting()
+    for link in chains.start_missing(now=now, room=room):
+        send_turn.apply_async(tuple(link), queue="send", expires=chains.ALIVE.total_seconds())
 
 
 def hint_starts(*, now: datetime) -> None:
@@ -110,7 +109,7 @@ STEPS: tuple[Step, ...] = (
     late_starts.hold_late,
     scheduling.start_due,
     hint_starts,
-    hint_lanes,
+    hint_turns,
     hint_test_mails,
     hint_tallies,
     error_gate.evaluate_due,
@@ -124,7 +123,7 @@ STEPS: tuple[Step, ...] = (
     reaper.expire_deliveries,
     reaper.cancel_leftovers,
     reaper.finish_campaigns,
-    sending.give_up_test_mails,
+    test_mails.give_up_test_mails,
     recoveries.recheck_errors,
     holds.sweep_holds,
     domain_caps.move_rows,
@@ -139,16 +138,17 @@ def start_campaign(campaign_id: int) -> None:
 
 
 @shared_task
-def send_lane(lane_id: int) -> None:
-    """Send what is due in a lane for one turn; where work is left, others get their turn first."""
-    if sending.send_lane(lane_id):
-        send_lane.apply_async((lane_id,), queue="send", expires=STALE)
+def send_turn(workspace_id: int, number: int, step: int) -> None:
+    """Take one turn of a workspace's chain; where work is left, others get their turn first."""
+    following = turns.run(chains.Link(workspace_id, number, step))
+    if following is not None:
+        send_turn.apply_async(tuple(following), queue="send", expires=chains.ALIVE.total_seconds())
 
 
 @shared_task
 def send_test_mail(test_mail_id: int) -> None:
     """Send one test mail."""
-    sending.send_test_mail(test_mail_id, now=timezone.now())
+    test_mails.send_test_mail(test_mail_id, now=timezone.now())
 
 
 @shared_task

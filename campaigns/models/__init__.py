@@ -21,7 +21,7 @@ from campaigns.models.delivery import (
 )
 from campaigns.models.figures import HoldState, StopHold, Tally
 from campaigns.models.gate import ErrorGate, GateState
-from campaigns.models.lane import DomainCap, Lane
+from campaigns.models.lane import Chain, DomainCap, Lane
 from campaigns.models.quiet_hours import QuietHours
 from campaigns.models.test_mail import TestMail, TestMailState
 
@@ -34,6 +34,7 @@ __all__ = [
     "Campaign",
     "CampaignQuerySet",
     "CampaignState",
+    "Chain",
     "Delivery",
     "DeliveryQuerySet",
     "DeliveryState",

@@ -29,10 +29,8 @@ class Lane(models.Model):
     # Set while our own side is at fault or the lane's turn comes later: nothing is tried until then.
     held_until = models.DateTimeField(null=True, blank=True)
     held_because = models.CharField(max_length=500, blank=True)
-    # Route faults in a row; the pause grows with it.
+    # Faults of ours in a row, such as a key that cannot be read; the rest grows with it.
     fault_count = models.PositiveSmallIntegerField(default=0)
-    # A task for this lane was asked for or is at work; until then the tick does not ask again.
-    hinted_until = models.DateTimeField(null=True, blank=True)
     # The begin of the newest turn: the lanes of a workspace are served in turn.
     served_at = models.DateTimeField(null=True, blank=True)
 
@@ -58,6 +56,25 @@ class Lane(models.Model):
             return None
         caps = DomainCap.objects.filter(workspace=self.workspace_id, domain=self.domain)
         return caps.values_list("per_minute", flat=True).first()
+
+
+class Chain(models.Model):
+    """One turn after the other that a workspace sends in: each workspace has SEND_PROCESSES of them at most."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="chains")
+    number = models.PositiveSmallIntegerField()
+    # Rises with every turn: a message that names another step was doubled or came too late, and does nothing.
+    step = models.PositiveBigIntegerField(default=0)
+    # A message is on its way or a turn at work; until then the tick begins no other.
+    busy_until = models.DateTimeField(null=True, blank=True)
+    # The begin of the newest turn: workspaces are served in turn.
+    began_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "number"], name="chain_once")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.number} step {self.step}"
 
 
 class DomainCap(models.Model):

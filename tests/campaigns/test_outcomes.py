@@ -7,10 +7,11 @@ import pytest
 from django.utils import timezone
 
 from campaigns.claims import LEASE, Claim
-from campaigns.models import CampaignState, Delivery, DeliveryState
+from campaigns.models import CampaignState, Delivery, DeliveryState, Lane
 from campaigns.outcomes import FAULT_PAUSE, Accepted, DeliveryLedger, accept, record_outcome, record_unbuildable
 from lists.models import AddressError, StopReason
 from mta.outcomes import Outcome, Result
+from mta.providers import policy_of
 from mta.verdicts import Kind, Phase, Reason
 from tests.factories import make_campaign, make_delivery
 
@@ -108,10 +109,31 @@ def test_a_4xx_defers_the_row_to_its_next_attempt(state):
     delivery = held_delivery(state)
     assert record(delivery, outcome(delivery, Result.DEFERRED, 451, "4.7.1 Greylisted", "4.7.1"), now=now)
     assert delivery.state == DeliveryState.DEFERRED
-    assert delivery.due_at == now + timedelta(minutes=5)
+    # A little later than that, so that rows which were deferred together come due apart.
+    assert timedelta(minutes=5) <= delivery.due_at - now <= timedelta(minutes=5.5)
     assert delivery.attempts == 1
     assert delivery.text == "4.7.1 Greylisted"
     assert not AddressError.objects.exists()
+
+
+def test_a_4xx_that_names_its_wait_is_obeyed():
+    """C21."""
+    now = timezone.now()
+    delivery = held_delivery(DeliveryState.CLAIMED)
+    record(delivery, outcome(delivery, Result.DEFERRED, 450, "Greylisted for 20 minutes"), now=now)
+    assert timedelta(minutes=20) <= delivery.due_at - now <= timedelta(minutes=22)
+
+
+def test_a_provider_is_tried_again_by_its_own_schedule():
+    """B4, C22: the interval differs by receiver."""
+    now = timezone.now()
+    delivery = held_delivery(DeliveryState.CLAIMED)
+    Lane.objects.filter(pk=delivery.lane_id).update(provider="docomo")
+    delivery.lane.refresh_from_db()
+    record(delivery, outcome(delivery, Result.DEFERRED, 451, "4.3.0 Try later"), now=now)
+    wait = policy_of("docomo").retry[0]
+    assert wait > timedelta(minutes=5)
+    assert wait <= delivery.due_at - now <= wait * 1.1
 
 
 @pytest.mark.parametrize("state", HELD)
@@ -184,7 +206,7 @@ def test_a_mail_that_cannot_be_built_fails_alone_and_is_our_fault():
     assert delivery.subscriber.error_count == 0
 
 
-def test_the_ledger_writes_a_batch_and_remembers_the_first_route_fault():
+def test_the_ledger_writes_a_batch_and_remembers_the_first_fault():
     good, bad = held_delivery(DeliveryState.FENCED), held_delivery(DeliveryState.CLAIMED)
     token = good.lease_token
     Delivery.objects.filter(pk=bad.pk).update(lease_token=token)
@@ -192,7 +214,7 @@ def test_the_ledger_writes_a_batch_and_remembers_the_first_route_fault():
     ledger.take(Claim(token, timezone.now() + LEASE, [good, bad]))
     fault = outcome(bad, Result.ROUTE_FAULT, 421, "closing")
     ledger.record([outcome(good, Result.ACCEPTED, 250, "ok"), fault])
-    assert (ledger.accepted, ledger.route_fault) == (1, fault)
+    assert (ledger.signs.answered, ledger.signs.fault) == (1, fault)
     assert set(Delivery.objects.values_list("state", flat=True)) == {DeliveryState.SENT, DeliveryState.PENDING}
 
 
@@ -249,7 +271,7 @@ def test_a_row_that_one_turn_claims_twice_has_one_mail():
     assert ledger.fence([delivery.pk]) == {delivery.pk}
     ledger.record([outcome(delivery, Result.ACCEPTED, 250, phase=Phase.DOT)])
     delivery.refresh_from_db()
-    assert (delivery.state, ledger.accepted) == (DeliveryState.SENT, 1)
+    assert (delivery.state, ledger.signs.answered) == (DeliveryState.SENT, 1)
     # With its outcome it is forgotten.
     assert ledger.take(again) == [delivery]
 

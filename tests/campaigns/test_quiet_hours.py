@@ -20,6 +20,7 @@ from campaigns.holidays import is_holiday
 from campaigns.lanes import lanes_with_work
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, Lane, QuietHours, QuietMode
 from campaigns.outcomes import give_back, record_deferral, retry_clock
+from campaigns.pacing import Grant
 from campaigns.quiet_hours import (
     LONGEST_HALT,
     Rules,
@@ -30,6 +31,8 @@ from campaigns.quiet_hours import (
     oldest_alive,
 )
 from campaigns.reaper import expire_deliveries
+from mta.circuit import Admission
+from mta.mail_routes import load_route
 from mta.outcomes import Outcome, Result
 from mta.replies import classify
 from mta.verdicts import Phase
@@ -318,11 +321,11 @@ def test_no_dot_is_sent_in_closed_time_and_all_is_sent_after_it(smtp_sink, setti
     with time_machine.travel(CLOSING - timedelta(seconds=1), tick=False) as clock:
         campaign = sending_campaign(quiet_workspace(), readers=5)
         lane = lane_of(campaign)
-        turn = sending.Turn(lane, 10)
+        turn = sending.Turn(lane, load_route(lane.route), Admission(), Grant(10), 10)
         assert next(turn.batches())
         clock.move_to(CLOSING)
         assert turn.ledger.fence([row.pk for row in turn.claims[0].deliveries]) == set()
-        turn.return_unsent()
+        turn.return_all()
         sending.send_lane(lane.pk)
         assert (smtp_sink.messages, states()) == ([], [DeliveryState.PENDING] * 5)
         clock.move_to(OPENING)

@@ -8,9 +8,11 @@ import pytest
 from django.utils import timezone
 
 from campaigns import reaper
-from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, DoubtPolicy
+from campaigns.lifetimes import restart_lifetimes
+from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, DoubtPolicy, Lane
 from lists.models import AddressError
-from mta.verdicts import Kind, Reason
+from mta.circuit import Admission, note_fault
+from mta.verdicts import Kind, Phase, Reason
 from tests.factories import make_campaign, make_delivery, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +100,29 @@ def test_a_row_that_only_met_faults_of_ours_expires_without_blaming_the_address(
     assert delivery.state == DeliveryState.EXPIRED
     assert delivery.text
     assert not AddressError.objects.exists()
+
+
+def test_nothing_expires_while_the_circuit_of_its_route_is_open(now):
+    long_ago = now - timedelta(hours=25)
+    delivery = make_delivery(sending_campaign(long_ago), mail_date=long_ago)
+    elsewhere = make_delivery(sending_campaign(long_ago), mail_date=long_ago)
+    Lane.objects.filter(pk=elsewhere.lane_id).update(route="route-7")
+    note_fault("relay", Admission(), phase=Phase.CONNECT, because="refused", now=now)
+    assert reaper.expire_deliveries(now=now) == 1
+    delivery.refresh_from_db()
+    elsewhere.refresh_from_db()
+    assert (delivery.state, elsewhere.state) == (DeliveryState.PENDING, DeliveryState.EXPIRED)
+
+
+def test_after_a_long_outage_lifetimes_begin_anew(now):
+    long_ago = now - timedelta(hours=25)
+    waiting = make_delivery(sending_campaign(long_ago), mail_date=long_ago)
+    elsewhere = make_delivery(sending_campaign(long_ago), mail_date=long_ago)
+    Lane.objects.filter(pk=elsewhere.lane_id).update(route="route-7")
+    assert restart_lifetimes("relay", now=now) == 1
+    waiting.campaign.refresh_from_db()
+    elsewhere.campaign.refresh_from_db()
+    assert (waiting.campaign.lifetime_from, elsewhere.campaign.lifetime_from) == (now, long_ago)
 
 
 def test_nothing_expires_that_was_never_tried_or_was_resumed_lately(now):

@@ -14,7 +14,7 @@ from accounts.models import Role, User
 from campaigns import reaper, scheduling
 from campaigns.claims import LEASE
 from campaigns.deliveries import count_states
-from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, DeliveryState, DoubtPolicy, Lane
+from campaigns.models import CLAIMABLE, Campaign, CampaignState, Chain, Delivery, DeliveryState, DoubtPolicy, Lane
 from campaigns.rendering import Renderer
 from lists.models import MailingList, Subscriber, Subscription
 from mta.models import Pace, RouteCircuit
@@ -120,7 +120,8 @@ class Mailing:
         if not self.deliveries().filter(state__in=(*CLAIMABLE, DeliveryState.CLAIMED)).exists():
             self.let_fences_pass()
         self.deliveries().filter(state__in=CLAIMABLE, due_at__gt=now).update(due_at=now)
-        Lane.objects.update(held_until=None, hinted_until=None)
+        Lane.objects.update(held_until=None)
+        Chain.objects.filter(busy_until__gt=now).update(busy_until=now)
         RouteCircuit.objects.filter(retry_at__gt=now).update(retry_at=now)
         RouteCircuit.objects.filter(probe_until__gt=now).update(probe_until=now)
         Pace.objects.filter(suspended_until__gt=now).update(suspended_until=now)

@@ -12,8 +12,8 @@ from django.utils import timezone
 from redis import Redis
 
 from campaigns import scheduling
-from campaigns.models import CLAIMABLE, Campaign, Delivery, DeliveryState, DoubtPolicy, Lane
-from campaigns.tasks import send_lane, start_campaign
+from campaigns.models import CLAIMABLE, Campaign, Chain, Delivery, DeliveryState, DoubtPolicy
+from campaigns.tasks import send_turn, start_campaign
 from campaigns.unsubscribing import unsubscribe
 from tests.faults.installation import send_signal
 from tests.faults.judge import Closure
@@ -249,12 +249,12 @@ def hints_doubled(stage: Stage) -> None:
     mailing = stage.begin(1000)
     for _copy in range(5):
         start_campaign.apply_async((mailing.campaign.pk,), queue="work")
-    lanes = Lane.objects.filter(workspace=mailing.workspace)
     for moment in stage.moments(mailing, 10):
         stage.wait_for(moment)
-        for lane in lanes:
-            for _copy in range(4):
-                send_lane.apply_async((lane.pk,), queue="send")
+        # Those that are next, and some that came before or will come after them.
+        for chain in Chain.objects.filter(workspace=mailing.workspace):
+            for step in range(max(0, chain.step - 2), chain.step + 3):
+                send_turn.apply_async((chain.workspace_id, chain.number, step), queue="send")
 
 
 def hints_lost(stage: Stage) -> None:
