@@ -1,14 +1,16 @@
 """The numbers that are shown of a campaign, in words that claim no more than is known (B3)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count
 
 from campaigns.deliveries import count_states
-from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
+from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState, Lane
 from campaigns.tally import figures
-from mta.verdicts import Kind, Reason
+from mta.circuit import open_circuits
+from mta.verdicts import Kind, Phase, Reason
 
 # From this many recipients on, a page does not count the rows itself.
 LARGE = 100_000
@@ -85,6 +87,39 @@ def tallied_states(campaign: Campaign) -> dict[str, int]:
         return {}
     counted = figures([campaign.pk])
     return {state: counted.number((state,)) for state in DeliveryState.values}
+
+
+@dataclass(frozen=True, slots=True)
+class RouteWait:
+    """A route by which nothing is sent now, for no fault of the recipients."""
+
+    route: str
+    step: str
+    because: str
+    # When it is tried again; None while that is being done.
+    again_at: datetime | None
+
+
+def route_waits(lanes: Sequence[Lane], *, now: datetime) -> list[RouteWait]:
+    """Return the routes of the lanes that do not work, and why."""
+    routes = {lane.route for lane in lanes}
+    if not routes:
+        return []
+    return [
+        RouteWait(
+            route=circuit.route,
+            step=str(Phase(circuit.phase).label) if circuit.phase in Phase.values else "",
+            because=circuit.because,
+            again_at=circuit.retry_at if circuit.retry_at is not None and circuit.retry_at > now else None,
+        )
+        for circuit in open_circuits().filter(route__in=routes).order_by("route")
+    ]
+
+
+def apart_from(lanes: Sequence[Lane], waits: Iterable[RouteWait]) -> list[Lane]:
+    """Return the lanes without those that only wait for their route."""
+    broken = {wait.route for wait in waits}
+    return [lane for lane in lanes if lane.route not in broken or lane.paused_at or lane.excluded_at]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from campaigns.error_gate import gate_of
 from campaigns.lane_overview import find_troubles, waiting_lanes
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
 from campaigns.paging import ReportPaginator, fetch
-from campaigns.progress import WAITING, Progress, count_reasons, measure
+from campaigns.progress import WAITING, Progress, apart_from, count_reasons, measure, route_waits
 from campaigns.results import describe, results_by_provider
 from campaigns.scheduling import CampaignError
 from campaigns.send_window import send_window
@@ -78,11 +78,14 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
     live = campaign.is_running() or campaign.state == CampaignState.SCHEDULED or progress.settling
     lanes = waiting_lanes(campaign) if campaign.is_running() else []
     now = timezone.now()
+    waits = route_waits(lanes, now=now)
     return {
         "campaign": campaign,
         "progress": progress,
         "live": live,
-        "troubles": find_troubles(lanes, now=now),
+        # Told once for each route, and not again for each provider.
+        "route_waits": waits,
+        "troubles": find_troubles(apart_from(lanes, waits), now=now),
         "is_due": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
         "window": send_window(campaign, lanes, now=now),
         "steerable": campaign.is_running() or campaign.state == CampaignState.SCHEDULED,

@@ -11,6 +11,9 @@ from campaigns import progress
 from campaigns.models import PLANNED, Campaign, CampaignState, DeliveryState
 from campaigns.tally import refresh
 from lists.models import MailingList
+from mta.circuit import FIRST_WAIT, Admission, note_fault
+from mta.models import RouteCircuit
+from mta.verdicts import Phase
 from tests.factories import make_campaign, make_delivery, make_list, make_subscriber, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -174,6 +177,31 @@ def test_a_lane_at_rest_is_explained(editor, campaign):
     delivery.lane.save()
     Campaign.objects.update(state=CampaignState.SENDING, started_at=timezone.now())
     assert "Connection refused" in text_of(editor.get(reverse("campaign_detail", args=[campaign.pk])))
+
+
+def test_a_hold_that_is_over_is_not_shown(editor, campaign):
+    delivery = make_delivery(campaign)
+    delivery.lane.held_until = timezone.now() - timedelta(seconds=1)
+    delivery.lane.held_because = "MAIL FROM: 550 refused"
+    delivery.lane.save()
+    Campaign.objects.update(state=CampaignState.SENDING, started_at=timezone.now())
+    assert "550 refused" not in text_of(editor.get(reverse("campaign_detail", args=[campaign.pk])))
+
+
+def test_an_open_circuit_is_explained_on_pages_whose_rows_wait_for_it(editor, campaign, django_assert_max_num_queries):
+    now = timezone.now()
+    Campaign.objects.update(state=CampaignState.SENDING, started_at=now)
+    url = reverse("campaign_progress", args=[campaign.pk])
+    note_fault("relay", Admission(), phase=Phase.AUTH, because="<b>wrong password", now=now)
+    assert "障害" not in text_of(editor.get(url))
+    make_delivery(campaign)
+    page = text_of(editor.get(url))
+    assert "配信経路の障害のため" in page
+    assert "AUTH: &lt;b&gt;wrong password" in page
+    assert f"{timezone.localtime(now + FIRST_WAIT):%H:%M:%S} にもう一度" in page
+    RouteCircuit.objects.update(retry_at=now)
+    with django_assert_max_num_queries(25):
+        assert "確かめています" in text_of(editor.get(url))
 
 
 @pytest.mark.parametrize(
