@@ -30,7 +30,7 @@ FIRST_CHUNK: Final = 2000
 SMALLEST_CHUNK: Final = 500
 LARGEST_CHUNK: Final = 50_000
 # Seconds that a chunk is to take; the next one is fitted to the time of this one, in steps of at most 2.
-AIM: Final = 0.4
+AIM: Final = 0.3
 # The part of a chunk's time that SQLite is left to others before the next one, and the longest such rest in seconds:
 # who waits for SQLite's lock looks for it in growing intervals of up to 0.1 s, and shall find it free.
 REST_SHARE: Final = 0.25

@@ -1,12 +1,14 @@
 """Freezing the recipients of a campaign: INSERT … SELECT gives what a plain loop gives, in chunks that are safe to cut."""
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 
 import hypothesis
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from hypothesis import given
@@ -228,6 +230,43 @@ def test_of_two_workers_one_goes_on_and_makes_each_row_once():
     assert Delivery.objects.count() == 7
     # The first one saw that the other had gone on.
     assert steps[:4] == [2, 2, 1, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_workers_at_the_same_time_make_each_row_once(cancelled):
+    """Two begin at once and a third in mid start; in one case a person cancels meanwhile."""
+    campaign = starting_campaign(60)
+    actor = make_user(campaign.workspace)
+    start = threading.Barrier(2)
+
+    def work(begin):
+        try:
+            begin()
+            freeze_recipients(campaign.pk, now=timezone.now(), chunk=3)
+        finally:
+            connection.close()
+
+    def interrupt():
+        while Delivery.objects.count() < 5:
+            time.sleep(0.01)
+        if cancelled:
+            cancel(Campaign.objects.get(pk=campaign.pk), actor=actor, now=timezone.now())
+
+    threads = [threading.Thread(target=work, args=(begin,)) for begin in (start.wait, start.wait, interrupt)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    campaign.refresh_from_db()
+    rows = Delivery.objects.filter(campaign=campaign)
+    # The cancellation may have come when all was done.
+    if cancelled:
+        assert campaign.state == CampaignState.CANCELLED
+        assert set(rows.values_list("state", flat=True)) == {DeliveryState.CANCELLED}
+    else:
+        assert (campaign.state, rows.count()) == (CampaignState.SENDING, 60)
+    assert campaign.recipient_count == rows.count()
 
 
 def test_the_tick_asks_for_starts_at_which_nobody_works():
