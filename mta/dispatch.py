@@ -50,6 +50,7 @@ class Dispatch:
         self.is_complete = False
         self.is_stopped = False
         self._most_waiting = most_waiting
+        self._enough = most_waiting // 2
         self._queues: list[Queue] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._commit_task = asyncio.create_task(commits.run())
@@ -72,7 +73,7 @@ class Dispatch:
 
     async def make_room(self) -> None:
         """Work until half of the waiting mails are taken."""
-        while self.waiting > self._most_waiting // 2 and not self.is_over():
+        while self.waiting > self._enough and not self.is_over():
             if not self._tasks:
                 await self.judge_stranded()
                 break
@@ -150,6 +151,12 @@ class Dispatch:
     def note_change(self) -> None:
         """Let `make_room` and `finish` look again."""
         self._change.set()
+
+    def note_taken(self) -> None:
+        """Count a mail that waits no longer."""
+        self.waiting -= 1
+        if self.waiting <= self._enough:
+            self._change.set()
 
     def is_late(self) -> bool:
         """Say whether the time is over."""
@@ -281,8 +288,7 @@ class Queue:
         """Return the next mail, or None where there is none just now."""
         if not self.waiting or self.dispatch.is_over():
             return None
-        self.dispatch.waiting -= 1
-        self.dispatch.note_change()
+        self.dispatch.note_taken()
         return self.waiting.popleft()
 
     def give_back(self, message: Outgoing) -> None:

@@ -28,11 +28,12 @@ class Result(Enum):
 
     # The final dot was answered with 2xx.
     ACCEPTED = "accepted"
-    # 5xx for this recipient or this mail.
+    # 5xx for this recipient or this mail; on the direct way of its servers at any step, or none to be found.
     REFUSED = "refused"
-    # 4xx for this recipient or this mail.
+    # 4xx for this recipient or this mail; on the direct way also a server that cannot be reached or hangs up.
     DEFERRED = "deferred"
     # Ours or the relay's: connect, greeting, TLS, AUTH, MAIL refused, connection lost before the dot.
+    # On the direct way only what is ours for sure, such as no network.
     ROUTE_FAULT = "route_fault"
     # The dot was sent and never answered (F7).
     DOUBT = "doubt"
@@ -44,7 +45,8 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one mail. `text` is the server's, made safe to show; `host` is the route's."""
+    """What became of one mail. `text` is the server's, made safe to show; `host` is the server
+    that was talked to."""
 
     id: int
     result: Result
