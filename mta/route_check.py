@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Any, Final
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.conf import settings
 from mta.mx import CouldNotAsk, MxResolver, Servers
 from mta.route_problems import (
     TLS_PROBLEMS,
+    UNREACHABLE,
     Problem,
     Step,
     problem_of_code,
@@ -26,7 +28,7 @@ from mta.smtp import Connection, Timeouts, tls_context
 from mta.smtp_replies import Fault, Reply
 from mta.verdicts import Phase
 
-# Of one host's addresses, and of one domain's mail servers: enough to tell one that is down from a way that is closed.
+# Of one domain's mail servers: enough to tell one that is down from a way that is closed.
 _TRIED: Final = 2
 # Seconds for finding out whether a silent port waits for TLS.
 _TLS_PROBE: Final = 3.0
@@ -123,8 +125,11 @@ class Check:
         try:
             async with asyncio.timeout(self.patience.whole):
                 await self._try_hosts()
-        except TimeoutError:
-            self._note(self.step, Result.FAILED, problem=Problem.TIMEOUT)
+        except TimeoutError as error:
+            if self.step not in {finding.step for finding in self.findings}:
+                is_connecting = self.step is Step.CONNECT
+                problem = self._problem_of_connecting(error) if is_connecting else Problem.TIMEOUT
+                self._note(self.step, Result.FAILED, problem=problem)
         except _Failed:
             pass
         reached = {finding.step for finding in self.findings}
@@ -197,24 +202,36 @@ class Check:
         if not is_address(route.host):
             self._note(Step.NAME, Result.OK, f"{route.host}: {', '.join(addresses)}")
         self.step = Step.CONNECT
-        source = (route.source_address, 0) if route.source_address else None
-        error: OSError = OSError()
-        for address in addresses[:_TRIED]:
+        tried = choose_addresses(addresses, route.source_address)
+        errors: list[OSError] = []
+        for address in tried:
             try:
-                async with asyncio.timeout(self.patience.step):
-                    _reader, writer = await asyncio.open_connection(address, route.port, local_addr=source)
-                await _hang_up(writer)
-            except ConnectionResetError:
-                # There was a connection, and the server cut it at once: the next step's to tell.
-                pass
+                await self._reach(address, route)
             except OSError as found:
-                error = found
+                errors.append(found)
                 continue
             self._note(Step.CONNECT, Result.OK, _join(address, route.port))
             return address
-        tried = ", ".join(_join(address, route.port) for address in addresses[:_TRIED])
-        problem = problem_of_connecting(error, route.port, has_source=source is not None)
-        raise self._failed(Step.CONNECT, f"{tried}: {error.strerror or str(error) or 'timeout'}", problem)
+        # An address of a family that this machine does not have says less than the other one.
+        error = next((error for error in errors if error.errno not in UNREACHABLE), errors[0])
+        told = (
+            f"{', '.join(_join(address, route.port) for address in tried)}: {error.strerror or str(error) or 'timeout'}"
+        )
+        raise self._failed(Step.CONNECT, told, self._problem_of_connecting(error))
+
+    async def _reach(self, address: str, route: Route) -> None:
+        """Connect to an address and hang up. Raises OSError."""
+        source = (route.source_address, 0) if route.source_address else None
+        try:
+            async with asyncio.timeout(self.patience.step):
+                _reader, writer = await asyncio.open_connection(address, route.port, local_addr=source)
+            await _hang_up(writer)
+        except ConnectionResetError:
+            # There was a connection, and the server cut it at once: the next step's to tell.
+            return
+
+    def _problem_of_connecting(self, error: OSError) -> Problem:
+        return problem_of_connecting(error, self.route.port, has_source=bool(self.route.source_address))
 
     async def _ask_dns(self, resolver: MxResolver, route: Route) -> Sequence[str]:
         """Return the addresses of a receiver's host."""
@@ -300,11 +317,12 @@ class Check:
 
     async def _find_problem(self, step: Step, fault: Fault, connection: _Listener) -> Problem:
         """Say what is wrong where the server said nothing of it."""
+        is_late = asyncio.get_running_loop().time() - connection.heard_at >= self.patience.step
         if step is Step.TLS or isinstance(fault.__cause__, ssl.SSLError):
             return problem_of_tls(fault.__cause__)
         if step is Step.GREETING and self.route.security != "tls" and await _speaks_tls(connection):
             return Problem.TLS_EXPECTED
-        if asyncio.get_running_loop().time() - connection.heard_at >= self.patience.step:
+        if is_late:
             return Problem.TIMEOUT
         if (
             isinstance(fault.__cause__, OSError)
@@ -335,6 +353,16 @@ class Check:
         for secret in sent:
             answer = answer.replace(secret.decode(), "…")
         return answer
+
+
+def choose_addresses(addresses: Sequence[str], source: str = "") -> list[str]:
+    """Return the addresses of a host to try: the first of each family, or of that of the address to send from."""
+    first: dict[int, str] = {}
+    for address in addresses:
+        first.setdefault(ip_address(address.partition("%")[0]).version, address)
+    if source and (matching := first.get(ip_address(source).version)):
+        return [matching]
+    return list(first.values())
 
 
 async def _ask_for_leave(connection: Connection) -> None:

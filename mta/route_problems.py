@@ -190,11 +190,11 @@ _CERTIFICATES: Final = {
 TLS_PROBLEMS: Final = frozenset((*_CERTIFICATES.values(), Problem.BAD_CERTIFICATE, Problem.TLS_FAILED))
 # What OpenSSL says where the other side answers in clear; the second since version 3.2.
 _SPOKE_IN_CLEAR: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
+UNREACHABLE: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 _CONNECTING: Final = {
     errno.ECONNREFUSED: Problem.REFUSED,
     errno.EADDRNOTAVAIL: Problem.SOURCE_ADDRESS,
-    errno.EHOSTUNREACH: Problem.UNREACHABLE,
-    errno.ENETUNREACH: Problem.UNREACHABLE,
+    **dict.fromkeys(UNREACHABLE, Problem.UNREACHABLE),
 }
 # RFC 5321 section 4.2.2 and RFC 4954 section 6; what is not here is told by its step.
 _CODES: Final = {
