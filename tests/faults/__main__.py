@@ -66,6 +66,7 @@ def play(
         installation.stop()
     server = installation.mail_with_tls if uses_tls else installation.mail
     server.new_journal()
+    installation.clear_logs()
     installation.start(installation.relay_with_tls if uses_tls else "")
     stage = stage_module.Stage(installation, Random(f"{options.seed} {name}"), server)  # noqa: S311
     findings: list[str] = []

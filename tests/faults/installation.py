@@ -108,14 +108,16 @@ class Installation:
             part.stop()
         self.parts = {}
 
+    def clear_logs(self) -> None:
+        """Forget what the parts said so far."""
+        for log in self.folder.glob("*.log"):
+            # They append, so they go on at the begin of the file.
+            os.truncate(log, 0)
+
     def log_tail(self, length: int = 3000) -> str:
         """Return the end of what the parts said."""
-        logs = sorted(self.folder.glob("*.log"))
-        return "\n".join(
-            f"--- {log.name}\n{log.read_text(errors='replace')[-length:]}"
-            for log in logs
-            if not log.name.startswith("receiver") and log.stat().st_size
-        )
+        told = {log.name: log.read_text(errors="replace") for log in sorted(self.folder.glob("*.log"))}
+        return "\n".join(f"--- {name}\n{text[-length:]}" for name, text in told.items() if text)
 
 
 def send_signal(pid: int, number: signal.Signals) -> bool:
@@ -125,6 +127,12 @@ def send_signal(pid: int, number: signal.Signals) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def is_stopped(pid: int) -> bool:
+    """Say whether every thread of a process is stopped."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
 
 @contextmanager

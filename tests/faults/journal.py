@@ -64,7 +64,7 @@ class MailServer:
     def __init__(self, folder: Path, pem: Path | None = None) -> None:
         self.port = find_free_port()
         self.pem = pem
-        self.path = folder / f"receiver-{self.port}.log"
+        self.path = folder / f"receiver-{self.port}.jsonl"
         self.path.touch()
         self.journal = Journal(self.path)
         self.process: subprocess.Popen[bytes] | None = None
@@ -104,7 +104,7 @@ class MailServer:
         """Begin a new log for the next scenario, and start the server where it does not run."""
         self.kill()
         # A number of its own for each scenario, so that the logs can be looked at afterwards.
-        self.path = self.path.with_name(f"receiver-{time.monotonic_ns()}.log")
+        self.path = self.path.with_name(f"receiver-{time.monotonic_ns()}.jsonl")
         self.path.touch()
         self.journal = Journal(self.path)
         self.plan = {"faults": {}}

@@ -15,10 +15,10 @@ from campaigns import scheduling
 from campaigns.models import CLAIMABLE, Campaign, Chain, Delivery, DeliveryState, DoubtPolicy
 from campaigns.tasks import send_turn, start_campaign
 from campaigns.unsubscribing import unsubscribe
-from tests.faults.installation import send_signal
+from tests.faults.installation import is_stopped, send_signal
 from tests.faults.judge import Closure
 from tests.faults.mailing import Mailing, patiently
-from tests.faults.stage import DELAY, SENDERS, Stage, StandstillError, wait_for
+from tests.faults.stage import DELAY, Stage, StandstillError, wait_for
 
 KILLS = 10
 # Longer than any transaction of ours takes.
@@ -60,7 +60,7 @@ def trees_killed(stage: Stage) -> None:
     for number, moment in enumerate(stage.moments(mailing, KILLS)):
         stage.wait_for(moment)
         stage.installation.kill_tree("sender")
-        stage.allow_doubts(SENDERS)
+        stage.allow_doubts(settings.SEND_PROCESSES)
         if number % 4 == 1:
             for name in ("tick", "worker", "beat"):
                 stage.installation.kill_tree(name)
@@ -118,7 +118,8 @@ def stop_process(pid: int, *, holding_locks: bool) -> bool:
     All others have to wait for one that holds SQLite's only lock, however long.
     """
     send_signal(pid, signal.SIGSTOP)
-    if holds_locks() is holding_locks:
+    # A thread that is within the kernel goes on until it leaves it, and may take a lock there.
+    if wait_for(lambda: is_stopped(pid), seconds=5) and holds_locks() is holding_locks:
         return True
     send_signal(pid, signal.SIGCONT)
     return False
@@ -212,7 +213,7 @@ def database_restarted(stage: Stage) -> None:
         server.crash()
         server.start()
         # A process that cannot record its outcomes leaves them in doubt, as one that is killed.
-        stage.allow_doubts(SENDERS)
+        stage.allow_doubts(settings.SEND_PROCESSES)
 
 
 def relay_down(stage: Stage) -> None:
@@ -222,7 +223,7 @@ def relay_down(stage: Stage) -> None:
     stage.wait_for(stage.random.randint(50, 300))
     stage.server.kill()
     # What it had taken over and not yet answered.
-    stage.allow_doubts(SENDERS)
+    stage.allow_doubts(settings.SEND_PROCESSES)
     for _retry in range(3):
         if not wait_for(lambda: patiently(mailing.was_put_back), seconds=40):
             raise StandstillError(f"nothing was tried and put back: {mailing.states()}")

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+
 from campaigns.models import DoubtPolicy
 from tests.faults.scenarios import flush
-from tests.faults.stage import DELAY, SENDERS, Stage
+from tests.faults.stage import DELAY, Stage
 
 Action = dict[str, Any]
 # How long the server says nothing before it leaves, where the client does not leave first.
@@ -104,11 +106,11 @@ def storm(stage: Stage) -> None:
         stage.wait_for(moment, seconds=120)
         if number % 3 == 0:
             stage.installation.kill_tree("sender")
-            stage.allow_doubts(SENDERS)
+            stage.allow_doubts(settings.SEND_PROCESSES)
             stage.installation.start()
         elif number % 3 == 1:
             flush()
         elif stage.installation.server is not None:
             stage.installation.server.crash()
             stage.installation.server.start()
-            stage.allow_doubts(SENDERS)
+            stage.allow_doubts(settings.SEND_PROCESSES)

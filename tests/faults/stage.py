@@ -13,8 +13,6 @@ from tests.faults.journal import MailServer
 from tests.faults.judge import Closure, Terms, Verdict, judge
 from tests.faults.mailing import Mailing
 
-# Processes that send (hypermail/single_machine.py).
-SENDERS = 2
 # Seconds from a mail's dot to its answer, so that a mailing lasts for as long as its faults take.
 DELAY = 0.03
 
