@@ -1,6 +1,7 @@
 """Forms of the page プロバイダ別の配信: which provider is meant, and caps of domains."""
 
 import unicodedata
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -21,9 +22,9 @@ class ProviderForm(forms.Form):
 
     provider = forms.ChoiceField(label=gettext_lazy("プロバイダ"))
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, leave_out: Collection[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [(name, _(label)) for name, label in PROVIDER_LABELS.items()]
+        choices = [(name, _(label)) for name, label in PROVIDER_LABELS.items() if name not in leave_out]
         self.fields["provider"].choices = choices  # type: ignore[attr-defined]
 
 

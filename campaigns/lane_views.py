@@ -38,7 +38,7 @@ def show_index(request: WorkspaceRequest, cap_form: CapForm) -> HttpResponse:
         "cap_form": cap_form,
     }
     shown = {row.provider for row in context["rows"]}
-    context["others"] = [(name, _(label)) for name, label in PROVIDER_LABELS.items() if name not in shown]
+    context["hold_form"] = ProviderForm(leave_out=shown, auto_id="hold_%s")
     return render(request, "campaigns/lane_index.html", context)
 
 

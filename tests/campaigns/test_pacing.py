@@ -9,7 +9,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from campaigns.claims import claim_due
 from campaigns.models import DomainCap, Lane
+from campaigns.outcomes import DeliveryLedger
 from campaigns.pacing import RECHECK, Grant, buckets_for, give_back, grant, note
 from mta.models import Pace
 from mta.outcomes import Outcome, Result
@@ -17,7 +19,7 @@ from mta.pace import Replies
 from mta.provider_policies import POLICIES
 from mta.routes import Route, parse_route
 from mta.verdicts import Phase
-from tests.factories import make_lane, make_workspace
+from tests.factories import make_campaign, make_delivery, make_lane, make_workspace
 from tests.throttles import connect, fill, forget_buckets
 
 pytestmark = pytest.mark.django_db
@@ -202,6 +204,21 @@ def test_a_capped_domain_does_not_speak_for_all_other_servers() -> None:
     lane = docomo(provider="other", domain="example.jp")
     assert not note(lane, RELAYED, replies(TOO_FAST, 50), now=NOW)
     assert note(docomo(provider="other"), RELAYED, replies(TOO_FAST, 50), now=NOW)
+
+
+def test_what_the_ledger_saw_slows_the_provider_and_spares_the_recipient() -> None:
+    """C22: the reply of a real turn: the row is deferred, the lane slower."""
+    campaign = make_campaign(state="sending", started_at=NOW)
+    row = make_delivery(campaign, lane=make_lane(campaign.workspace, provider="yahoo"))
+    ledger = DeliveryLedger()
+    ledger.take(claim_due(row.lane, now=timezone.now(), limit=9))
+    told = "[TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume"
+    ledger.record([Outcome(row.pk, Result.DEFERRED, 421, "4.7.0", told, Phase.MAIL)])
+    assert note(row.lane, RELAYED, ledger.replies, now=timezone.now())
+    row.refresh_from_db()
+    assert (row.state, row.reason) == ("deferred", "rate_limited")
+    pace = Pace.objects.get()
+    assert (pace.provider, pace.level, pace.code, pace.because) == ("yahoo", 1, "4.7.0", told)
 
 
 def test_nothing_goes_where_redis_is_down(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
