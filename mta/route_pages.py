@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import AuditEntry
+from mta.circuit import open_circuits
 from mta.errors import MtaError
 from mta.mail_routes import find_row, load_relay
 from mta.models import MailRoute, RouteCheck, RouteCircuit, RouteKind, RouteSecurity
@@ -72,7 +73,7 @@ class RoutePage:
 def list_routes() -> list[RoutePage]:
     """Return the relay of the settings and the routes in the order in which they are looked at. Three queries."""
     rows = list(MailRoute.objects.order_by("pk"))
-    circuits = {circuit.route: circuit for circuit in RouteCircuit.objects.filter(opened_at__isnull=False)}
+    circuits = {circuit.route: circuit for circuit in open_circuits()}
     checks = {check.route: check for check in RouteCheck.objects.all()}
     normal = next((row.key() for row in rows if row.is_default and row.disabled_at is None), RELAY)
     return [
@@ -86,7 +87,9 @@ def find_route(key: str) -> RoutePage | None:
     row = find_row(key)
     if row is None and key != RELAY:
         return None
-    circuit = RouteCircuit.objects.filter(route=key, opened_at__isnull=False).first()
+    # "route-007" finds route-7 too.
+    key = row.key() if row else key
+    circuit = open_circuits().filter(route=key).first()
     check = RouteCheck.objects.filter(route=key).first()
     normal = MailRoute.objects.filter(is_default=True, disabled_at=None).first()
     is_normal = row is None if normal is None else normal == row

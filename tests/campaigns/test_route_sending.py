@@ -1,6 +1,8 @@
 """A mailing goes by the route of its sender, from the freezing of its recipients to the server."""
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -8,7 +10,7 @@ from campaigns import sending, tasks
 from campaigns.freezing import freeze_recipients
 from campaigns.models import CampaignState, Delivery, Lane
 from hypermail.celery import app as celery_app
-from mta.models import RouteCheck
+from mta.models import RouteCheck, RouteCircuit
 from mta.route_changes import disable_route
 from mta.route_checks import ask_for_check
 from mta.tasks import check_route, hint_route_checks
@@ -45,17 +47,20 @@ def test_mailing_goes_by_the_route_of_its_sender(settings: Settings) -> None:
     assert b"news@shop.example" in own.accepted[0].data
 
 
-def test_disabled_route_fails_nobody(settings: Settings) -> None:
+def test_disabled_route_fails_nobody_and_goes_on_when_it_is_enabled(settings: Settings, client: Client) -> None:
     settings.REQUIRE_VERIFIED_SENDERS = False
     with FaultServer() as own:
         route = make_mail_route(host="127.0.0.1", port=own.port, security="none", senders="shop.example")
         lane = start_mailing("news@shop.example")
         disable_route(route, actor=make_user(), now=timezone.now())
         sending.send_lane(lane.pk)
-    delivery = Delivery.objects.get()
-    assert (delivery.state, delivery.attempts, own.connections) == ("pending", 0, 0)
-    lane.refresh_from_db()
-    assert "無効" in lane.held_because
+        delivery = Delivery.objects.get()
+        assert (delivery.state, delivery.attempts, own.connections) == ("pending", 0, 0)
+        assert "無効" in RouteCircuit.objects.get(route=route.key()).because
+        client.force_login(make_user(is_superuser=True))
+        client.post(reverse("route_enable", args=[route.key()]))
+        sending.send_lane(lane.pk)
+    assert len(own.accepted) == 1
 
 
 def take_hints() -> list[tuple[str, list[int]]]:
