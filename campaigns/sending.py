@@ -232,9 +232,7 @@ def send_turn(turn: Turn) -> End:
 def note_route(turn: Turn, *, now: datetime) -> bool:
     """Tell the circuit how the turn went; False where the route is of no use now."""
     lane, admission, signs = turn.lane, turn.admission, turn.ledger.signs
-    # On the direct way each host has faults of its own, which are no fault of the route.
-    is_relay = turn.route.kind == "relay"
-    health = judge(signs, is_probe=admission.is_probe) if is_relay or signs.answered else Health.UNKNOWN
+    health = judge(signs, is_probe=admission.is_probe, is_direct=turn.route.kind == "direct")
     if health is Health.WORKS:
         clear_faults(lane)
         close_circuit(turn, now=now)

@@ -44,7 +44,10 @@ class Signs:
     """What became of the mails of one turn, as far as it tells of the route."""
 
     answered: int = 0
+    # Refused or deferred without a word of the server, as for an address that cannot be written.
+    unasked: int = 0
     faults: int = 0
+    doubts: int = 0
     untouched: int = 0
     # The first fault, and the first mail that was not answered in time.
     fault: Outcome | None = None
@@ -57,22 +60,28 @@ class Signs:
                 self.answered += 1
             elif outcome.result in (Result.ROUTE_FAULT, Result.DOUBT):
                 self.faults += 1
+                self.doubts += outcome.result is Result.DOUBT
                 self.fault = self.fault or outcome
             elif outcome.result is Result.UNTOUCHED:
                 self.untouched += 1
                 self.unanswered = self.unanswered or outcome
             elif outcome.code is not None and outcome.phase not in _BEFORE_RECIPIENT:
                 self.answered += 1
+            elif outcome.result in (Result.REFUSED, Result.DEFERRED):
+                self.unasked += 1
 
 
-def judge(signs: Signs, *, is_probe: bool) -> Health:
+def judge(signs: Signs, *, is_probe: bool, is_direct: bool = False) -> Health:
     """Return what a turn tells of its route.
 
     One mail that loses its connection late may be at fault itself, unless it is the probe. Where the time was over
-    before anything was answered, the route hangs.
+    before anything was answered, the route hangs. On the direct way doubts and silence are those of a receiver's
+    server, and mails are only deferred for it where our own network is there (mta.direct).
     """
-    if signs.answered:
+    if signs.answered or (is_direct and signs.unasked):
         return Health.WORKS
+    if is_direct:
+        return Health.FAULTY if signs.faults > signs.doubts else Health.UNKNOWN
     if signs.fault is not None:
         certain = signs.fault.phase in _BEFORE_RECIPIENT or signs.faults > 1 or is_probe
         return Health.FAULTY if certain else Health.UNKNOWN

@@ -65,6 +65,25 @@ def test_what_a_turn_tells_of_its_route(seen: list[Outcome], health: Health) -> 
     assert judge(signs, is_probe=False) is health
 
 
+@pytest.mark.parametrize(
+    ("seen", "health"),
+    [
+        ([], Health.UNKNOWN),
+        ([NO_HOST], Health.WORKS),
+        ([GREYLISTED, NO_CONNECTION], Health.WORKS),
+        ([DOUBT, DOUBT], Health.UNKNOWN),
+        ([UNTOUCHED], Health.UNKNOWN),
+        # Our own network is not there.
+        ([NO_CONNECTION], Health.FAULTY),
+        ([LOST_LATE, DOUBT], Health.FAULTY),
+    ],
+)
+def test_on_the_direct_way_a_receivers_fault_is_not_the_routes(seen: list[Outcome], health: Health) -> None:
+    signs = Signs()
+    signs.see(seen)
+    assert judge(signs, is_probe=False, is_direct=True) is health
+
+
 @pytest.mark.parametrize("seen", [LOST_LATE, DOUBT, UNTOUCHED, NO_CONNECTION])
 def test_a_probe_without_an_answer_is_a_fault(seen: Outcome) -> None:
     signs = Signs()
