@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from hypermail.child import Child
@@ -93,7 +94,7 @@ def plan_children(
         worker("tick", "--queues", "tick", "--pool", "solo"),
         # Apart, so that a long mailing never keeps returned mail, imports and the next start waiting.
         worker("worker", "--queues", "work", "--pool", "prefork", "--concurrency", "1"),
-        worker("sender", "--queues", "send", "--pool", "prefork", "--concurrency", "2"),
+        worker("sender", "--queues", "send", "--pool", "prefork", "--concurrency", str(settings.SEND_PROCESSES)),
         child("beat", *celery, "beat", *schedule, stop_order=0),
         child("lmtp", "manage.py", "run_lmtp", stop_order=2),
     ]  # fmt: skip
