@@ -2,24 +2,30 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns import sending, tasks
+from campaigns.claims import claim_due
 from campaigns.lanes import hold_lane, lanes_with_work, rest_lane
-from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState
+from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, DomainCap, Lane
+from campaigns.pacing import Grant
 from campaigns.scheduling import cancel, pause
 from lists.models import StopReason
 from lists.subscribers import stop
-from mta.circuit import FIRST_WAIT, LONGEST_WAIT
+from mta.circuit import FIRST_WAIT, LONGEST_WAIT, Admission
+from mta.mail_routes import load_route
 from mta.verdicts import Reason
 from senders.dkim_keys import generate_key
 from senders.models import DkimKey
-from tests.campaigns.turns import attempts, circuit_of, lane_of, relay_url, sending_campaign, states
+from tests.campaigns.turns import attempts, circuit_of, drain, lane_of, relay_url, sending_campaign, states
 from tests.factories import make_lane, make_user
 
 # The ledger writes from a thread with a connection of its own.
@@ -211,3 +217,94 @@ def test_a_worker_killed_after_the_claim_loses_nobody(relay):
     assert states() == [DeliveryState.SENT] * 2
     assert len(relay.messages) == 2
     assert Campaign.objects.get().state == CampaignState.SENDING
+
+
+# ── what a turn heeds ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_turn_in_a_healthy_lane_asks_the_database_a_handful_of_times(relay, django_assert_max_num_queries):
+    """Beside what the claims themselves cost."""
+    lane = lane_of(sending_campaign(12))
+    with CaptureQueriesContext(connection) as one_claim:
+        claim_due(lane, now=timezone.now(), limit=1)
+    Delivery.objects.filter(state=DeliveryState.CLAIMED).update(state=DeliveryState.PENDING, lease_token=None)
+    claims = 5
+    with django_assert_max_num_queries(claims * len(one_claim) + 10):
+        sending.send_lane(lane.pk, batch=3)
+    assert states() == [DeliveryState.SENT] * 12
+
+
+def test_a_lane_that_may_send_nothing_now_is_held_until_the_time_that_was_told(relay):
+    """C23: a capped domain."""
+    campaign = sending_campaign(5)
+    lane = make_lane(campaign.workspace, domain="example.jp")
+    Delivery.objects.update(lane=lane)
+    DomainCap.objects.create(workspace=campaign.workspace, domain="example.jp", per_minute=1)
+    now = timezone.now()
+    ends = [sending.take_turn(Lane.objects.get(pk=lane.pk)) for _ in range(2)]
+    lane.refresh_from_db()
+    assert ends[-1] is sending.End.WAITS
+    assert lane.held_until is not None
+    assert lane.held_until > now
+    assert lane.held_because == ""
+    assert len(relay.messages) <= 1
+    assert not lanes_with_work(now=lane.held_until - timedelta(milliseconds=1)).exists()
+    assert lanes_with_work(now=lane.held_until).exists()
+
+
+def test_connections_are_the_fewest_that_anybody_allows(settings):
+    lane = lane_of(sending_campaign(1))
+    settings.SEND_CONNECTIONS = 20
+
+    def turn(route_allows, admitted, granted):
+        route = replace(load_route("relay"), connections=route_allows, messages_per_connection=route_allows)
+        return sending.Turn(lane, route, Admission(admitted), Grant(1, None, granted, granted), 10)
+
+    assert [
+        turn(*limits).connections for limits in ((None, None, None), (8, None, 12), (8, 2, None), (None, 4, 3))
+    ] == [
+        20,
+        8,
+        2,
+        3,
+    ]
+    assert [turn(*limits).messages_per_connection for limits in ((None, 1, None), (8, 1, 3), (8, 1, None))] == [
+        None,
+        3,
+        8,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "admission", "seconds"),
+    [(0, Admission(), 5), (1, Admission(), 1), (0, Admission(4), 1)],
+    ids=["alone", "others wait", "slow start"],
+)
+def test_a_turn_is_short_where_others_wait(waiting, admission, seconds):
+    drain()
+    lane = lane_of(sending_campaign(1))
+    for number in range(waiting):
+        tasks.send_turn.apply_async((0, 0, number), queue="send")
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        turn = sending.Turn(lane, load_route("relay"), admission, Grant(10), 10)
+        ended = []
+        for _ in range(60):
+            clock.shift(0.1)
+            ended.append(turn.is_over())
+    assert ended.index(True) + 1 == seconds * 10
+    drain()
+
+
+def test_a_slow_lane_gives_back_what_it_has_not_begun(relay):
+    """And the rows are tried again at once, with no attempt burnt."""
+    campaign = sending_campaign(10)
+    lane = lane_of(campaign)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        turn = sending.Turn(lane, load_route("relay"), Admission(), Grant(10), 10)
+        [mails] = [next(turn.batches())]
+        assert next(mails)
+        clock.shift(sending.TURN + sending.LAST_BATCH)
+        assert list(mails) == []
+        turn.return_left()
+    assert states() == [DeliveryState.CLAIMED] + [DeliveryState.PENDING] * 9
+    assert sorted(Delivery.objects.values_list("attempts", flat=True)) == [0] * 9 + [1]
