@@ -41,6 +41,7 @@ lock: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python bench/send.py $(SEND_BENCH)
 	$(BIN)/python bench/notices.py
+	$(BIN)/python bench/freeze.py --recipients 100000
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov
