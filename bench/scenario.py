@@ -40,7 +40,7 @@ BESIDES = 3350
 # Seconds between two looks at what is left.
 LOOK = 0.05
 # Nothing may take longer than this, in seconds.
-LONGEST = 900
+LONGEST = 600
 UNFINISHED = [state for state in DeliveryState if state not in TERMINAL]
 HELD = [DeliveryState.CLAIMED, DeliveryState.FENCED]
 

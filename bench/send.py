@@ -15,6 +15,7 @@ clock. Databases, broker, workers and sink are made for the run and end with it;
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -36,6 +37,8 @@ WARM_UP = 400
 def main() -> None:
     """Measure and print."""
     options = read_options()
+    # Whatever ends it early, nothing that it started stays.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     if not peers.install_postfix():
         say("smtp-source and smtp-sink (of Debian's package postfix) are not installed: no row for them, no limit.")
     with ExitStack() as stack:
