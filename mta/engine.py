@@ -20,6 +20,10 @@ except ImportError:  # pragma: no cover
 __all__ = ["ClosingLedger", "Ledger", "Outcome", "Outgoing", "Result", "Timeouts", "send", "send_batches"]
 
 _DEFAULT_TIMEOUTS: Final = Timeouts()
+# After so many mails the connections are looked after, so that distant servers work while the next ones are made.
+_GLANCE: Final = 8
+# A reply that has come goes through so many turns of the loop: it is read, it wakes its task, the task writes.
+_TURNS: Final = 3
 
 
 def send(
@@ -92,9 +96,11 @@ def send_batches(
             dispatch = runner.run(begin())
             try:
                 for batch in batches:
-                    for message in batch:
+                    for number, message in enumerate(batch, 1):
                         if dispatch.offer(message):
                             runner.run(dispatch.make_room())
+                        elif number % _GLANCE == 0:
+                            glance(runner.get_loop())
                     if dispatch.is_over():
                         break
             except BaseException:
@@ -104,3 +110,16 @@ def send_batches(
                 runner.run(dispatch.finish())
     finally:
         commits.close()
+
+
+def glance(loop: asyncio.AbstractEventLoop, turns: int = _TURNS) -> None:
+    """Let the loop do what can be done at once, without waiting for anything."""
+
+    def turn(left: int) -> None:
+        if left:
+            loop.call_soon(turn, left - 1)
+        else:
+            loop.stop()
+
+    loop.call_soon(turn, turns)
+    loop.run_forever()

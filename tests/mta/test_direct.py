@@ -380,6 +380,29 @@ def test_connection_is_ended_after_so_many_mails(world: World, ours: int | None,
     assert server.commands.count(b"QUIT\r\n") == 12 // most
 
 
+def test_connection_is_kept_for_the_next_batch_and_left_to_others(world: World) -> None:
+    """An idle connection serves the next batch; where all are taken, it is ended for another receiver."""
+    first, second = world.serve("127.0.0.2"), world.serve("127.0.0.3")
+    world.domain("one.example", "127.0.0.2")
+    world.domain("two.example", "127.0.0.3")
+    sent: list[Outgoing] = []
+
+    def batches() -> Iterator[list[Outgoing]]:
+        for domain in ("one.example", "one.example", "two.example", "one.example"):
+            # Long enough for the engine to look after its connections on the way.
+            mails = [Outgoing(len(sent) + number, "", f"r{number}@{domain}", BODY) for number in range(1, 250)]
+            sent.extend(mails)
+            yield mails
+
+    ledger = MemoryLedger()
+    direct = world.setup(most_connections=1)
+    send_batches(batches(), ROUTE, ledger, connections=1, window=64, timeouts=PATIENT, direct=direct)
+    assert Counter(ledger.results()) == {Result.ACCEPTED: len(sent)}
+    assert (len(first.accepted), len(second.accepted)) == (3 * 249, 249)
+    assert first.connections <= 2
+    assert second.connections == 1
+
+
 def test_server_that_takes_fewer_connections_keeps_those_it_took(world: World) -> None:
     world.serve("127.0.0.2", [Fault(Phase.GREETING, Say(b"421 4.7.0 too many\r\n", close=True), skip=1)])
     world.domain("one.example", "127.0.0.2")
