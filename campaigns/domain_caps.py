@@ -108,7 +108,7 @@ def put_off(cap: DomainCap, at: datetime | None) -> None:
 def orphaned_lanes() -> QuerySet[Lane]:
     """Return the lanes of domains that have no cap any more and still have waiting rows."""
     cap = DomainCap.objects.filter(workspace=OuterRef("workspace"), domain=OuterRef("domain"))
-    waiting = Delivery.objects.filter(lane=OuterRef("pk"), state__in=CLAIMABLE)
+    waiting = Delivery.objects.filter(lane=OuterRef("pk")).waiting()
     return Lane.objects.exclude(domain="").filter(~Exists(cap), Exists(waiting)).select_related("workspace")
 
 
@@ -121,6 +121,6 @@ def return_rows(lane: Lane) -> int:
 def return_chunk(lane: Lane, home: Lane) -> int:
     """Move rows that nobody holds."""
     with transaction.atomic():
-        free = Delivery.objects.filter(lane=lane, state__in=CLAIMABLE).select_for_update(skip_locked=True)
+        free = Delivery.objects.filter(lane=lane).waiting().select_for_update(skip_locked=True)
         rows = list(free.values_list("pk", flat=True)[:CHUNK])
         return Delivery.objects.filter(pk__in=rows, state__in=CLAIMABLE).update(lane=home)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from accounts import audit
 from accounts.models import User, Workspace
 from campaigns.lanes import find_lane
-from campaigns.models import CLAIMABLE, Delivery, Lane
+from campaigns.models import Delivery, Lane
 from mta.providers import PROVIDER_LABELS
 from mta.routes import RELAY
 
@@ -21,7 +21,7 @@ def lanes_of(workspace: Workspace, provider: str) -> QuerySet[Lane]:
 def count_waiting(workspace: Workspace, provider: str) -> int:
     """Return how many deliveries wait for a provider, exactly."""
     lanes = list(lanes_of(workspace, provider).values_list("pk", flat=True))
-    return Delivery.objects.filter(lane__in=lanes, state__in=CLAIMABLE).count()
+    return Delivery.objects.filter(lane__in=lanes).waiting().count()
 
 
 def pause_provider(workspace: Workspace, provider: str, *, actor: User, now: datetime) -> bool:

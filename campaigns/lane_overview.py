@@ -78,7 +78,7 @@ def list_providers(workspace: Workspace, *, now: datetime) -> list[ProviderRow]:
 
     Five queries, none of which reads deliveries one by one: the numbers are those of the newest 集計.
     """
-    waiting_here = Delivery.objects.filter(lane=OuterRef("pk"), state__in=CLAIMABLE)
+    waiting_here = Delivery.objects.filter(lane=OuterRef("pk")).waiting()
     lanes = Lane.objects.filter(workspace=workspace).annotate(has_waiting=Exists(waiting_here)).order_by("pk")
     running = Campaign.objects.for_workspace(workspace).filter(state__in=RUNNING)
     waiting = {name: found.number(WAITING) for name, found in figures(running).by_provider().items()}
@@ -93,7 +93,7 @@ def list_providers(workspace: Workspace, *, now: datetime) -> list[ProviderRow]:
 
 def waiting_lanes(campaign: Campaign) -> list[Lane]:
     """Return the lanes in which rows of a campaign wait; one short look into the index for each lane."""
-    waiting = Delivery.objects.filter(lane=OuterRef("pk"), campaign=campaign, state__in=CLAIMABLE)
+    waiting = Delivery.objects.filter(lane=OuterRef("pk"), campaign=campaign).waiting()
     lanes = Lane.objects.filter(workspace=campaign.workspace_id).annotate(has_waiting=Exists(waiting))
     return list(lanes.filter(has_waiting=True).order_by("pk"))
 
