@@ -94,6 +94,8 @@ def play(
         f"{name:34} {options.database:10} {recipients:>10} {accepted:>8} {doubled:>7} {lost:>5} {failed:>6} {doubts:>6} {resent:>6}"
         f" {time.monotonic() - began:>7.1f}  {'good' if not findings else 'BAD'}\n"
     )
+    if stage.ended:
+        sys.stdout.write(f"    ended by itself and was started again: {', '.join(stage.ended)}\n")
     for finding in findings:
         sys.stdout.write(f"    {finding}\n")
     if findings:

@@ -52,6 +52,14 @@ class Installation:
             if child.name in PARTS and not (child.name in self.parts and self.parts[child.name].is_running()):
                 self.parts[child.name] = self.launch(child, child.name)
 
+    def revive(self) -> list[str]:
+        """Start again what ended by itself, as the supervisor of `manage.py up` and systemd do; return their names."""
+        ended = [name for name, part in self.parts.items() if not part.is_running()]
+        for name in ended:
+            self.parts[name].release()
+            self.parts[name].start()
+        return ended
+
     def launch(self, child: Child, name: str) -> Child:
         """Start a part; what it says goes to its log."""
         log = str(self.folder / f"{name}.log")

@@ -39,8 +39,17 @@ OVER = (CampaignState.DONE, CampaignState.CANCELLED)
 class Mailing:
     """One campaign, and the journal of the server that it goes to."""
 
-    def __init__(self, journal: Journal, recipients: int, *, policy: DoubtPolicy = DoubtPolicy.HOLD) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        recipients: int,
+        *,
+        policy: DoubtPolicy = DoubtPolicy.HOLD,
+        supervise: Callable[[], object] = bool,
+    ) -> None:
+        """`supervise` is called where all stands still."""
         self.journal = journal
+        self.supervise = supervise
         self.recipients = recipients
         # Whether leases run out too while time passes: only where somebody was killed, or is to notice that his is over.
         self.may_lapse = False
@@ -100,6 +109,7 @@ class Mailing:
             if accepted != seen:
                 seen, since = accepted, now
             elif now - since > STANDSTILL:
+                self.supervise()
                 patiently(self.let_time_pass)
                 since = time.monotonic()
             time.sleep(LOOK)

@@ -32,14 +32,27 @@ class Stage:
     # Rows that may be in doubt, beyond those that the server itself left without an answer.
     doubts: int = 0
     may_be_stopped: bool = False
+    # Parts that ended by themselves.
+    ended: list[str] = field(default_factory=list)
     closures: list[Closure] = field(default_factory=list)
 
     def begin(self, recipients: int, *, policy: DoubtPolicy = DoubtPolicy.HOLD) -> Mailing:
         """Make one more mailing and start it."""
-        mailing = Mailing(self.server.journal, recipients, policy=policy)
+        mailing = Mailing(self.server.journal, recipients, policy=policy, supervise=self.supervise)
         self.mailings.append(mailing)
         mailing.start()
         return mailing
+
+    def supervise(self) -> None:
+        """Start again the parts that ended by themselves, and note which.
+
+        Celery's worker does so now and then where it loses its broker while a message is on its way to a process:
+        AttributeError in kombu/transport/redis.py. Its processes are killed with it.
+        """
+        ended = self.installation.revive()
+        self.ended += ended
+        if "sender" in ended:
+            self.allow_doubts(settings.SEND_PROCESSES)
 
     def moments(self, mailing: Mailing, number: int) -> list[int]:
         """Return random moments of a mailing, in order: after so many accepted mails."""
