@@ -20,6 +20,7 @@ from campaigns.models import (
     DeliveryState,
     DoubtPolicy,
 )
+from campaigns.tally import mark_all_due
 from mta.circuit import open_circuits
 from mta.verdicts import Kind, Phase, Reason
 
@@ -110,9 +111,16 @@ def expire(delivery: Delivery, *, now: datetime) -> bool:
 
 
 def cancel_leftovers(*, now: datetime) -> int:
-    """pending/deferred → cancelled for rows that came back after their campaign was cancelled (a late 4xx)."""
+    """pending/deferred → cancelled for the rest of a large cancelled campaign, and for rows that came back later.
+
+    One piece a tick; the figures of its campaigns are counted anew.
+    """
     lately = Campaign.objects.filter(state=CampaignState.CANCELLED, finished_at__gte=now - LATELY)
-    return cancel_unsent(list(lately.values_list("pk", flat=True)), now=now)
+    campaigns = list(lately.values_list("pk", flat=True))
+    cancelled = cancel_unsent(campaigns, now=now)
+    if cancelled:
+        mark_all_due(campaigns, now=now)
+    return cancelled
 
 
 def finish_campaigns(*, now: datetime) -> list[Campaign]:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import User
 from campaigns import closed_times
-from campaigns.deliveries import cancel_unsent
+from campaigns.deliveries import cancel_unsent, unsent
 from campaigns.error_gate import is_stopped
 from campaigns.late_starts import startable, too_late, waiting
 from campaigns.merge_tags import broken_tags, unknown_tags
@@ -146,9 +146,10 @@ def resume(campaign: Campaign, *, actor: User, now: datetime) -> None:
 
 
 def cancel(campaign: Campaign, *, actor: User, now: datetime) -> int:
-    """sending/paused → cancelled (残りを中止); return how many rows were not sent.
+    """sending/paused → cancelled (残りを中止); return how many rows are not sent.
 
-    A campaign that is still being frozen is cancelled too; what it has of rows is cancelled with it.
+    A campaign that is still being frozen is cancelled too; what it has of rows is cancelled with it. From now on
+    nothing of it is claimed or fenced; the rows of a large one follow piece by piece (reaper.cancel_leftovers).
     """
     running = (CampaignState.STARTING, CampaignState.SENDING, CampaignState.PAUSED)
     with transaction.atomic():
@@ -156,7 +157,8 @@ def cancel(campaign: Campaign, *, actor: User, now: datetime) -> int:
             state=CampaignState.CANCELLED, finished_at=now
         ):
             raise CampaignError(campaign, _("配信中ではないため、中止できません。"))
-        stopped = cancel_unsent([campaign.pk], now=now)
+        stopped = unsent([campaign.pk]).count()
+        cancel_unsent([campaign.pk], now=now)
         mark_due(campaign.pk, now=now)
         record(campaign.workspace, actor, "campaign.cancel", str(campaign.pk), unsent=stopped)
     return stopped

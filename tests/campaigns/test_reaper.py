@@ -7,13 +7,14 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from campaigns import reaper
+from campaigns import reaper, scheduling
+from campaigns.deliveries import CANCELLED_AT_ONCE
 from campaigns.lifetimes import restart_lifetimes
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, DoubtPolicy, Lane
 from lists.models import AddressError
 from mta.circuit import Admission, note_fault
 from mta.verdicts import Kind, Phase, Reason
-from tests.factories import make_campaign, make_delivery, make_subscriber
+from tests.factories import make_campaign, make_delivery, make_lane, make_subscriber, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +142,28 @@ def test_a_row_that_came_back_after_the_cancellation_is_cancelled_too(now, state
     late.refresh_from_db()
     running.refresh_from_db()
     assert (late.state, running.state) == (DeliveryState.CANCELLED, state)
+
+
+def test_a_large_cancelled_campaign_is_cleared_piece_by_piece(now):
+    """Nobody waits for a million rows; none of them is claimed or fenced meanwhile."""
+    campaign = sending_campaign(now)
+    rest = 7
+    lane = make_lane(campaign.workspace)
+    Delivery.objects.bulk_create(
+        Delivery(
+            workspace=campaign.workspace,
+            campaign=campaign,
+            lane=lane,
+            address=f"n{number}@example.jp",
+            address_key=f"n{number}@example.jp",
+            due_at=now,
+        )
+        for number in range(CANCELLED_AT_ONCE + rest)
+    )
+    assert scheduling.cancel(campaign, actor=make_user(), now=now) == CANCELLED_AT_ONCE + rest
+    assert Delivery.objects.filter(campaign=campaign, state=DeliveryState.PENDING).count() == rest
+    assert reaper.cancel_leftovers(now=now) == rest
+    assert reaper.cancel_leftovers(now=now) == 0
 
 
 def test_a_campaign_is_done_when_every_row_is_terminal_and_the_sums_agree(now):
