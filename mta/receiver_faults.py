@@ -16,11 +16,18 @@ _OWN_ERRORS: Final = frozenset(
 _UNREACHABLE: Final = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN))
 
 
+# Before MAIL a server speaks of us, not of a mail: a blocked address may be let in again, and no recipient is to fail
+# for it. That it takes no TLS is its affair; that we want some is ours, and may be changed.
+_ABOUT_US: Final = frozenset((Phase.GREETING, Phase.EHLO, Phase.STARTTLS))
+# RFC 7504 section 3: the host takes no mail at all.
+_NO_MAIL_HERE: Final = 521
+
+
 def result_of(answer: Answer) -> Result:
-    """Return what a fault at the receiver's means for a mail: 5xx is final, all else is tried again."""
+    """Return what a fault at the receiver's means for a mail: 5xx to a mail is final, all else is tried again."""
     is_final = answer.code >= 500 if answer.code is not None else answer.status.startswith("5")
-    # That a server takes no TLS is its affair; that we want some is ours, and may be changed.
-    return Result.REFUSED if is_final and answer.phase is not Phase.STARTTLS else Result.DEFERRED
+    is_about_us = answer.phase in _ABOUT_US and answer.code != _NO_MAIL_HERE
+    return Result.REFUSED if is_final and not is_about_us else Result.DEFERRED
 
 
 def is_own(fault: Fault) -> bool:

@@ -254,7 +254,8 @@ def test_receiver_that_cannot_be_reached_is_tried_later_and_left_alone(world: Wo
     ("phase", "reply", "result"),
     [
         (Phase.GREETING, b"421 4.3.2 busy\r\n", Result.DEFERRED),
-        (Phase.GREETING, b"554 5.7.1 blocked\r\n", Result.REFUSED),
+        (Phase.GREETING, b"554 5.7.1 blocked\r\n", Result.DEFERRED),
+        (Phase.GREETING, b"521 host takes no mail\r\n", Result.REFUSED),
         (Phase.MAIL, b"451 4.7.1 later\r\n", Result.DEFERRED),
         (Phase.MAIL, b"550 5.7.1 sender not allowed\r\n", Result.REFUSED),
         (Phase.MAIL, b"421 4.7.0 slow down\r\n", Result.DEFERRED),
