@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TypeVar
 
@@ -45,6 +45,7 @@ class Mailing:
         recipients: int,
         *,
         policy: DoubtPolicy = DoubtPolicy.HOLD,
+        domains: Sequence[str] = DOMAINS,
         supervise: Callable[[], object] = bool,
     ) -> None:
         """`supervise` is called where all stands still."""
@@ -56,14 +57,14 @@ class Mailing:
         self.workspace = make_workspace()
         self.user: User = make_user(self.workspace, Role.ADMIN, email=f"person{next(numbers)}@faults.example")
         mailing_list = make_list(self.workspace)
-        self._add_people(mailing_list)
+        self._add_people(mailing_list, domains)
         self.campaign: Campaign = make_campaign(mailing_list, text=TEXT, doubt_policy=policy)
 
-    def _add_people(self, mailing_list: MailingList) -> None:
+    def _add_people(self, mailing_list: MailingList, domains: Sequence[str]) -> None:
         """Put the recipients on the list."""
         people = []
         for number in range(self.recipients):
-            address = f"w{self.workspace.pk}-r{number}@{DOMAINS[number % len(DOMAINS)]}"
+            address = f"w{self.workspace.pk}-r{number}@{domains[number % len(domains)]}"
             people.append(
                 Subscriber(workspace=self.workspace, address=address, address_key=address, name=f"山田 {number}")
             )

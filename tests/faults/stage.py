@@ -1,7 +1,7 @@
 """What a scenario plays on: the installation, a seeded source of chance, and the mailings that will be judged."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -11,7 +11,7 @@ from campaigns.models import DoubtPolicy
 from tests.faults.installation import Installation
 from tests.faults.journal import MailServer
 from tests.faults.judge import Closure, Terms, Verdict, judge
-from tests.faults.mailing import Mailing
+from tests.faults.mailing import DOMAINS, Mailing
 
 # Seconds from a mail's dot to its answer, so that a mailing lasts for as long as its faults take.
 DELAY = 0.03
@@ -36,9 +36,11 @@ class Stage:
     ended: list[str] = field(default_factory=list)
     closures: list[Closure] = field(default_factory=list)
 
-    def begin(self, recipients: int, *, policy: DoubtPolicy = DoubtPolicy.HOLD) -> Mailing:
+    def begin(
+        self, recipients: int, *, policy: DoubtPolicy = DoubtPolicy.HOLD, domains: Sequence[str] = DOMAINS
+    ) -> Mailing:
         """Make one more mailing and start it."""
-        mailing = Mailing(self.server.journal, recipients, policy=policy, supervise=self.supervise)
+        mailing = Mailing(self.server.journal, recipients, policy=policy, domains=domains, supervise=self.supervise)
         self.mailings.append(mailing)
         mailing.start()
         return mailing
