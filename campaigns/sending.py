@@ -32,7 +32,9 @@ from senders.errors import SenderError
 
 logger = logging.getLogger(__name__)
 
+# Rows of a claim, and of one in a lane that takes many a second.
 BATCH = 200
+LARGE_BATCH = 1000
 # A turn leaves its process to others after this long, and after the short time where others wait for one.
 TURN = timedelta(seconds=5)
 SHORT_TURN = timedelta(seconds=1)
@@ -43,8 +45,8 @@ PAUSE = timedelta(seconds=1)
 # After that no mail is begun this much later, so that a worker which is told to stop ends soon.
 AFTER_TURN = timedelta(seconds=3)
 # RFC 5321 section 4.5.3.2.6 waits ten minutes for the answer to the dot, since whoever gives up earlier may send a mail
-# twice. We send no doubtful mail again unasked, so a server that hangs there keeps a process from others less long.
-TIMEOUTS: Final = engine.Timeouts(dot=120.0)
+# twice. We send no doubtful mail again unasked, so a server that hangs there keeps a process from others half as long.
+TIMEOUTS: Final = engine.Timeouts(dot=300.0)
 
 
 class End(Enum):
@@ -139,11 +141,17 @@ class Turn:
             yield self.mails(self.take(claim), claim.token)
             if claim.slowed or self.admission.is_probe or self.is_over():
                 return
-            grant = pacing.grant(self.lane, self.route, wanted=self.batch, now=timezone.now())
+            grant = pacing.grant(self.lane, self.route, wanted=self.next_batch(), now=timezone.now())
             if not grant.rows:
                 self.end = End.WAITS
                 hold_lane(self.lane, "", until=grant.again_at or timezone.now() + PAUSE)
                 return
+
+    def next_batch(self) -> int:
+        """Return how many rows to ask for: what the lane takes in a second, so that few are given back at the end."""
+        seconds = (timezone.now() - self.began).total_seconds()
+        taken = sum(len(claim.deliveries) for claim in self.claims)
+        return max(self.batch, min(int(taken / seconds), LARGE_BATCH)) if seconds >= 1 else self.batch
 
     def take(self, claim: Claim) -> Sequence[Delivery]:
         """Take in the rows of a claim before they are sent; return those whose mails are to be made."""
