@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from campaigns.models import Lane
+from mta.connection_limits import connections_of_process
 from mta.pace import Replies, rate_of
 from mta.pace_store import note_replies
 from mta.provider_policies import Policy
@@ -85,8 +84,7 @@ def connections_for(lane: Lane, policy: Policy | None) -> int | None:
     """Return this process's part of the provider's connections, fewer where the provider asked for less."""
     if policy is None:
         return None
-    share: int = policy.connections // max(settings.SEND_PROCESSES, 1)
-    return max(1, share >> lane.speed.level)
+    return max(1, connections_of_process(policy) >> lane.speed.level)
 
 
 def buckets_for(lane: Lane, route: Route) -> list[Bucket]:

@@ -1,10 +1,13 @@
-"""How many connections may be open at once to the servers of a receiver."""
+"""How many connections a process may open at once to the servers of a receiver."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
+from django.conf import settings
+
+from mta.provider_policies import Policy
 from mta.providers import OTHER, policy_of, provider_of_mx
 
 
@@ -21,7 +24,12 @@ def limits_of(hosts: Sequence[str]) -> Limits:
     provider = provider_of_mx(hosts)
     policy = policy_of(provider)
     group = " ".join(hosts) if provider == OTHER else provider
-    return Limits(group, policy.connections, policy.messages_per_connection)
+    return Limits(group, connections_of_process(policy), policy.messages_per_connection)
+
+
+def connections_of_process(policy: Policy) -> int:
+    """Return one process's part of a provider's connections, which count for the whole installation; at least one."""
+    return max(1, policy.connections // max(settings.SEND_PROCESSES, 1))
 
 
 class Slots:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from dnslib import RR
+from pytest_django import Settings
 
 from mta.connection_limits import Limits, limits_of
 from mta.direct import Direct, has_route
@@ -419,6 +420,15 @@ def test_limits_are_those_of_the_provider_behind_the_servers() -> None:
 
 
 # Slow and dead receivers
+
+
+@pytest.mark.parametrize(("processes", "most"), [(1, 5), (2, 2), (5, 1), (20, 1)])
+def test_a_providers_connections_are_those_of_all_processes_together(
+    settings: Settings, processes: int, most: int
+) -> None:
+    """Each process has its part of them, also where the mails of several lanes lead to one provider."""
+    settings.SEND_PROCESSES = processes
+    assert limits_of(["aspmx.l.google.com"]).connections == most
 
 
 def test_dead_receiver_does_not_keep_the_others_waiting(world: World) -> None:
