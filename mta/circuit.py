@@ -16,8 +16,9 @@ from mta.verdicts import Phase
 # How long nothing is tried after the first fault, the second, …: doubling up to the longest.
 FIRST_WAIT: Final = timedelta(seconds=5)
 LONGEST_WAIT: Final = timedelta(minutes=5)
-# The probe is another's after this, since its process may have died. A probe that hangs takes less (campaigns.sending).
-PROBE: Final = timedelta(seconds=30)
+# The probe is another's after this, since its process may have died. Longer than a turn lasts whose mail hangs at the
+# final dot (campaigns.sending): else one process after the other would hang there, and none would be heard.
+PROBE: Final = timedelta(minutes=6)
 # More faults in a row change nothing any more.
 _MOST_FAULTS: Final = 20
 # What fails in one of these steps fails for every mail; later steps may fail for what this one mail holds.

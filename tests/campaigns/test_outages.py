@@ -12,7 +12,8 @@ from campaigns import reaper, sending
 from campaigns.lanes import lanes_with_work
 from campaigns.models import Campaign, Delivery, DeliveryState, Lane
 from campaigns.sending import End, take_turn
-from mta.circuit import resting_routes
+from mta import circuit
+from mta.circuit import Admission, resting_routes
 from mta.engine import Timeouts
 from mta.models import MailRoute, RouteCircuit
 from mta.secrets import encrypt
@@ -136,6 +137,21 @@ def test_the_probe_is_one_connection_with_one_mail(settings):
             worker.join(timeout=60)
     assert relay.connections == 1
     assert nobody_failed(20)
+    assert circuit_of().faults == 2
+
+
+def test_a_probe_that_hangs_at_the_dot_keeps_one_process_and_is_heard():
+    """No other process begins one meanwhile, which would hang as well and make the first one's word void."""
+    now = timezone.now()
+    circuit.note_fault("relay", Admission(), phase=Phase.CONNECT, because="refused", now=now)
+    begun = now + circuit.FIRST_WAIT
+    probe = circuit.admit("relay", now=begun)
+    assert probe is not None
+    # Connecting, greeting, TLS, logging in and the mail itself may take what is left to each step.
+    steps = timedelta(seconds=10 * sending.TIMEOUTS.grace)
+    ended = begun + sending.TURN + sending.AFTER_TURN + steps + timedelta(seconds=sending.TIMEOUTS.dot)
+    assert circuit.admit("relay", now=ended) is None
+    assert circuit.note_fault("relay", probe, phase=Phase.DOT, because="silent", now=ended)
     assert circuit_of().faults == 2
 
 
