@@ -221,7 +221,7 @@ def record_deferral(delivery: Delivery, outcome: Outcome, verdict: Verdict, *, t
     """fenced/claimed → deferred until the next attempt, or expired where the retries are used up (B5)."""
     policy = policy_of(delivery.lane.provider)
     lifetime = min(delivery.campaign.lifetime, policy.lifetime or delivery.campaign.lifetime)
-    began = retry_clock(delivery)
+    began = retry_clock(delivery, now=now)
     again = next_attempt(
         delivery.attempts,
         now=now,
@@ -252,10 +252,13 @@ def record_deferral(delivery: Delivery, outcome: Outcome, verdict: Verdict, *, t
     )
 
 
-def retry_clock(delivery: Delivery) -> datetime:
-    """Return when the lifetime of a delivery began: its first claim, or a later resume of its campaign."""
-    began = [moment for moment in (delivery.mail_date, delivery.campaign.lifetime_from) if moment is not None]
-    return max(began)
+def retry_clock(delivery: Delivery, *, now: datetime) -> datetime:
+    """Return when the lifetime of a delivery began: its first claim, or a later resume of its campaign.
+
+    How long this try waited for its turn since it was due is left out: that is our pace, and not the receiver's.
+    """
+    began = max(moment for moment in (delivery.mail_date, delivery.campaign.lifetime_from) if moment is not None)
+    return began + max(now - max(delivery.due_at, began), timedelta(0))
 
 
 def give_back(delivery: Delivery, *, token: UUID, due_at: datetime) -> bool:

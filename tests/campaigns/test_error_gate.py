@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Role
@@ -368,10 +369,10 @@ def test_the_pace_is_exact_over_workers_at_once(settings):
 def test_a_gate_costs_an_open_workspace_no_query(django_assert_num_queries):
     campaign = sending_campaign(readers=2)
     now, lane = timezone.now(), Lane.objects.get()
-    with django_assert_num_queries(9):
+    with CaptureQueriesContext(connection) as without_gate:
         assert claim_due(lane, now=now, limit=1).deliveries
     gate_for(campaign.workspace, state=WARNED)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(len(without_gate)):
         assert claim_due(lane, now=now, limit=1).deliveries
 
 
@@ -428,8 +429,12 @@ def test_lifetimes_do_not_run_while_limited(state):
     assert release(gate, actor=make_user(campaign.workspace), why="確認済み", now=late)
     assert expire_deliveries(now=late + timedelta(minutes=1)) == 0
     assert [row.pk for row in claim_due(delivery.lane, now=late, limit=10).deliveries] == [delivery.pk]
-    Delivery.objects.update(state=DeliveryState.DEFERRED, lease_token=None, lease_until=None)
-    assert expire_deliveries(now=late + campaign.lifetime + timedelta(minutes=1)) == 1
+    ends = late + campaign.lifetime + timedelta(minutes=1)
+    # A row that is not due, since what is due is tried first.
+    Delivery.objects.update(
+        state=DeliveryState.DEFERRED, lease_token=None, lease_until=None, due_at=ends + timedelta(minutes=1)
+    )
+    assert expire_deliveries(now=ends) == 1
 
 
 def test_a_slowed_row_is_not_given_up_at_its_second_try():

@@ -149,6 +149,19 @@ def test_a_4xx_with_its_retries_used_up_expires(state):
     assert AddressError.objects.get().counted
 
 
+def test_the_time_that_a_retry_waited_for_its_turn_is_no_part_of_its_lifetime():
+    """C23: where a lane may send little, a retry that was due after five minutes may be made after a day."""
+    now = timezone.now()
+    long_ago = now - timedelta(hours=30)
+    delivery = held_delivery(
+        DeliveryState.CLAIMED, mail_date=long_ago, due_at=long_ago + timedelta(minutes=5), attempts=2
+    )
+    delivery.campaign.lifetime_from = long_ago
+    record(delivery, outcome(delivery, Result.DEFERRED, 451, "4.3.0 Try later", "4.3.0"), now=now)
+    assert delivery.state == DeliveryState.DEFERRED
+    assert delivery.due_at >= now + timedelta(minutes=15)
+
+
 def test_a_resume_begins_the_lifetime_anew():
     now = timezone.now()
     delivery = held_delivery(DeliveryState.CLAIMED, mail_date=now - timedelta(hours=30))

@@ -364,6 +364,8 @@ def test_nobody_expires_because_the_night_was_quiet():
         assert expire_deliveries(now=now) == 0
     closed_times.renew_due(now=OPENING)
     assert defer(campaign, now=OPENING).state == DeliveryState.DEFERRED
+    # A row that is not due, since what is due is tried first.
+    Delivery.objects.update(due_at=OPENING + 4 * HOUR)
     assert expire_deliveries(now=OPENING + 3 * HOUR - MINUTE) == 0
     assert expire_deliveries(now=OPENING + 3 * HOUR) == 1
 
@@ -374,8 +376,8 @@ def test_a_row_that_is_refused_every_day_expires_all_the_same():
     campaign = sending_campaign(quiet_workspace(), lifetime=DAY)
     defer(campaign, now=EVENING)
     row = Delivery.objects.get()
-    assert closed_times.lifetime_ends(campaign, retry_clock(row), DAY) == tokyo(2026, 11, 26, 18)
-    Delivery.objects.update(due_at=OPENING)
+    assert closed_times.lifetime_ends(campaign, retry_clock(row, now=EVENING), DAY) == tokyo(2026, 11, 26, 18)
+    Delivery.objects.update(due_at=tokyo(2026, 11, 26, 17, 59))
     assert defer(campaign, now=tokyo(2026, 11, 26, 17, 59)).state == DeliveryState.EXPIRED
 
 

@@ -126,6 +126,17 @@ def test_after_a_long_outage_lifetimes_begin_anew(now):
     assert (waiting.campaign.lifetime_from, elsewhere.campaign.lifetime_from) == (now, long_ago)
 
 
+@pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.DEFERRED])
+def test_a_row_that_is_due_has_its_try_before_it_expires(now, state):
+    """In a lane that was paused (A13) or has more first tries than its pace allows (C23), or after a power cut."""
+    long_ago = now - timedelta(hours=25)
+    delivery = make_delivery(sending_campaign(long_ago), state=state, mail_date=long_ago, due_at=now)
+    assert reaper.expire_deliveries(now=now + timedelta(days=1)) == 0
+    # It was tried meanwhile, and came to nothing by a fault that is not its own.
+    Delivery.objects.filter(pk=delivery.pk).update(due_at=now + timedelta(seconds=30))
+    assert reaper.expire_deliveries(now=now) == 1
+
+
 def test_nothing_expires_that_was_never_tried_or_was_resumed_lately(now):
     long_ago = now - timedelta(hours=25)
     make_delivery(sending_campaign(long_ago))
