@@ -68,6 +68,8 @@ class Claim:
     deliveries: Sequence[Delivery]
     # The workspace is slowed (A15): the others get their turn after every claim.
     slowed: bool = False
+    # Rows that became 送信除外 instead.
+    left_out: int = 0
 
 
 def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
@@ -94,7 +96,7 @@ def claim_due(lane: Lane, *, now: datetime, limit: int) -> Claim:
         # Lifetimes do not run here: whoever waited for days behind others is not given up at the second try.
         for row in rows:
             row.campaign.lifetime_from = now
-    return Claim(claim.token, claim.until, rows, slowed=allowance is not None)
+    return Claim(claim.token, claim.until, rows, slowed=allowance is not None, left_out=len(found) - len(rows))
 
 
 def take_due(claim: Claim, lane: Lane, *, now: datetime, limit: int) -> list[tuple[Delivery, bool]]:

@@ -135,7 +135,7 @@ class Turn:
         while True:
             claim = claim_due(self.lane, now=timezone.now(), limit=grant.rows)
             self.return_grant(grant.rows - len(claim.deliveries))
-            if not claim.deliveries:
+            if not claim.deliveries and not claim.left_out:
                 self.end = End.EMPTY if self.claims else End.NOTHING
                 return
             yield self.mails(self.take(claim), claim.token)
@@ -156,9 +156,13 @@ class Turn:
     def take(self, claim: Claim) -> Sequence[Delivery]:
         """Take in the rows of a claim before they are sent; return those whose mails are to be made."""
         self.claims.append(claim)
+        ends_outage = is_long(self.admission.outage(self.began))
         for delivery in claim.deliveries:
             # Shared, so that nobody reads it for each row.
             delivery.lane = self.lane
+            if ends_outage:
+                # As for all that wait, should the probe come through (close_circuit); it is stored then.
+                delivery.campaign.lifetime_from = self.began
         return self.ledger.take(claim)
 
     def mails(self, deliveries: Sequence[Delivery], token: UUID) -> Iterator[Outgoing]:
@@ -257,6 +261,11 @@ def note_route(turn: Turn, *, now: datetime) -> bool:
     return True
 
 
+def is_long(outage: timedelta | None) -> bool:
+    """Say whether an outage was so long that lifetimes begin anew after it."""
+    return outage is not None and outage >= circuit.LONGEST_WAIT
+
+
 def close_circuit(turn: Turn, *, now: datetime) -> None:
     """Note that a turn went well; where that ends a long outage, lifetimes begin anew."""
     route, admission = turn.lane.route, turn.admission
@@ -266,5 +275,5 @@ def close_circuit(turn: Turn, *, now: datetime) -> None:
     # Together, so that nothing expires in between (campaigns.reaper).
     with transaction.atomic():
         outage = circuit.note_success(route, admission, full=turn.full_connections, now=now)
-        if outage is not None and outage >= circuit.LONGEST_WAIT:
+        if is_long(outage):
             restart_lifetimes(route, now=now)

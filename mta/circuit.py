@@ -127,6 +127,10 @@ class Admission:
         """Say whether this is the one try that is made while the circuit is open."""
         return self.probe_until is not None
 
+    def outage(self, now: datetime) -> timedelta | None:
+        """Return how long the circuit has been open; None where it is closed."""
+        return None if self.opened_at is None else now - self.opened_at
+
 
 def admit(route: str, *, now: datetime) -> Admission | None:
     """Return whether and how a route may be used now; None while its circuit is open. One query where all is well.
@@ -181,7 +185,7 @@ def note_success(route: str, admission: Admission, *, full: int, now: datetime) 
     if admission.opened_at is not None:
         own = RouteCircuit.objects.filter(route=route, probe_until=admission.probe_until)
         closed = own.update(opened_at=None, retry_at=None, probe_until=None, connections=1)
-        return now - admission.opened_at if closed else None
+        return admission.outage(now) if closed else None
     if admission.connections is not None:
         more = more_connections(admission.connections, full)
         forgotten = {"faults": 0, "phase": "", "because": ""} if more is None else {}

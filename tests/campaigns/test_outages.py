@@ -155,6 +155,20 @@ def test_a_probe_that_hangs_at_the_dot_keeps_one_process_and_is_heard():
     assert circuit_of().faults == 2
 
 
+def test_the_probe_that_ends_a_long_outage_does_not_expire_for_it(settings):
+    """Its row was tried first before the outage, and is asked to come again later: its lifetime begins anew too."""
+    with FaultServer([Fault(Phase.RCPT, Say(b"451 4.7.1 Greylisted\r\n"))]) as relay:
+        settings.RELAY_URL = relay_url(relay.port)
+        campaign = sending_campaign(1)
+        long_ago = timezone.now() - timedelta(hours=30)
+        Delivery.objects.update(mail_date=long_ago)
+        Campaign.objects.update(lifetime_from=long_ago)
+        circuit.note_fault("relay", Admission(), phase=Phase.CONNECT, because="refused", now=long_ago)
+        take_turn(lane_of(campaign))
+    assert circuit_of().opened_at is None
+    assert states() == [DeliveryState.DEFERRED]
+
+
 def test_a_password_that_was_changed(tmp_path):
     tls = server_context(make_certificate(tmp_path))
     with FaultServer(tls=tls, login=("user", "new"), features=("AUTH PLAIN", "STARTTLS")) as relay:

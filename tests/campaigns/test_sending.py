@@ -18,7 +18,8 @@ from campaigns.lanes import hold_lane, lanes_with_work, rest_lane
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, DomainCap, Lane
 from campaigns.pacing import Grant
 from campaigns.scheduling import cancel, pause
-from lists.models import StopReason
+from campaigns.sending import End, take_turn
+from lists.models import StopReason, Subscriber, SubscriberStatus
 from lists.subscribers import stop
 from mta.circuit import FIRST_WAIT, LONGEST_WAIT, Admission
 from mta.mail_routes import load_route
@@ -308,3 +309,23 @@ def test_a_slow_lane_gives_back_what_it_has_not_begun(relay):
         turn.return_left()
     assert states() == [DeliveryState.CLAIMED] + [DeliveryState.PENDING] * 9
     assert sorted(Delivery.objects.values_list("attempts", flat=True)) == [0] * 9 + [1]
+
+
+def test_a_turn_excludes_more_than_one_claim_of_an_excluded_lane(relay):
+    """A13: a large lane that was excluded does not keep its mailing open for hours."""
+    campaign = sending_campaign(25)
+    lane = lane_of(campaign)
+    Lane.objects.filter(pk=lane.pk).update(excluded_at=timezone.now())
+    lane.refresh_from_db()
+    assert take_turn(lane, batch=10) is End.EMPTY
+    assert states() == [DeliveryState.EXCLUDED] * 25
+    assert not relay.messages
+
+
+def test_recipients_who_left_do_not_end_the_turn_of_those_behind_them(relay):
+    campaign = sending_campaign(25)
+    first = Delivery.objects.order_by("pk").values_list("subscriber", flat=True)[:10]
+    gone = {"status": SubscriberStatus.STOPPED, "stop_reason": StopReason.UNSUBSCRIBED, "stopped_at": timezone.now()}
+    Subscriber.objects.filter(pk__in=list(first)).update(**gone)
+    assert take_turn(lane_of(campaign), batch=10) is End.EMPTY
+    assert states() == [DeliveryState.EXCLUDED] * 10 + [DeliveryState.SENT] * 15
