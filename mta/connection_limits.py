@@ -29,7 +29,8 @@ def limits_of(hosts: Sequence[str]) -> Limits:
 
 def connections_of_process(policy: Policy) -> int:
     """Return one process's part of a provider's connections, which count for the whole installation; at least one."""
-    return max(1, policy.connections // max(settings.SEND_PROCESSES, 1))
+    processes: int = settings.SEND_PROCESSES
+    return max(1, policy.connections // max(processes, 1))
 
 
 class Slots:
