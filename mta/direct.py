@@ -16,7 +16,7 @@ from mta.group_commit import GroupCommit
 from mta.mx import CouldNotAsk, MxResolver, Servers, default_resolver
 from mta.outcomes import Outgoing, Result
 from mta.receiver_faults import is_local, is_own, result_of, weigh
-from mta.resting import RESTING, Resting
+from mta.resting import HELD_UP, RESTING, Resting
 from mta.smtp import Connection, open_connection
 from mta.smtp_replies import Answer, Fault
 from mta.verdicts import Phase
@@ -235,6 +235,13 @@ class Destination(Queue):
             self.report(message, result_of(answer), answer, self.last_host)
         if result_of(answer) is Result.DEFERRED:
             self.dispatch.direct.resting.add(self._servers.groups, answer)
+
+    def blame(self, fault: Fault, host: str) -> None:
+        super().blame(fault, host)
+        if fault.answer.phase is Phase.DOT and self.dispatch.is_late():
+            # Of the mails that are told this no dot was sent.
+            answer = fault.answer._replace(phase=Phase.CONNECT)
+            self.dispatch.direct.resting.add(self._servers.groups, answer, seconds=HELD_UP)
 
     async def has_work(self) -> bool:
         while not self.waiting and not self.dispatch.is_complete and not self.dispatch.is_over():

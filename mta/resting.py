@@ -8,6 +8,9 @@ from mta.smtp_replies import Answer
 
 # Seconds; our own caution. Shorter than the first wait of any retry, so that every retry is a real one.
 _REST: Final = 60.0
+# Of servers that took a mail and let us wait for minutes: all other mails of the process wait with it, so it shall not
+# be often.
+HELD_UP: Final = 3600.0
 _MOST: Final = 10_000
 
 
@@ -19,12 +22,13 @@ class Resting:
         self._clock = clock
         self._known: dict[Hashable, tuple[float, Answer]] = {}
 
-    def add(self, servers: Hashable, answer: Answer) -> None:
-        """Let servers rest."""
-        self._known.pop(servers, None)
+    def add(self, servers: Hashable, answer: Answer, *, seconds: float | None = None) -> None:
+        """Let servers rest; who rests for longer already goes on with that."""
+        until = self._clock() + (self._seconds if seconds is None else seconds)
+        known = self._known.pop(servers, None)
         if len(self._known) >= _MOST:
             del self._known[next(iter(self._known))]
-        self._known[servers] = (self._clock() + self._seconds, answer)
+        self._known[servers] = known if known is not None and known[0] > until else (until, answer)
 
     def find(self, servers: Hashable) -> Answer | None:
         """Return why servers rest, or None where they do not."""

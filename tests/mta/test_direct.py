@@ -23,6 +23,8 @@ from tests.mta.memory_ledger import MemoryLedger
 from tests.mta.sending import BODY, IMPATIENT, PATIENT
 from tests.senders.dns_server import ZoneServer, serve_zones
 
+# The dot is waited for when the time is long over.
+LATE_DOT = replace(PATIENT, dot=1)
 ROUTE = Route("direct", "", 25, "none", "", "", "client.example", kind="direct")
 
 
@@ -472,6 +474,24 @@ def test_server_that_hangs_on_a_used_connection_when_the_time_is_over(world: Wor
     ledger = world.send(to("one.example", 3), connections=1, deadline=0.3, timeouts=IMPATIENT)
     assert ledger.outcomes[1].result is Result.ACCEPTED
     assert {ledger.outcomes[2].result, ledger.outcomes[3].result} <= {Result.DEFERRED, Result.UNTOUCHED}
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_receiver_that_holds_up_a_turn_at_the_dot_is_left_alone_for_longer(world: World, before: int) -> None:
+    """One hostile domain of many recipients would otherwise keep every process waiting for most of the time."""
+    server = world.serve("127.0.0.2", [Fault(Phase.DOT, Hang(), skip=before)], features=())
+    world.domain("one.example", "127.0.0.2")
+    moment = 0.0
+    direct = world.setup(resting=Resting(clock=lambda: moment))
+    ledger = world.send(to("one.example", before + 1), connections=1, deadline=0.3, timeouts=LATE_DOT, direct=direct)
+    assert ledger.outcomes[before + 1].result is Result.DOUBT
+    connections = server.connections
+    moment = 1800.0
+    assert world.send(to("one.example", 2), direct=direct).results() == [Result.DEFERRED] * 2
+    assert server.connections == connections
+    moment = 7200.0
+    world.send(to("one.example", 1), timeouts=IMPATIENT, direct=direct)
+    assert server.connections > connections
 
 
 # TLS
