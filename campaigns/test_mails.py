@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.utils.translation import gettext as _
 
@@ -17,6 +18,10 @@ from senders.errors import SenderError
 from senders.verification import require_verified
 
 TEST_MAIL_LIMIT = timedelta(minutes=5)
+# Seconds. A test mail has a process to itself, and its address may be anybody's: nobody shall keep the mailings of all
+# others waiting with a server that hangs.
+DEADLINE: Final = 30.0
+TIMEOUTS: Final = engine.Timeouts(connect=10.0, greeting=20.0, command=20.0, body=30.0, dot=60.0)
 
 
 class TestMailLedger:
@@ -49,7 +54,8 @@ def send_test_mail(test_mail_id: int, *, now: datetime) -> None:
         outgoing = Renderer().render_test(
             test_mail.campaign, test_mail.subscriber, to=test_mail.address, number=test_mail.pk, now=now
         )
-        engine.send([outgoing], load_route(route_for(test_mail.campaign)), ledger, connections=1, window=1)
+        route = load_route(route_for(test_mail.campaign))
+        engine.send([outgoing], route, ledger, connections=1, window=1, deadline=DEADLINE, timeouts=TIMEOUTS)
     except (MtaError, SenderError) as error:
         test_mail.state, test_mail.text = TestMailState.FAILED, str(error)
     test_mail.save(update_fields=["state", "text"])

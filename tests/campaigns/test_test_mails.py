@@ -61,3 +61,10 @@ def test_a_test_mail_whose_process_died_is_given_up():
     assert test_mails.give_up_test_mails(now=timezone.now() + timedelta(minutes=6)) == 1
     test_mail.refresh_from_db()
     assert test_mail.state == models.TestMailState.FAILED
+
+
+def test_a_server_that_hangs_keeps_a_process_for_less_than_the_page_waits():
+    """At every step, and at the final dot after them."""
+    steps = 10 * test_mails.TIMEOUTS.grace
+    longest = timedelta(seconds=test_mails.DEADLINE + steps + test_mails.TIMEOUTS.dot)
+    assert longest < test_mails.TEST_MAIL_LIMIT
