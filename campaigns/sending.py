@@ -48,6 +48,9 @@ AFTER_TURN = timedelta(seconds=3)
 # twice. We send no doubtful mail again unasked, so a server that hangs there keeps a process from others half as long.
 TIMEOUTS: Final = engine.Timeouts(dot=300.0)
 
+# Steps in which a fault of the route may be the fault of what is sent.
+ABOUT_MAIL: Final = frozenset((Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT))
+
 
 class End(Enum):
     """How a turn in a lane ended."""
@@ -252,7 +255,7 @@ def note_route(turn: Turn, *, now: datetime) -> bool:
         phase, because = explain(signs)
         logger.warning("route %s rests: %s %s", lane.route, phase, because)
         circuit.note_fault(lane.route, admission, phase=phase, because=because, now=now)
-        if phase is Phase.MAIL:
+        if phase in ABOUT_MAIL:
             # The relay may take the mail of others: this lane is not the one that always asks again.
             rest_lane(lane, f"{phase.label}: {because}", now=now)
         return False

@@ -230,6 +230,27 @@ def test_a_mail_that_the_relay_cannot_digest_stops_nobody_else(settings):
     assert row.due_at > timezone.now()
 
 
+@pytest.mark.parametrize("phase", [Phase.RCPT, Phase.DATA])
+def test_a_mailing_that_the_relay_cannot_digest_leaves_the_route_to_others(settings, phase):
+    """Its lane rests longer each time, instead of opening the circuit of all whenever it is closed."""
+    with FaultServer() as relay:
+        settings.RELAY_URL = relay_url(relay.port)
+        poison, other = sending_campaign(5), sending_campaign(3)
+        for row in Delivery.objects.filter(campaign=poison):
+            Delivery.objects.filter(pk=row.pk).update(address=f"r{row.pk}@poison.example")
+        relay.faults = [Fault(phase, Drop(), rcpt="poison.example")]
+        assert take_turn(lane_of(poison)) is End.WAITS
+        RouteCircuit.objects.update(retry_at=timezone.now())
+        assert [lane.pk for lane in lanes_with_work(now=timezone.now())] == [lane_of(other).pk]
+        while take_turn(lane_of(other)) is End.MORE:
+            pass
+        assert len(relay.accepted) == 3
+        Delivery.objects.filter(campaign=poison).update(due_at=timezone.now())
+        assert not lanes_with_work(now=timezone.now()).exists()
+    assert circuit_of().opened_at is None
+    assert lane_of(poison).fault_count == 1
+
+
 def test_recipients_that_are_all_refused_open_nothing(settings):
     with FaultServer([Fault(Phase.RCPT, Say(b"550 5.1.1 unknown\r\n"))]) as relay:
         settings.RELAY_URL = relay_url(relay.port)
