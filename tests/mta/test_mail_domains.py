@@ -52,7 +52,7 @@ def zones() -> Iterator[ZoneServer]:
 def look_up(zones: ZoneServer, *domains: str, **options: object) -> dict[str, MailDomain]:
     """Note domains, look them up without spreading the times, and return their rows."""
     note_domains(domains, now=NOW)
-    resolver = MxResolver([zones.address], server_timeout=0.2, question_timeout=0.3)
+    resolver = MxResolver([zones.address], server_timeout=2, question_timeout=3)
     look_up_due(**{"now": NOW, "resolver": resolver, "chance": lambda: 0.5} | options)
     return {row.domain: row for row in MailDomain.objects.all()}
 

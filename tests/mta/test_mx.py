@@ -39,7 +39,7 @@ def zones() -> Iterator[ZoneServer]:
 
 
 def make_resolver(zones: ZoneServer, **options: object) -> MxResolver:
-    return MxResolver([zones.address], server_timeout=0.2, question_timeout=0.3, **options)
+    return MxResolver([zones.address], server_timeout=2, question_timeout=3, **options)
 
 
 def find(zones: ZoneServer, domain: str) -> Servers | NoServer | CouldNotAsk:
