@@ -194,6 +194,8 @@ CELERY_BEAT_SCHEDULE = {
         ("lists.tasks.tick", 1.0),
         ("campaigns.tasks.tick", 1.0),
         ("bounces.tasks.tick", 1.0),
+        ("campaigns.tasks.slow_tick", 10.0),
+        ("bounces.tasks.slow_tick", 10.0),
     )
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
