@@ -213,7 +213,7 @@ def test_a_lane_that_may_not_work_is_not_asked(field):
 def test_a_worker_killed_after_the_claim_loses_nobody(relay):
     campaign = sending_campaign(2)
     Delivery.objects.update(state=DeliveryState.CLAIMED, lease_token=uuid4(), lease_until=timezone.now(), attempts=1)
-    tasks.tick()
+    tasks.slow_tick()
     sending.send_lane(lane_of(campaign).pk)
     assert states() == [DeliveryState.SENT] * 2
     assert len(relay.messages) == 2
