@@ -38,9 +38,9 @@ PLACES = (
     Place("settings", _("設定"), "settings"),
 )
 
-# For the operator of the installation only.
+# For the operator of the installation only, under a heading of their own.
 OPERATOR_PLACES = (
-    Place("operator_gates", _("運営"), "shield-alert"),
+    Place("operator_gates", _("配信エラー率"), "shield-alert"),
     Place("route_index", _("配信経路"), "route"),
     Place("operator_paces", _("送信ペース"), "gauge"),
 )
@@ -50,9 +50,12 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """Return what the base layout needs: the places to go, the workspaces, the theme and the nonce of the CSP."""
     membership: Membership | None = getattr(request, "membership", None)
     theme = request.COOKIES.get(THEME_COOKIE, "")
+    own, operator = places_for(request, membership)
+    found = list(find_places(request.path, own + operator))
     return {
         "sandbox_enabled": settings.SANDBOX,
-        "navigation": list(find_places(request.path, places_for(request, membership))),
+        "navigation": [place for place in found if not place["is_operator"]],
+        "operator_navigation": [place for place in found if place["is_operator"]],
         "workspaces": find_workspaces(membership) if membership else [],
         "theme": theme if theme in THEMES else "",
         # django-htmx looks for the nonce under this name, django-csp gives it as CSP_NONCE.
@@ -60,11 +63,11 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def places_for(request: HttpRequest, membership: Membership | None) -> tuple[Place, ...]:
-    """Return where a person may go."""
+def places_for(request: HttpRequest, membership: Membership | None) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+    """Return where a person may go: in the workspace, and as the operator."""
     user = getattr(request, "user", None)
     is_operator = user is not None and user.is_superuser
-    return (PLACES if membership else ()) + (OPERATOR_PLACES if is_operator else ())
+    return (PLACES if membership else ()), (OPERATOR_PLACES if is_operator else ())
 
 
 def find_places(path: str, places: Iterable[Place]) -> Iterator[dict[str, Any]]:
@@ -75,7 +78,13 @@ def find_places(path: str, places: Iterable[Place]) -> Iterator[dict[str, Any]]:
     beginnings = [url for url in urls.values() if path == url or (url != home and path.startswith(url))]
     current = max(beginnings, key=len, default="")
     for place, url in urls.items():
-        yield {"url": url, "label": place.label, "icon": place.icon, "is_current": url == current}
+        yield {
+            "url": url,
+            "label": place.label,
+            "icon": place.icon,
+            "is_current": url == current,
+            "is_operator": place in OPERATOR_PLACES,
+        }
 
 
 def find_workspaces(membership: Membership) -> list[Workspace]:
