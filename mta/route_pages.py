@@ -144,7 +144,7 @@ def state_of(row: MailRoute | None, relay: Route | str | None, circuit: RouteCir
         phase = Phase(circuit.phase).label if circuit.phase in Phase.values else ""
         because = ": ".join(str(part) for part in (phase, circuit.because) if part)
         return State("bad", _("障害中"), because, circuit.retry_at)
-    return State("ok", _("利用中"))
+    return State("ok", _("有効"))
 
 
 def outcome_of(check: RouteCheck) -> Outcome | None:

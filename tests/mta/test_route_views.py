@@ -85,7 +85,7 @@ def test_states(operator: Client) -> None:
     )
     html = words(read(operator, "route_index"))
     for part in (
-        "利用中",
+        "有効",
         "無効",
         "通常の経路(無効のため使われません)",
         "障害中",
