@@ -30,6 +30,7 @@ class Standing(models.TextChoices):
 
     EXCLUDED = "excluded", gettext_lazy("除外中")
     PAUSED = "paused", gettext_lazy("手動で停止中")
+    DISABLED = "disabled", gettext_lazy("経路が無効")
     FAULT = "fault", gettext_lazy("経路の障害")
     SUSPENDED = "suspended", gettext_lazy("一時停止中(相手の要請)")
     SLOWED = "slowed", gettext_lazy("速度を落としています")
@@ -39,6 +40,7 @@ class Standing(models.TextChoices):
 TONES = {
     Standing.EXCLUDED: "muted",
     Standing.PAUSED: "warn",
+    Standing.DISABLED: "bad",
     Standing.FAULT: "bad",
     Standing.SUSPENDED: "bad",
     Standing.SLOWED: "warn",
@@ -57,18 +59,31 @@ class ProviderRow:
     because: str = ""
     until: datetime | None = None
     per_minute: int | None = None
+    # What the route takes in a minute for all providers together, where that is less.
+    route_per_minute: int | None = None
+    # Some of its domains have caps of their own.
+    has_caps: bool = False
 
     @property
     def tone(self) -> str:
         """Return the colour of the badge."""
         return TONES[self.standing]
 
+    @property
+    def is_moving(self) -> bool:
+        """Say whether mails go, be it slowly."""
+        return self.standing in (Standing.SLOWED, Standing.NORMAL)
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the lanes share with others: which routes are paced, their circuits, the paces of the providers."""
+    """What the lanes share with others: which routes are paced, limited or disabled, circuits, the providers' paces."""
 
     paced: frozenset[str]
+    # Mails a minute.
+    limits: dict[str, int]
+    # The names that people gave them.
+    disabled: dict[str, str]
     circuits: dict[str, RouteCircuit]
     speeds: dict[tuple[str, str], Speed]
 
@@ -117,9 +132,13 @@ def group_by_provider(lanes: Iterable[Lane]) -> dict[str, list[Lane]]:
 
 def read_surroundings() -> Surroundings:
     """Read what all lanes share, in three queries."""
-    paced = {route.key() for route in MailRoute.objects.all() if route.is_paced or route.kind == RouteKind.DIRECT}
+    routes = {route.key(): route for route in MailRoute.objects.all()}
+    paced = {key for key, route in routes.items() if route.is_paced or route.kind == RouteKind.DIRECT}
+    limits = {RELAY: settings.RELAY_PER_MINUTE} | {key: route.per_minute for key, route in routes.items()}
     return Surroundings(
         paced=frozenset(paced | ({RELAY} if settings.RELAY_PACED else set())),
+        limits={key: limit for key, limit in limits.items() if limit},
+        disabled={key: route.name for key, route in routes.items() if route.disabled_at},
         circuits={found.route: found for found in RouteCircuit.objects.filter(opened_at__isnull=False)},
         speeds={(pace.route, pace.provider): speed_of(pace) for pace in Pace.objects.filter(level__gt=0)},
     )
@@ -147,6 +166,7 @@ def describe(lanes: Sequence[Lane], waiting: int, around: Surroundings, *, now: 
         for lane, speed in zip(used, speeds, strict=True)
     ]
     limits = [rate for rate in rates if rate is not None]
+    shared = min((around.limits[lane.route] for lane in used if lane.route in around.limits), default=None)
     return ProviderRow(
         provider=provider,
         label=_(PROVIDER_LABELS.get(provider, provider)),
@@ -155,6 +175,8 @@ def describe(lanes: Sequence[Lane], waiting: int, around: Surroundings, *, now: 
         because=because,
         until=until,
         per_minute=round(min(limits)) if limits else None,
+        route_per_minute=shared if shared and (not limits or shared < min(limits)) else None,
+        has_caps=any(lane.domain for lane in used),
     )
 
 
@@ -167,6 +189,8 @@ def look(
     if any(lane.paused_at for lane in lanes):
         return Standing.PAUSED, "", None
     for lane in lanes:
+        if name := around.disabled.get(lane.route):
+            return Standing.DISABLED, _("運営者が配信経路「%(name)s」を有効に戻すと再開します。") % {"name": name}, None
         if circuit := around.circuits.get(lane.route):
             return Standing.FAULT, circuit.because, circuit.retry_at
         if lane.held_until is not None and lane.held_until > now and lane.held_because:

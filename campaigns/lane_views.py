@@ -18,6 +18,7 @@ from campaigns import domain_caps, lane_control
 from campaigns.lane_forms import CapChangeForm, CapForm, ProviderForm
 from campaigns.lane_overview import list_providers
 from campaigns.models import DomainCap
+from campaigns.send_window import resting_campaigns
 from mta.models import MailRoute, Pace
 from mta.pace import rate_of
 from mta.pace_store import reset_pace, speed_of
@@ -51,7 +52,9 @@ def lane_table(request: WorkspaceRequest) -> HttpResponse:
 
 def table_context(request: WorkspaceRequest) -> dict[str, Any]:
     """Return what the live part shows."""
-    return {"rows": list_providers(request.workspace, now=timezone.now())}
+    now = timezone.now()
+    rows = list_providers(request.workspace, now=now)
+    return {"rows": rows, "resting": resting_campaigns(request.workspace, now=now) if rows else []}
 
 
 def act(request: WorkspaceRequest, change: Callable[[str], bool], done: str) -> HttpResponse:

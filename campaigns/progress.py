@@ -10,6 +10,7 @@ from campaigns.deliveries import count_states
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState, Lane
 from campaigns.tally import figures
 from mta.circuit import open_circuits
+from mta.models import MailRoute
 from mta.verdicts import Kind, Phase, Reason
 
 # From this many recipients on, a page does not count the rows itself.
@@ -98,6 +99,8 @@ class RouteWait:
     because: str
     # When it is tried again; None while that is being done.
     again_at: datetime | None
+    # The name of a route that the operator took out of use.
+    disabled: str = ""
 
 
 def route_waits(lanes: Sequence[Lane], *, now: datetime) -> list[RouteWait]:
@@ -105,14 +108,16 @@ def route_waits(lanes: Sequence[Lane], *, now: datetime) -> list[RouteWait]:
     routes = {lane.route for lane in lanes}
     if not routes:
         return []
-    return [
+    rows = {row.key(): row for row in MailRoute.objects.filter(disabled_at__isnull=False)}
+    disabled = [RouteWait(key, "", "", None, disabled=rows[key].name) for key in sorted(routes & set(rows))]
+    return disabled + [
         RouteWait(
             route=circuit.route,
             step=str(Phase(circuit.phase).label) if circuit.phase in Phase.values else "",
             because=circuit.because,
             again_at=circuit.retry_at if circuit.retry_at is not None and circuit.retry_at > now else None,
         )
-        for circuit in open_circuits().filter(route__in=routes).order_by("route")
+        for circuit in open_circuits().filter(route__in=routes - set(rows)).order_by("route")
     ]
 
 

@@ -1,12 +1,16 @@
 """What waits to be sent by a route."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef
 
 from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, Lane
 from lists.literals import Literal
+from mta.models import MailRoute
+from mta.routes import RELAY
 
 # Counting stops here: a page says "or more" instead of counting millions.
 MOST_COUNTED: Final = 10_000
@@ -30,6 +34,16 @@ def usage_of(key: str) -> Usage:
     waiting = rows[: MOST_COUNTED + 1].count()
     running = Campaign.objects.filter(Exists(rows.filter(campaign=OuterRef("pk"))), state__in=_RUNNING)
     return Usage(running.count(), min(waiting, MOST_COUNTED), waiting > MOST_COUNTED)
+
+
+def limit_of(lanes: Iterable[Lane]) -> int | None:
+    """Return the mails a minute that the routes of these lanes take together; None where one takes any number."""
+    keys = {lane.route for lane in lanes}
+    limits: dict[str, int | None] = {RELAY: settings.RELAY_PER_MINUTE or None}
+    if keys - {RELAY}:
+        limits |= {row.key(): row.per_minute for row in MailRoute.objects.filter(per_minute__isnull=False)}
+    found = [limit for limit in map(limits.get, keys) if limit]
+    return sum(found) if found and len(found) == len(keys) else None
 
 
 def wake_lanes(key: str) -> None:

@@ -22,6 +22,7 @@ from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, Delive
 from campaigns.paging import ReportPaginator, fetch
 from campaigns.progress import WAITING, Progress, apart_from, count_reasons, measure, route_waits
 from campaigns.results import describe, results_by_provider
+from campaigns.route_usage import limit_of
 from campaigns.scheduling import CampaignError
 from campaigns.send_window import send_window
 from campaigns.tally import figures, normal_percent
@@ -79,6 +80,7 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
     lanes = waiting_lanes(campaign) if campaign.is_running() else []
     now = timezone.now()
     waits = route_waits(lanes, now=now)
+    limit = limit_of(apart_from(lanes, waits)) if campaign.state == CampaignState.SENDING else None
     return {
         "campaign": campaign,
         "progress": progress,
@@ -86,6 +88,9 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
         # Told once for each route, and not again for each provider.
         "route_waits": waits,
         "troubles": find_troubles(apart_from(lanes, waits), now=now),
+        # Why a large mailing takes its time, and how long at least.
+        "limit": limit,
+        "minutes_at_least": -(-(progress.remaining + progress.deferred) // limit) if limit else 0,
         "is_due": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
         "window": send_window(campaign, lanes, now=now),
         "steerable": campaign.is_running() or campaign.state == CampaignState.SCHEDULED,

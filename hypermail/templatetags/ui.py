@@ -4,8 +4,12 @@ from functools import lru_cache
 
 from django import forms, template
 from django.forms import BoundField
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from lucide.templatetags.lucide import lucide
+
+from campaigns.models import Campaign
+from campaigns.send_window import closed_words
 
 register = template.Library()
 
@@ -14,6 +18,12 @@ register = template.Library()
 def is_checkbox(field: BoundField) -> bool:
     """Say whether a field is a single check box, whose label stands behind it."""
     return isinstance(field.field.widget, forms.CheckboxInput)
+
+
+@register.filter
+def closed_until(campaign: Campaign) -> str:
+    """Return until when a mailing rests in its 配信禁止時間, in words; empty where it does not."""
+    return closed_words(campaign, now=timezone.now())
 
 
 @register.simple_tag

@@ -21,6 +21,7 @@ from tests.factories import (
     make_delivery,
     make_lane,
     make_list,
+    make_mail_route,
     make_subscriber,
     make_user,
     make_workspace,
@@ -137,6 +138,38 @@ def test_a_direct_route_keeps_the_rate_of_the_provider(campaign: Campaign) -> No
     route = MailRoute.objects.create(name="直接", kind="direct")
     make_rows(campaign, "docomo", 1, lane=make_lane(campaign.workspace, provider="docomo", route=route.key()))
     assert row_of(campaign.workspace, "docomo").per_minute == 600
+
+
+def test_a_limit_of_the_route_is_told_where_it_is_the_lower_one(campaign: Campaign, settings: Settings) -> None:
+    make_rows(campaign, "gmail", 1)
+    assert row_of(campaign.workspace, "gmail").route_per_minute is None
+    settings.RELAY_PER_MINUTE = 600
+    assert row_of(campaign.workspace, "gmail").route_per_minute == 600
+
+
+def test_a_disabled_route_is_no_fault(campaign: Campaign) -> None:
+    route = make_mail_route(name="社外リレー", disabled_at=NOW)
+    Lane.objects.create(workspace=campaign.workspace, provider="gmail", route=route.key(), served_at=NOW)
+    row = row_of(campaign.workspace, "gmail")
+    assert (row.standing, row.is_moving) == (Standing.DISABLED, False)
+    assert "社外リレー" in row.because
+
+
+def test_names_the_mailings_that_rest_whatever_the_provider(client: Client, campaign: Campaign) -> None:
+    make_rows(campaign, "gmail", 1)
+    now = timezone.now()
+    Campaign.objects.update(
+        state="sending", subject="夜の配信", closed_from=now, closed_until=now + timedelta(days=400, hours=1)
+    )
+    page = client.get(reverse("lane_index")).content.decode()
+    assert "夜の配信" in page
+    assert "配信禁止時間のため" in page
+    assert "配信禁止時間(" in client.get(reverse("campaign_index")).content.decode()
+    assert "配信禁止時間のため" in client.get(reverse("home")).content.decode()
+    Campaign.objects.update(state="paused")
+    assert "配信の画面で一時停止しています" in client.get(reverse("lane_table")).content.decode()
+    Campaign.objects.update(state="sending", closed_from=None, closed_until=None)
+    assert "夜の配信" not in client.get(reverse("lane_table")).content.decode()
 
 
 def test_one_provider_is_paused_while_the_others_go_on(client: Client, campaign: Campaign) -> None:

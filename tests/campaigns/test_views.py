@@ -14,7 +14,16 @@ from lists.models import MailingList
 from mta.circuit import FIRST_WAIT, Admission, note_fault
 from mta.models import RouteCircuit
 from mta.verdicts import Phase
-from tests.factories import make_campaign, make_delivery, make_list, make_subscriber, make_user, make_workspace
+from tests.factories import (
+    make_campaign,
+    make_delivery,
+    make_lane,
+    make_list,
+    make_mail_route,
+    make_subscriber,
+    make_user,
+    make_workspace,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -277,3 +286,24 @@ def test_a_stranger_finds_nothing(client_for, campaign, name):
     assert campaign.state == CampaignState.DRAFT
     if name != "campaign_delete":
         assert response.status_code == 404
+
+
+def test_rows_that_wait_for_a_disabled_route_say_so_and_no_fault(editor, campaign):
+    route = make_mail_route(name="社外リレー", disabled_at=timezone.now())
+    make_delivery(campaign, lane=make_lane(campaign.workspace, route=route.key()))
+    Campaign.objects.update(state=CampaignState.SENDING, started_at=timezone.now())
+    note_fault(route.key(), Admission(), phase=Phase.CONNECT, because="disabled", now=timezone.now())
+    page = text_of(editor.get(reverse("campaign_progress", args=[campaign.pk])))
+    assert "配信経路「社外リレー」が無効になっているため" in page
+    assert "障害" not in page
+    assert "配信経路を開く" not in page
+
+
+def test_a_limited_route_says_how_long_it_takes_at_least(editor, campaign, settings):
+    for _number in range(3):
+        make_delivery(campaign)
+    Campaign.objects.update(state=CampaignState.SENDING, started_at=timezone.now())
+    url = reverse("campaign_progress", args=[campaign.pk])
+    assert "早くても" not in text_of(editor.get(url))
+    settings.RELAY_PER_MINUTE = 1
+    assert "1分間に 1 通までで送っています。残りには、早くても約 3 分かかります。" in text_of(editor.get(url))
