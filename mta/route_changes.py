@@ -2,15 +2,21 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from mta.models import MailRoute, RouteCircuit
+from mta.models import MailRoute, RouteCheck, RouteCircuit
 from mta.routes import RELAY
 from mta.secrets import encrypt
+
+# Details that a 接続テスト depends on.
+CONNECTION: Final = frozenset(
+    ("kind", "host", "port", "security", "verify", "username", "password", "ehlo_name", "source_address")
+)
 
 
 class RouteTaken(Exception):
@@ -75,6 +81,9 @@ def update_route(row: MailRoute, details: RouteDetails, password: str, *, actor:
             if row.is_default:
                 MailRoute.objects.filter(is_default=True).exclude(pk=row.pk).update(is_default=False)
             row.save(update_fields=[*changes, "updated_at"])
+            if not CONNECTION.isdisjoint(changes):
+                # What was found of the connection before says nothing of this one.
+                RouteCheck.objects.filter(route=row.key()).update(checked_at=None, report=[])
             audit.record(None, actor, "route.update", row.key(), fields=labels)
     except IntegrityError as error:
         raise RouteTaken from error

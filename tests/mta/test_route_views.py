@@ -148,6 +148,17 @@ def test_change_lets_a_broken_route_be_tried_at_once(operator: Client) -> None:
     assert RouteCircuit.objects.filter(retry_at__lte=timezone.now()).exists()
 
 
+def test_a_changed_connection_is_untested(operator: Client) -> None:
+    row = make_mail_route(name="社外リレー")
+    report = [{"step": "connect", "result": "ok", "problem": "", "answer": ""}]
+    RouteCheck.objects.create(route=row.key(), checked_at=timezone.now(), report=report)
+    assert "まだ成功していません" not in read(operator, "route_detail", row.key())
+    operator.post(url("route_edit", row.key()), FORM)
+    html = read(operator, "route_detail", row.key())
+    assert "まだ試していません" in html
+    assert "まだ成功していません" in html
+
+
 def test_switches_the_normal_route(operator: Client) -> None:
     row = make_mail_route(name="社外リレー")
     assert "通常の経路を切り替えますか" in read(operator, "route_detail", row.key())
