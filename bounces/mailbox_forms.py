@@ -9,11 +9,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.form_fields import PLAIN_TEXT, one_line, password_field, username_field
 from bounces.mailbox_errors import MailboxError
 from bounces.mailbox_wire import is_local_host, require_port
 from bounces.mailboxes import MailboxDetails
 from bounces.models import AfterReading, Mailbox, Protocol, Security
-from senders.forms import one_line
 
 # RFC 1123 section 2.1: letters, digits and hyphens between the dots.
 HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?")
@@ -26,7 +26,6 @@ PORTS = {
     (Protocol.POP3, Security.STARTTLS): 110,
     (Protocol.POP3, Security.NONE): 110,
 }
-PLAIN_TEXT = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
 
 
 class MailboxForm(forms.Form):
@@ -52,21 +51,8 @@ class MailboxForm(forms.Form):
         required=False,
         help_text=_("空欄なら、IMAPは993(TLS以外は143)、POP3は995(TLS以外は110)を使います。"),
     )
-    username = forms.CharField(
-        label=_("ユーザー名"),
-        max_length=320,
-        validators=[one_line],
-        widget=forms.TextInput(attrs=PLAIN_TEXT),
-        help_text=_("メールアドレスと同じことが多いです。"),
-    )
-    password = forms.CharField(
-        label=_("パスワード"),
-        max_length=500,
-        strip=False,
-        required=False,
-        validators=[one_line],
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+    username = username_field(_("メールアドレスと同じことが多いです。"), max_length=320)
+    password = password_field()
     folder = forms.CharField(
         label=_("フォルダー"),
         max_length=200,

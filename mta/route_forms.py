@@ -7,9 +7,9 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from django import forms
-from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from accounts.form_fields import PLAIN_TEXT, one_line, password_field, username_field
 from mta.addresses import AddressError, ascii_domain
 from mta.models import MailRoute, RouteKind, RouteSecurity
 from mta.route_changes import RouteDetails
@@ -30,13 +30,7 @@ USUAL_PORTS: Final = {
 MOST_CONNECTIONS: Final = 500
 MOST_MAILS: Final = 10_000_000
 LONGEST_SENDERS: Final = 20_000
-PLAIN_TEXT: Final = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
 HOST_AND_PORT = re.compile(r"[^:\s]+:\d+|\[[^\]\s]+\]:\d+")
-one_line = RegexValidator(
-    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]",
-    _("改行や制御文字は使えません。1行で入力してください。"),
-    inverse_match=True,
-)
 
 
 def number_field(label: Any, help_text: Any, *, most: int, required: bool = False) -> forms.IntegerField:
@@ -129,23 +123,8 @@ class RouteForm(forms.Form):
             "相手が本物か、証明書で確かめます。外すのは、自己署名の証明書を使う社内のサーバーだけにしてください。"
         ),
     )
-    username = forms.CharField(
-        label=_("ユーザー名"),
-        max_length=254,
-        required=False,
-        validators=[one_line],
-        widget=forms.TextInput(attrs=PLAIN_TEXT),
-        help_text=_("ログインの要らないリレーと直接配送では空欄にします。"),
-    )
-    password = forms.CharField(
-        label=_("パスワード"),
-        max_length=500,
-        strip=False,
-        required=False,
-        validators=[one_line],
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("暗号化して保存し、二度と表示しません。"),
-    )
+    username = username_field(_("ログインの要らないリレーと直接配送では空欄にします。"), max_length=254, required=False)
+    password = password_field(_("暗号化して保存し、二度と表示しません。"))
     ehlo_name = forms.CharField(
         label=_("EHLOで名乗る名前"),
         max_length=253,

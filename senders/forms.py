@@ -3,21 +3,13 @@
 from typing import Any
 
 from django import forms
-from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from accounts.form_fields import one_line
 from accounts.models import Workspace
 from senders.domain_names import ADDRESS_LIMIT, clean_sender_address
 from senders.errors import AddressRefused
 from senders.registry import SenderDetails, clean_new_address
-
-# A line break could add a header to the mail; the marks of writing direction could disguise a name.
-one_line = RegexValidator(
-    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]",
-    _("改行や制御文字は使えません。1行で入力してください。"),
-    code="header_injection",
-    inverse_match=True,
-)
 
 
 class SenderDetailsForm(forms.Form):
