@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.form_fields import one_line
 from accounts.models import Workspace
 from campaigns.merge_tags import broken_tags, find_tags, unknown_tags
 from campaigns.models import Campaign, DoubtPolicy, QuietMode
@@ -16,12 +16,6 @@ from campaigns.quiet_forms import tolerance_field
 from lists.address import InvalidAddress, clean_address
 from lists.models import MailingList, Subscriber
 from senders.models import Sender
-
-one_line = RegexValidator(
-    r"^[^\x00-\x1f\x7f\u2028\u2029]*$",
-    _("改行や制御文字は使えません。1行で入力してください。"),
-    code="header_injection",
-)
 
 
 class CampaignForm(forms.ModelForm[Campaign]):

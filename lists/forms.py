@@ -5,10 +5,11 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.form_fields import one_line
 from lists.csv_columns import ADDRESS, NAME, attribute_names_for
 from lists.csv_encoding import ENCODINGS
 from lists.csv_import import Choice, describe_size_limit
@@ -21,12 +22,6 @@ NAMES_OF_SEPARATORS = {separator: name for name, separator in SEPARATOR_NAMES.it
 
 # The largest number of errors that a list may have as its own limit.
 MAX_LIMIT = 99
-
-one_line = RegexValidator(
-    r"[\x00-\x1f\x7f-\x9f\u2028\u2029]",
-    gettext_lazy("改行や制御文字は使えません。1行で入力してください。"),
-    inverse_match=True,
-)
 
 
 class MailingListForm(forms.ModelForm[MailingList]):

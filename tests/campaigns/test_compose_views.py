@@ -64,6 +64,7 @@ def test_without_list_or_sender_the_page_says_what_comes_first(client_for):
     ("fields", "sentence"),
     [
         ({"subject": "件名\r\nBcc: victim@example.com"}, "改行や制御文字は使えません"),
+        ({"subject": "a\u202egro.example"}, "改行や制御文字は使えません"),
         ({"subject": "{{nmae}}様"}, "{{nmae}}"),
         ({"text": "{{会員番号}}"}, "{{会員番号}}"),
         ({"html": "<p>{{x}}</p>"}, "{{x}}"),

@@ -371,6 +371,7 @@ def test_a_file_whose_time_is_over_is_told(editor: Client, mailing_list: Mailing
         ({"name": ""}, "必須"),
         ({"name": "同じ"}, "同じ名前のリストがあります"),
         ({"name": "改行\nBcc: x"}, "改行や制御文字"),
+        ({"name": "a\u202egro.example"}, "改行や制御文字"),
         ({"name": "x", "error_limit": "0"}, "1"),
         ({"name": "x", "error_limit": "100"}, "99"),
     ],
