@@ -128,3 +128,15 @@ def make_delivery(campaign: Campaign | None = None, subscriber: Subscriber | Non
         "due_at": timezone.now(),
     }
     return Delivery.objects.create(campaign=campaign, **defaults | fields)
+
+
+def make_deliveries(
+    campaign: Campaign, number: int, *, lane: Lane | None = None, domain: str = "example.jp", **fields: Any
+) -> list[Delivery]:
+    """Make many deliveries of a campaign at once, to addresses that no subscriber has."""
+    lane = lane or make_lane(campaign.workspace)
+    addresses = [f"reader{next(numbers)}@{domain}" for _ in range(number)]
+    defaults = {"workspace": campaign.workspace, "lane": lane, "due_at": timezone.now()}
+    return Delivery.objects.bulk_create(
+        Delivery(campaign=campaign, address=address, address_key=address, **defaults | fields) for address in addresses
+    )

@@ -12,6 +12,7 @@ from campaigns.lanes import find_lane
 from campaigns.models import Campaign, Delivery, DeliveryState, DomainCap, Lane
 from tests.factories import (
     make_campaign,
+    make_deliveries,
     make_delivery,
     make_lane,
     make_list,
@@ -132,17 +133,7 @@ def test_waits_until_the_recipients_are_frozen(campaign: Campaign, user: User) -
 def test_moves_in_bounded_chunks(campaign: Campaign, user: User) -> None:
     number = CHUNK + 10
     lane = make_lane(campaign.workspace)
-    Delivery.objects.bulk_create(
-        Delivery(
-            workspace=campaign.workspace,
-            campaign=campaign,
-            lane=lane,
-            address=f"a{i}@example.co.jp",
-            address_key=f"a{i}@example.co.jp",
-            due_at=NOW,
-        )
-        for i in range(number)
-    )
+    make_deliveries(campaign, number, lane=lane, domain="example.co.jp")
     made = cap(campaign, user)
     assert move_rows(now=timezone.now()) == CHUNK
     assert move_rows(now=timezone.now()) == 10

@@ -14,7 +14,7 @@ from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, D
 from lists.models import AddressError
 from mta.circuit import Admission, note_fault
 from mta.verdicts import Kind, Phase, Reason
-from tests.factories import make_campaign, make_delivery, make_lane, make_subscriber, make_user
+from tests.factories import make_campaign, make_deliveries, make_delivery, make_subscriber, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -159,18 +159,7 @@ def test_a_large_cancelled_campaign_is_cleared_piece_by_piece(now):
     """Nobody waits for a million rows; none of them is claimed or fenced meanwhile."""
     campaign = sending_campaign(now)
     rest = 7
-    lane = make_lane(campaign.workspace)
-    Delivery.objects.bulk_create(
-        Delivery(
-            workspace=campaign.workspace,
-            campaign=campaign,
-            lane=lane,
-            address=f"n{number}@example.jp",
-            address_key=f"n{number}@example.jp",
-            due_at=now,
-        )
-        for number in range(CANCELLED_AT_ONCE + rest)
-    )
+    make_deliveries(campaign, CANCELLED_AT_ONCE + rest)
     assert scheduling.cancel(campaign, actor=make_user(), now=now) == CANCELLED_AT_ONCE + rest
     assert Delivery.objects.filter(campaign=campaign, state=DeliveryState.PENDING).count() == rest
     assert reaper.cancel_leftovers(now=now) == rest

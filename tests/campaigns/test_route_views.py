@@ -16,11 +16,9 @@ from campaigns.route_usage import Usage, usage_of
 from mta.models import MailRoute
 from tests.factories import (
     make_campaign,
-    make_delivery,
+    make_deliveries,
     make_lane,
-    make_list,
     make_mail_route,
-    make_subscriber,
     make_user,
     make_workspace,
 )
@@ -31,11 +29,8 @@ Login = Callable[[User], Client]
 
 def make_waiting(route: MailRoute, count: int, **fields: str) -> None:
     """Make a mailing under way with so many rows that wait for a route."""
-    mailing_list = make_list()
-    campaign = make_campaign(mailing_list, state=CampaignState.SENDING)
-    lane = make_lane(campaign.workspace, route=route.key())
-    for _ in range(count):
-        make_delivery(campaign, make_subscriber(mailing_list), lane=lane, **fields)
+    campaign = make_campaign(state=CampaignState.SENDING)
+    make_deliveries(campaign, count, lane=make_lane(campaign.workspace, route=route.key()), **fields)
 
 
 def test_counts_what_waits(django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch) -> None:
