@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: a real Valkey, SMTP and LMTP servers on loopback, logged-in clients."""
+"""Fixtures that every test may use: a real Valkey, SMTP and LMTP servers on loopback, a workspace, logged-in clients."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,9 +11,12 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.conf import settings as django_settings
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import Role, User, Workspace
 from hypermail.celery import app as celery_app
 from hypermail.valkey import find_free_port, start_valkey
+from tests.factories import make_user, make_workspace
+
+ClientFor = Callable[[User], Client]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,7 +31,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def client_for() -> Callable[[User], Client]:
+def client_for() -> ClientFor:
     """A function that returns a browser session of a user."""
 
     def log_in(user: User) -> Client:
@@ -37,6 +40,30 @@ def client_for() -> Callable[[User], Client]:
         return client
 
     return log_in
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    """A workspace without anything in it."""
+    return make_workspace()
+
+
+@pytest.fixture
+def editor(workspace: Workspace, client_for: ClientFor) -> Client:
+    """A browser session of a 作成者 of the workspace."""
+    return client_for(make_user(workspace, Role.EDITOR))
+
+
+@pytest.fixture
+def viewer(workspace: Workspace, client_for: ClientFor) -> Client:
+    """A browser session of a 閲覧者 of the workspace."""
+    return client_for(make_user(workspace, Role.VIEWER))
+
+
+@pytest.fixture
+def operator(client_for: ClientFor) -> Client:
+    """A browser session of the installation's operator, who is no member of any workspace."""
+    return client_for(make_user(is_superuser=True))
 
 
 @dataclass(frozen=True, slots=True)

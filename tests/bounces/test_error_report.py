@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Role, User, Workspace
+from accounts.models import User, Workspace
 from bounces.advice import BY_REASON, BY_RULE
 from bounces.answers import normalise
 from campaigns.models import Campaign, DeliveryState, Tally
@@ -25,16 +25,6 @@ pytestmark = pytest.mark.django_db
 Log = Callable[[User], Client]
 NOW = timezone.now()
 SOURCES = {rule.name: rule.source for rule in RULES}
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def viewer(workspace: Workspace, client_for: Log) -> Client:
-    return client_for(make_user(workspace, Role.VIEWER))
 
 
 def mail(mailing_list: MailingList, *, days_ago: int = 1, **fields: Any) -> Campaign:

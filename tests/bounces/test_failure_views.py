@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Role, User, Workspace
+from accounts.models import Workspace
 from bounces.exporting import export_rows
 from bounces.failure_export import FAILURE_COLUMNS, read_failures
 from bounces.reports import failures_of
@@ -21,26 +20,15 @@ from campaigns.models import Campaign, DeliveryState
 from campaigns.tally import refresh
 from mta.verdicts import Kind, Phase, Reason
 from tests.bounces.failing import fail, rows_of, sheet_of
-from tests.factories import make_campaign, make_delivery, make_list, make_user, make_workspace
+from tests.factories import make_campaign, make_delivery, make_list
 
 pytestmark = pytest.mark.django_db
-Log = Callable[[User], Client]
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.fixture
 def campaign(workspace: Workspace) -> Campaign:
     now = timezone.now()
     return make_campaign(make_list(workspace), state="done", started_at=now, finished_at=now)
-
-
-@pytest.fixture
-def editor(workspace: Workspace, client_for: Log) -> Client:
-    return client_for(make_user(workspace, Role.EDITOR))
 
 
 def test_failed_addresses_show_code_reason_and_words(editor: Client, campaign: Campaign) -> None:

@@ -38,11 +38,6 @@ ClientFor = Callable[[User], Client]
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
 def client(client_for: ClientFor, workspace: Workspace) -> Client:
     return client_for(make_user(workspace))
 

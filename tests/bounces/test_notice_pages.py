@@ -34,18 +34,8 @@ INDEX = "/bounces/notices/"
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
 def campaign(workspace: Workspace) -> Campaign:
     return make_campaign(make_list(workspace), subject="秋の便り")
-
-
-@pytest.fixture
-def editor(workspace: Workspace, client_for: Log) -> Client:
-    return client_for(make_user(workspace, Role.EDITOR))
 
 
 def make_sent(campaign: Campaign, address: str = "taro@example.jp") -> Delivery:

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Role, User, Workspace
-from tests.factories import make_campaign, make_list, make_user, make_workspace
+from tests.factories import make_campaign, make_list, make_user
 from tests.hypermail.pages import read
 
 pytestmark = pytest.mark.django_db
@@ -26,11 +26,6 @@ PAGES = (
 )
 # Midnight of these days, or of the day after, is before or after all times in UTC.
 FIRST, LAST = "0001-01-01", "9999-12-31"
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -26,18 +26,8 @@ Log = Callable[[User], Client]
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
 def campaign(workspace: Workspace) -> Campaign:
     return make_campaign(make_list(workspace), state="done", finished_at=timezone.now())
-
-
-@pytest.fixture
-def editor(workspace: Workspace, client_for: Log) -> Client:
-    return client_for(make_user(workspace, Role.EDITOR))
 
 
 def test_notices_are_listed_and_explained(editor: Client, campaign: Campaign) -> None:

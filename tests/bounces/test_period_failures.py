@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from django.utils import timezone
 from openpyxl import load_workbook
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Role, User, Workspace
+from accounts.models import Workspace
 from bounces.period_failures import PAGE_SIZE, Cursor, Place
 from campaigns.models import Campaign, DeliveryState, Tally
 from campaigns.tally import refresh
@@ -26,23 +25,11 @@ from tests.factories import (
     make_lane,
     make_list,
     make_subscriber,
-    make_user,
     make_workspace,
 )
 
 pytestmark = pytest.mark.django_db
-Log = Callable[[User], Client]
 NOW = timezone.now()
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def viewer(workspace: Workspace, client_for: Log) -> Client:
-    return client_for(make_user(workspace, Role.VIEWER))
 
 
 def mail(workspace: Workspace, **fields: Any) -> Campaign:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.models import Role, User, Workspace
+from accounts.models import User, Workspace
 from bounces.letters import EXAMPLES, Letter, hide_recipient
 from bounces.provider_guides import Check, guide_of
 from bounces.provider_report import NEEDED, Outcome
@@ -35,16 +35,6 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 Log = Callable[[User], Client]
 NOW = timezone.now()
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def viewer(workspace: Workspace, client_for: Log) -> Client:
-    return client_for(make_user(workspace, Role.VIEWER))
 
 
 @pytest.fixture

@@ -23,19 +23,9 @@ Log = Callable[[User], Client]
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
 def campaign(workspace: Workspace) -> Campaign:
     now = timezone.now()
     return make_campaign(make_list(workspace), state="done", started_at=now, finished_at=now)
-
-
-@pytest.fixture
-def editor(workspace: Workspace, client_for: Log) -> Client:
-    return client_for(make_user(workspace, Role.EDITOR))
 
 
 def remove(client: Client, campaign: Campaign, **data: Any) -> Any:

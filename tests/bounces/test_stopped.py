@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,23 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Role, User, Workspace
+from accounts.models import Workspace
 from lists.models import Subscriber
 from tests.bounces.failing import rows_of, sheet_of
-from tests.factories import make_list, make_subscriber, make_user, make_workspace
+from tests.factories import make_list, make_subscriber
 
 pytestmark = pytest.mark.django_db
-Log = Callable[[User], Client]
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def editor(workspace: Workspace, client_for: Log) -> Client:
-    return client_for(make_user(workspace, Role.EDITOR))
 
 
 def test_stopped_addresses(editor: Client, workspace: Workspace) -> None:

@@ -27,13 +27,8 @@ NOW = timezone.now()
 
 
 @pytest.fixture
-def user() -> User:
-    return make_user(make_workspace())
-
-
-@pytest.fixture
-def workspace(user: User) -> Workspace:
-    return user.memberships.get().workspace
+def user(workspace: Workspace) -> User:
+    return make_user(workspace)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Role, User
+from accounts.models import User, Workspace
 from campaigns.models import Campaign, CampaignState, DeliveryState, Tally
 from campaigns.tally import refresh
 from lists.models import MailingList
@@ -20,13 +20,8 @@ Log = Callable[[User], Client]
 
 
 @pytest.fixture
-def mailing_list() -> MailingList:
-    return make_list()
-
-
-@pytest.fixture
-def editor(mailing_list: MailingList, client_for: Log) -> Client:
-    return client_for(make_user(mailing_list.workspace, Role.EDITOR))
+def mailing_list(workspace: Workspace) -> MailingList:
+    return make_list(workspace)
 
 
 def sent_campaign(mailing_list: MailingList, **fields: object) -> Campaign:
@@ -122,11 +117,10 @@ def test_history_counts_no_deliveries(
 
 
 @pytest.mark.parametrize("name", ["history", "list_campaigns"])
-def test_access(name: str, client: Client, client_for: Log, mailing_list: MailingList) -> None:
+def test_access(name: str, client: Client, viewer: Client, client_for: Log, mailing_list: MailingList) -> None:
     sent_campaign(mailing_list, subject="ひみつの便り")
     url = reverse(name, args=[mailing_list.pk] if name == "list_campaigns" else [])
     assert client.get(url).status_code == 302
-    viewer = client_for(make_user(mailing_list.workspace, Role.VIEWER))
     assert "ひみつの便り" in viewer.get(url).content.decode()
     stranger = client_for(make_user(make_workspace()))
     assert "ひみつの便り" not in stranger.get(url).content.decode()

@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Role, User
-from campaigns.models import Campaign, HoldState, StopHold
+from accounts.models import User, Workspace
+from campaigns.models import HoldState, StopHold
 from lists.models import Subscriber
 from tests.factories import make_campaign, make_delivery, make_errors, make_lane, make_list, make_user, make_workspace
 
@@ -18,11 +18,9 @@ ClientFor = Callable[[User], Client]
 
 
 @pytest.fixture
-def hold() -> StopHold:
+def hold(workspace: Workspace) -> StopHold:
     """An open hold with 3 held errors."""
-    campaign: Campaign = make_campaign(
-        make_list(make_workspace()), subject="秋のお知らせ", state="sending", started_at=NOW
-    )
+    campaign = make_campaign(make_list(workspace), subject="秋のお知らせ", state="sending", started_at=NOW)
     hold = StopHold.objects.create(campaign=campaign, provider="docomo", unknown=3, tried=12, opened_at=NOW)
     lane = make_lane(campaign.workspace, provider="docomo")
     for number in range(3):
@@ -32,11 +30,6 @@ def hold() -> StopHold:
         )
         make_errors(delivery.subscriber, key=f"delivery:{delivery.pk}", kind="hard", held_by=hold.key())
     return hold
-
-
-@pytest.fixture
-def editor(hold: StopHold, client_for: ClientFor) -> Client:
-    return client_for(make_user(hold.campaign.workspace, Role.EDITOR))
 
 
 def page(client: Client, name: str, *arguments: int) -> str:
@@ -100,8 +93,7 @@ def test_both_answers_ask_first_with_the_number(
     assert "すでに決められています" in decide(editor, hold, "apply", confirmed="1")
 
 
-def test_a_viewer_sees_it_and_may_not_decide(hold: StopHold, client_for: ClientFor) -> None:
-    viewer = client_for(make_user(hold.campaign.workspace, Role.VIEWER))
+def test_a_viewer_sees_it_and_may_not_decide(hold: StopHold, viewer: Client) -> None:
     assert "「ドコモ」の宛先不明" in (shown := page(viewer, "hold_detail", hold.pk))
     assert "配信停止を適用する</button>" not in shown
     url = reverse("hold_decide", args=[hold.pk])

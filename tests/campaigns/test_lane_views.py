@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.models import AuditEntry, Role, User, Workspace
+from accounts.models import AuditEntry, User, Workspace
 from campaigns.claims import claim_due
 from campaigns.lane_overview import ProviderRow, Standing, list_providers
 from campaigns.models import Campaign, Delivery, DomainCap, Lane
@@ -30,21 +30,6 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
-
-
-@pytest.fixture
-def user() -> User:
-    return make_user(make_workspace(), role=Role.EDITOR)
-
-
-@pytest.fixture
-def workspace(user: User) -> Workspace:
-    return user.memberships.get().workspace
-
-
-@pytest.fixture
-def client(user: User, client_for: Callable[[User], Client]) -> Client:
-    return client_for(user)
 
 
 @pytest.fixture
@@ -70,11 +55,11 @@ def act(client: Client, name: str, provider: str, **fields: str) -> str:
     return response.content.decode()
 
 
-def test_shows_what_waits_for_each_provider(client: Client, campaign: Campaign) -> None:
+def test_shows_what_waits_for_each_provider(editor: Client, campaign: Campaign) -> None:
     make_rows(campaign, "docomo", 2)
     make_rows(campaign, "gmail", 3)
     make_rows(campaign, "gmail", 0)
-    page = client.get(reverse("lane_index")).content.decode()
+    page = editor.get(reverse("lane_index")).content.decode()
     assert page.index('data-provider="gmail"') < page.index('data-provider="docomo"')
     assert [(row.provider, row.waiting) for row in list_providers(campaign.workspace, now=NOW)] == [
         ("gmail", 3),
@@ -155,35 +140,35 @@ def test_a_disabled_route_is_no_fault(campaign: Campaign) -> None:
     assert "社外リレー" in row.because
 
 
-def test_names_the_mailings_that_rest_whatever_the_provider(client: Client, campaign: Campaign) -> None:
+def test_names_the_mailings_that_rest_whatever_the_provider(editor: Client, campaign: Campaign) -> None:
     make_rows(campaign, "gmail", 1)
     now = timezone.now()
     Campaign.objects.update(
         state="sending", subject="夜の配信", closed_from=now, closed_until=now + timedelta(days=400, hours=1)
     )
-    page = client.get(reverse("lane_index")).content.decode()
+    page = editor.get(reverse("lane_index")).content.decode()
     assert "夜の配信" in page
     assert "配信禁止時間のため" in page
-    assert "配信禁止時間(" in client.get(reverse("campaign_index")).content.decode()
-    assert "配信禁止時間のため" in client.get(reverse("home")).content.decode()
+    assert "配信禁止時間(" in editor.get(reverse("campaign_index")).content.decode()
+    assert "配信禁止時間のため" in editor.get(reverse("home")).content.decode()
     Campaign.objects.update(state="paused")
-    assert "配信の画面で一時停止しています" in client.get(reverse("lane_table")).content.decode()
+    assert "配信の画面で一時停止しています" in editor.get(reverse("lane_table")).content.decode()
     Campaign.objects.update(state="sending", closed_from=None, closed_until=None)
-    assert "夜の配信" not in client.get(reverse("lane_table")).content.decode()
+    assert "夜の配信" not in editor.get(reverse("lane_table")).content.decode()
 
 
-def test_one_provider_is_paused_while_the_others_go_on(client: Client, campaign: Campaign) -> None:
+def test_one_provider_is_paused_while_the_others_go_on(editor: Client, campaign: Campaign) -> None:
     """A13: over every route, and the lanes of its capped domains."""
     [held], [other] = make_rows(campaign, "docomo", 1), make_rows(campaign, "gmail", 1)
     capped = make_lane(campaign.workspace, provider="docomo", domain="docomo.ne.jp")
-    assert "ドコモ 宛ての配信を一時停止しました" in act(client, "lane_pause", "docomo")
+    assert "ドコモ 宛ての配信を一時停止しました" in act(editor, "lane_pause", "docomo")
     assert row_of(campaign.workspace, "docomo").standing == Standing.PAUSED
     assert list(claim_due(held.lane, now=timezone.now(), limit=9).deliveries) == []
     assert [row.pk for row in claim_due(other.lane, now=timezone.now(), limit=9).deliveries] == [other.pk]
     capped.refresh_from_db()
     assert capped.paused_at is not None
-    assert "ちょうど状態が変わりました" in act(client, "lane_pause", "docomo")
-    assert "ドコモ 宛ての配信を再開しました" in act(client, "lane_resume", "docomo")
+    assert "ちょうど状態が変わりました" in act(editor, "lane_pause", "docomo")
+    assert "ドコモ 宛ての配信を再開しました" in act(editor, "lane_resume", "docomo")
     assert [row.pk for row in claim_due(held.lane, now=timezone.now(), limit=9).deliveries] == [held.pk]
     assert list(AuditEntry.objects.order_by("pk").values_list("action", "target")) == [
         ("lane.pause", "ドコモ"),
@@ -191,34 +176,34 @@ def test_one_provider_is_paused_while_the_others_go_on(client: Client, campaign:
     ]
 
 
-def test_one_provider_is_excluded_after_a_question(client: Client, campaign: Campaign) -> None:
+def test_one_provider_is_excluded_after_a_question(editor: Client, campaign: Campaign) -> None:
     """A13: the question names the number; the waiting rows become 送信除外, the others are sent."""
     gone, [other] = make_rows(campaign, "docomo", 2), make_rows(campaign, "gmail", 1)
-    act(client, "lane_pause", "docomo")
-    question = act(client, "lane_exclude", "docomo")
+    act(editor, "lane_pause", "docomo")
+    question = act(editor, "lane_exclude", "docomo")
     assert "<strong>2件</strong>" in question
     assert not Lane.objects.filter(excluded_at__isnull=False).exists()
-    assert "ドコモ を除外しました" in act(client, "lane_exclude", "docomo", confirmed="1")
+    assert "ドコモ を除外しました" in act(editor, "lane_exclude", "docomo", confirmed="1")
     for lane in Lane.objects.all():
         claim_due(lane, now=timezone.now(), limit=9)
     assert {Delivery.objects.get(pk=row.pk).state for row in gone} == {"excluded"}
     assert Delivery.objects.get(pk=other.pk).state == "claimed"
     assert row_of(campaign.workspace, "docomo").standing == Standing.EXCLUDED
-    assert "ちょうど状態が変わりました" in act(client, "lane_pause", "docomo")
-    assert "除外をやめました" in act(client, "lane_include", "docomo")
+    assert "ちょうど状態が変わりました" in act(editor, "lane_pause", "docomo")
+    assert "除外をやめました" in act(editor, "lane_include", "docomo")
     assert {Delivery.objects.get(pk=row.pk).state for row in gone} == {"excluded"}
     [new] = make_rows(make_campaign(make_list(campaign.workspace), state="sending", started_at=NOW), "docomo", 1)
     assert [row.pk for row in claim_due(new.lane, now=timezone.now(), limit=9).deliveries] == [new.pk]
 
 
-def test_a_provider_is_held_back_before_the_first_mail(client: Client, workspace: Workspace) -> None:
-    act(client, "lane_pause", "softbank")
+def test_a_provider_is_held_back_before_the_first_mail(editor: Client, workspace: Workspace) -> None:
+    act(editor, "lane_pause", "softbank")
     assert row_of(workspace, "softbank").standing == Standing.PAUSED
 
 
-def test_refuses_a_provider_that_there_is_not(client: Client) -> None:
+def test_refuses_a_provider_that_there_is_not(editor: Client) -> None:
     for name in ("lane_pause", "lane_resume", "lane_exclude", "lane_include"):
-        assert "プロバイダを選んでください" in act(client, name, "no such")
+        assert "プロバイダを選んでください" in act(editor, name, "no such")
     assert not Lane.objects.exists()
 
 
@@ -237,9 +222,9 @@ def add(client: Client, domain: str, per_minute: str = "30") -> str:
         ("日本語.jp", "xn--wgv71a119e.jp"),
     ],
 )
-def test_caps_a_domain_however_it_is_written(client: Client, workspace: Workspace, text: str, domain: str) -> None:
+def test_caps_a_domain_however_it_is_written(editor: Client, workspace: Workspace, text: str, domain: str) -> None:
     """C23."""
-    assert "上限を登録しました" in add(client, text)
+    assert "上限を登録しました" in add(editor, text)
     assert list(DomainCap.objects.values_list("workspace", "domain", "per_minute")) == [(workspace.pk, domain, 30)]
 
 
@@ -259,41 +244,40 @@ def test_caps_a_domain_however_it_is_written(client: Client, workspace: Workspac
         ("example.co.jp", "", "1分間に送る通数を入力してください"),
     ],
 )
-def test_says_what_is_wrong_with_a_cap(client: Client, domain: str, per_minute: str, error: str) -> None:
-    assert error in add(client, domain, per_minute)
+def test_says_what_is_wrong_with_a_cap(editor: Client, domain: str, per_minute: str, error: str) -> None:
+    assert error in add(editor, domain, per_minute)
     assert not DomainCap.objects.exists()
 
 
-def test_a_domain_is_capped_once(client: Client) -> None:
-    add(client, "example.co.jp")
-    assert "すでに登録されています" in add(client, "EXAMPLE.co.jp")
+def test_a_domain_is_capped_once(editor: Client) -> None:
+    add(editor, "example.co.jp")
+    assert "すでに登録されています" in add(editor, "EXAMPLE.co.jp")
     assert DomainCap.objects.count() == 1
 
 
-def test_changes_and_removes_a_cap(client: Client, workspace: Workspace) -> None:
-    add(client, "example.co.jp")
+def test_changes_and_removes_a_cap(editor: Client, workspace: Workspace) -> None:
+    add(editor, "example.co.jp")
     cap = DomainCap.objects.get()
-    assert client.get(reverse("cap_edit", args=[cap.pk])).status_code == 200
-    refused = client.post(reverse("cap_edit", args=[cap.pk]), {"per_minute": "0"})
+    assert editor.get(reverse("cap_edit", args=[cap.pk])).status_code == 200
+    refused = editor.post(reverse("cap_edit", args=[cap.pk]), {"per_minute": "0"})
     assert "1以上の数" in refused.content.decode()
-    client.post(reverse("cap_edit", args=[cap.pk]), {"per_minute": "60"})
+    editor.post(reverse("cap_edit", args=[cap.pk]), {"per_minute": "60"})
     assert DomainCap.objects.get().per_minute == 60
-    client.post(reverse("cap_delete", args=[cap.pk]))
+    editor.post(reverse("cap_delete", args=[cap.pk]))
     assert not DomainCap.objects.exists()
     assert AuditEntry.objects.filter(workspace=workspace, action__startswith="cap.").count() == 3
 
 
-def test_a_viewer_looks_and_changes_nothing(workspace: Workspace, client_for: Callable[[User], Client]) -> None:
-    client = client_for(make_user(workspace, role=Role.VIEWER))
+def test_a_viewer_looks_and_changes_nothing(workspace: Workspace, viewer: Client) -> None:
     make_lane(workspace, provider="docomo", served_at=NOW)
     cap = DomainCap.objects.create(workspace=workspace, domain="example.co.jp", per_minute=5)
-    page = client.get(reverse("lane_index")).content.decode()
+    page = viewer.get(reverse("lane_index")).content.decode()
     assert "example.co.jp" in page
     assert "<form" not in page.split('id="lanes"')[1].split("</main>")[0]
     for name in ("lane_pause", "lane_resume", "lane_exclude", "lane_include", "cap_create"):
-        assert client.post(reverse(name), {"provider": "docomo", "confirmed": "1"}).status_code == 403
+        assert viewer.post(reverse(name), {"provider": "docomo", "confirmed": "1"}).status_code == 403
     for name in ("cap_edit", "cap_delete"):
-        assert client.post(reverse(name, args=[cap.pk]), {"per_minute": "60"}).status_code == 403
+        assert viewer.post(reverse(name, args=[cap.pk]), {"per_minute": "60"}).status_code == 403
     assert Lane.objects.get().paused_at is None
 
 
@@ -311,19 +295,18 @@ def test_a_stranger_reaches_neither_lanes_nor_caps(workspace: Workspace, client_
 
 
 def test_a_page_of_many_lanes_costs_few_queries(
-    client: Client, campaign: Campaign, django_assert_max_num_queries: DjangoAssertNumQueries
+    editor: Client, campaign: Campaign, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for provider in ("docomo", "au", "softbank", "gmail", "icloud", "microsoft", "ocn"):
         make_rows(campaign, provider, 1)
         make_lane(campaign.workspace, provider=provider, route="route-9", served_at=NOW)
     with django_assert_max_num_queries(12):
-        assert client.get(reverse("lane_index")).status_code == 200
+        assert editor.get(reverse("lane_index")).status_code == 200
     with django_assert_max_num_queries(11):
-        assert client.get(reverse("lane_table")).status_code == 200
+        assert editor.get(reverse("lane_table")).status_code == 200
 
 
-def test_the_operator_sees_all_paces_and_sets_them_back(client: Client, client_for: Callable[[User], Client]) -> None:
-    operator = client_for(make_user(is_superuser=True))
+def test_the_operator_sees_all_paces_and_sets_them_back(editor: Client, operator: Client) -> None:
     route = MailRoute.objects.create(name="第二の経路", host="relay.example")
     slow = Pace.objects.create(
         route=route.key(), provider="gmail", level=3, base=600, suspended_until=timezone.now() + timedelta(minutes=5)
@@ -334,8 +317,8 @@ def test_the_operator_sees_all_paces_and_sets_them_back(client: Client, client_f
     for text in ("第二の経路", "slow down", "一時停止中(相手の要請)"):
         assert text in page
     assert "au・UQモバイル" not in page
-    assert client.get(reverse("operator_paces")).status_code == 403
-    assert client.post(reverse("operator_pace_reset", args=[slow.pk])).status_code == 403
+    assert editor.get(reverse("operator_paces")).status_code == 403
+    assert editor.post(reverse("operator_pace_reset", args=[slow.pk])).status_code == 403
     said = operator.post(reverse("operator_pace_reset", args=[slow.pk]), follow=True).content.decode()
     assert "通常の速さに戻しました" in said
     slow.refresh_from_db()

@@ -35,18 +35,8 @@ def clock():
 
 
 @pytest.fixture
-def workspace():
-    return make_workspace()
-
-
-@pytest.fixture
 def admin(workspace, client_for):
     return client_for(make_user(workspace))
-
-
-@pytest.fixture
-def editor(workspace, client_for):
-    return client_for(make_user(workspace, role=Role.EDITOR))
 
 
 def forbid(workspace, rules=NIGHT):

@@ -45,8 +45,7 @@ def test_counts_what_waits(django_assert_num_queries: DjangoAssertNumQueries, mo
     assert usage_of(route.key()) == Usage(campaigns=2, waiting=2, is_more=True)
 
 
-def test_asks_with_the_numbers_and_takes_it_out_of_use(client_for: Login) -> None:
-    operator = client_for(make_user(is_superuser=True))
+def test_asks_with_the_numbers_and_takes_it_out_of_use(operator: Client) -> None:
     route = make_mail_route(is_default=True)
     make_waiting(route, 2)
     page = reverse("route_disable", args=[route.key()])
@@ -64,18 +63,17 @@ def test_asks_with_the_numbers_and_takes_it_out_of_use(client_for: Login) -> Non
     assert Delivery.objects.filter(state="pending").count() == 2
 
 
-def test_route_that_nothing_waits_for(client_for: Login) -> None:
+def test_route_that_nothing_waits_for(operator: Client) -> None:
     route = make_mail_route()
-    html = client_for(make_user(is_superuser=True)).get(reverse("route_disable", args=[route.key()])).content.decode()
+    html = operator.get(reverse("route_disable", args=[route.key()])).content.decode()
     assert "待っている宛先はありません" in html
 
 
-def test_what_waited_goes_on_at_once(client_for: Login) -> None:
+def test_what_waited_goes_on_at_once(operator: Client) -> None:
     route = make_mail_route(disabled_at=timezone.now())
     make_waiting(route, 1)
     make_lane(make_workspace(), held_until=timezone.now() + timedelta(minutes=5))
     Lane.objects.update(held_until=timezone.now() + timedelta(minutes=5), held_because="x")
-    operator = client_for(make_user(is_superuser=True))
     operator.post(reverse("route_enable", args=[route.key()]))
     route.refresh_from_db()
     assert route.disabled_at is None
@@ -85,7 +83,7 @@ def test_what_waited_goes_on_at_once(client_for: Login) -> None:
 
 
 @pytest.mark.parametrize("name", ["route_disable", "route_enable"])
-def test_steps_are_the_operators(name: str, client: Client, client_for: Login) -> None:
+def test_steps_are_the_operators(name: str, client: Client, client_for: Login, operator: Client) -> None:
     route = make_mail_route(disabled_at=timezone.now() if name == "route_enable" else None)
     page = reverse(name, args=[route.key()])
     assert client.post(page)["Location"].startswith("/accounts/login/")
@@ -93,5 +91,4 @@ def test_steps_are_the_operators(name: str, client: Client, client_for: Login) -
     before = route.disabled_at
     route.refresh_from_db()
     assert route.disabled_at == before
-    operator = client_for(make_user(is_superuser=True))
     assert operator.post(reverse(name, args=["relay"])).status_code == 404

@@ -6,7 +6,6 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Role
 from campaigns import progress
 from campaigns.models import PLANNED, Campaign, CampaignState, DeliveryState
 from campaigns.tally import refresh
@@ -29,15 +28,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def mailing_list():
-    mailing_list = make_list()
+def mailing_list(workspace):
+    mailing_list = make_list(workspace)
     make_subscriber(mailing_list)
     return mailing_list
-
-
-@pytest.fixture
-def editor(mailing_list, client_for):
-    return client_for(make_user(mailing_list.workspace, Role.EDITOR))
 
 
 @pytest.fixture
@@ -266,8 +260,7 @@ STEERING = (
 
 
 @pytest.mark.parametrize("name", STEERING)
-def test_a_viewer_steers_nothing_and_get_does_nothing(client_for, editor, campaign, name):
-    viewer = client_for(make_user(campaign.workspace, Role.VIEWER))
+def test_a_viewer_steers_nothing_and_get_does_nothing(viewer, editor, campaign, name):
     url = reverse(name, args=[campaign.pk])
     assert viewer.post(url).status_code == 403
     assert editor.get(url).status_code == 405

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import AuditEntry, Role, User
+from accounts.models import AuditEntry, Role, User, Workspace
 from lists.csv_import import apply_import
 from lists.models import CsvImport, ImportMode, ImportState, MailingList, RejectedRow, Subscriber
 from lists.replacing import EXACT_ROWS
@@ -26,13 +26,8 @@ FILE = "メールアドレス,氏名,会社名\ntaro@example.jp,山田 太郎,�
 
 
 @pytest.fixture
-def mailing_list() -> MailingList:
-    return make_list(make_workspace())
-
-
-@pytest.fixture
-def editor(mailing_list: MailingList, client_for: ClientFor) -> Client:
-    return client_for(make_user(mailing_list.workspace, Role.EDITOR))
+def mailing_list(workspace: Workspace) -> MailingList:
+    return make_list(workspace)
 
 
 def upload(client: Client, mailing_list: MailingList, content: bytes | str, **fields: str) -> Any:
@@ -565,9 +560,8 @@ def finished(mailing_list: MailingList, import_csv: Callable[..., CsvImport]) ->
 
 
 @pytest.mark.parametrize("name", READ + WRITE + POST_ONLY)
-def test_each_page_asks_for_its_role(finished: CsvImport, client_for: ClientFor, name: str) -> None:
+def test_each_page_asks_for_its_role(finished: CsvImport, viewer: Client, client_for: ClientFor, name: str) -> None:
     url = url_of(name, finished)
-    viewer = client_for(make_user(finished.workspace, Role.VIEWER))
     stranger = client_for(make_user(make_workspace(), Role.ADMIN))
     call = "post" if name in POST_ONLY else "get"
     assert getattr(Client(), call)(url)["Location"].startswith(reverse("account_login"))
@@ -578,15 +572,13 @@ def test_each_page_asks_for_its_role(finished: CsvImport, client_for: ClientFor,
 
 
 @pytest.mark.parametrize("name", ["list_create", "list_edit", "list_delete", "import_upload", "import_columns"])
-def test_a_viewer_changes_nothing(finished: CsvImport, client_for: ClientFor, name: str) -> None:
+def test_a_viewer_changes_nothing(finished: CsvImport, viewer: Client, name: str) -> None:
     url = reverse("list_create") if name == "list_create" else url_of(name, finished)
-    viewer = client_for(make_user(finished.workspace, Role.VIEWER))
     assert viewer.post(url, {"name": "x"}).status_code == 403
     assert MailingList.objects.count() == 1
 
 
-def test_a_viewer_sees_lists_without_buttons(finished: CsvImport, client_for: ClientFor) -> None:
-    viewer = client_for(make_user(finished.workspace, Role.VIEWER))
+def test_a_viewer_sees_lists_without_buttons(finished: CsvImport, viewer: Client) -> None:
     page = text_of(viewer.get(url_of("list_detail", finished)))
     assert reverse("import_upload", args=[finished.mailing_list_id]) not in page
     assert "配信停止にする" not in text_of(viewer.get(url_of("subscriber_detail", finished)))

@@ -33,11 +33,6 @@ FORM = {
 }
 
 
-@pytest.fixture
-def operator(client_for: Login) -> Client:
-    return client_for(make_user(is_superuser=True))
-
-
 def url(name: str, key: str = "") -> str:
     return reverse(name, args=[key] if key else [])
 

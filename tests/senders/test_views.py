@@ -36,16 +36,6 @@ POSTED = {
 }
 
 
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def editor(workspace: Workspace, client_for: LogIn) -> Client:
-    return client_for(make_user(workspace, Role.EDITOR))
-
-
 def told(response: Any) -> str:
     """Return the messages that a test response left for the next page."""
     return " ".join(str(message) for message in get_messages(response.wsgi_request))
