@@ -66,12 +66,6 @@ class Accepted:
     data: bytes
 
 
-@dataclass
-class _Transaction:
-    mail_from: str = ""
-    rcpt_to: str = ""
-
-
 class _EndError(Exception):
     """The conversation is over."""
 
@@ -136,11 +130,7 @@ class FaultServer:
         self.most_open = max(self.most_open, len(self._tasks))
         self.clients.append(writer.get_extra_info("peername")[0])
         try:
-            await self._do(Phase.GREETING, b"220 fault.example ESMTP\r\n", writer)
-            transaction = _Transaction()
-            while line := await reader.readline():
-                self.commands.append(line)
-                transaction = await self._obey(line, transaction, reader, writer)
+            await _Conversation(self, reader, writer).hold()
         except (_EndError, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
             # The end of a conversation, wanted or not; streams log what goes further than this.
             pass
@@ -148,98 +138,8 @@ class FaultServer:
             self._tasks.discard(task)
             writer.transport.abort()
 
-    async def _obey(
-        self, line: bytes, transaction: _Transaction, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> _Transaction:
-        verb = line.split()[0].upper() if line.split() else b""
-        argument = line.decode("utf-8", "replace").partition(":")[2].strip()
-        address = argument.partition(">")[0].removeprefix("<")
-        if verb == b"EHLO":
-            lines = ["fault.example", *self.features]
-            reply = "".join(f"250-{line}\r\n" for line in lines[:-1]) + f"250 {lines[-1]}\r\n"
-            await self._do(Phase.EHLO, reply.encode(), writer)
-        elif verb == b"HELO":
-            await _say(writer, b"250 fault.example\r\n")
-        elif verb == b"STARTTLS":
-            if await self._do(Phase.STARTTLS, b"220 2.0.0 go ahead\r\n", writer):
-                assert self.tls is not None
-                await writer.start_tls(self.tls)
-        elif verb == b"AUTH":
-            await self._log_in(line, reader, writer)
-        elif verb == b"MAIL":
-            if transaction.mail_from:
-                await _say(writer, b"503 5.5.1 nested MAIL command\r\n")
-            elif await self._do(Phase.MAIL, b"250 2.1.0 ok\r\n", writer):
-                return _Transaction(mail_from=address or "<>")
-        elif verb == b"RCPT":
-            if not transaction.mail_from:
-                await _say(writer, b"503 5.5.1 need MAIL first\r\n")
-            elif await self._do(Phase.RCPT, b"250 2.1.5 ok\r\n", writer, address):
-                return _Transaction(transaction.mail_from, address)
-        elif verb == b"DATA":
-            return await self._take_data(transaction, reader, writer)
-        elif verb == b"RSET":
-            await _say(writer, b"250 2.0.0 ok\r\n")
-            return _Transaction()
-        elif verb == b"QUIT":
-            await _say(writer, b"221 2.0.0 bye\r\n")
-            raise _EndError
-        else:
-            await _say(writer, b"500 5.5.2 what?\r\n")
-        return transaction
-
-    async def _take_data(
-        self, transaction: _Transaction, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> _Transaction:
-        if not transaction.rcpt_to:
-            await _say(writer, self.data_without_rcpt)
-            if not self.data_without_rcpt.startswith(b"3"):
-                return transaction
-        else:
-            early = self._find(Phase.DATA, transaction.rcpt_to, with_bytes=True)
-            if early is None and not await self._do(Phase.DATA, b"354 go ahead\r\n", writer, transaction.rcpt_to):
-                return transaction
-            if early is not None:
-                await _say(writer, b"354 go ahead\r\n")
-                await reader.readexactly(early.after_bytes)
-                self.half_bodies += 1
-                await self._act(early.action, writer)
-        lines = []
-        while (line := await reader.readline()) != b".\r\n":
-            if not line:
-                self.half_bodies += 1
-                raise _EndError
-            lines.append(line.removeprefix(b"."))
-        fault = self._find(Phase.DOT, transaction.rcpt_to)
-        reply = fault.action.reply if fault is not None and isinstance(fault.action, Say) else b"250 2.0.0 queued\r\n"
-        if reply[:1] not in (b"4", b"5"):
-            self.accepted.append(Accepted(transaction.mail_from, transaction.rcpt_to, b"".join(lines)))
-        await self._act(Say(reply) if fault is None else fault.action, writer)
-        return _Transaction()
-
-    async def _log_in(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        mechanism = line.split()[1].upper()
-        if mechanism == b"PLAIN":
-            user, password = (part.decode() for part in base64.b64decode(line.split()[2]).split(b"\0")[1:])
-        elif mechanism == b"CRAM-MD5":
-            challenge = b"<1896.697170952@fault.example>"
-            if not await self._do(Phase.AUTH, b"334 %b\r\n" % base64.b64encode(challenge), writer):
-                return
-            user, digest = base64.b64decode(await reader.readline()).decode().rsplit(" ", 1)
-            known = self.login[1] if self.login else ""
-            password = known if hmac.new(known.encode(), challenge, "md5").hexdigest() == digest else ""
-        else:
-            await _say(writer, b"334 VXNlcm5hbWU6\r\n")
-            user = base64.b64decode(await reader.readline()).decode()
-            await _say(writer, b"334 UGFzc3dvcmQ6\r\n")
-            password = base64.b64decode(await reader.readline()).decode()
-        if (user, password) == self.login:
-            self.logins += 1
-            await self._do(Phase.AUTH, b"235 2.7.0 welcome\r\n", writer)
-        else:
-            await _say(writer, b"535 5.7.8 wrong user or password\r\n")
-
-    def _find(self, phase: Phase, rcpt: str = "", *, with_bytes: bool = False) -> Fault | None:
+    def find(self, phase: Phase, rcpt: str = "", *, with_bytes: bool = False) -> Fault | None:
+        """Return what is ordered for this moment, and count it."""
         for fault in self.faults:
             if fault.phase is phase and fault.times and fault.rcpt in rcpt and bool(fault.after_bytes) is with_bytes:
                 if fault.skip:
@@ -249,31 +149,164 @@ class FaultServer:
                 return fault
         return None
 
-    async def _do(self, phase: Phase, reply: bytes, writer: asyncio.StreamWriter, rcpt: str = "") -> bool:
+
+@dataclass
+class _Conversation:
+    """One connection, and how far its transaction came."""
+
+    server: FaultServer
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    mail_from: str = ""
+    rcpt_to: str = ""
+
+    async def hold(self) -> None:
+        """Obey until the client is gone. Raises _EndError and what streams raise."""
+        await self.do(Phase.GREETING, b"220 fault.example ESMTP\r\n")
+        while line := await self.reader.readline():
+            self.server.commands.append(line)
+            await self.obey(line)
+
+    async def obey(self, line: bytes) -> None:
+        match line.split()[0].upper() if line.split() else b"":
+            case b"EHLO":
+                await self.do(Phase.EHLO, self.greeting())
+            case b"HELO":
+                await self.say(b"250 fault.example\r\n")
+            case b"STARTTLS":
+                await self.start_tls()
+            case b"AUTH":
+                await self.log_in(line)
+            case b"MAIL":
+                await self.begin(address_in(line))
+            case b"RCPT":
+                await self.take_recipient(address_in(line))
+            case b"DATA":
+                await self.take_data()
+            case b"RSET":
+                await self.say(b"250 2.0.0 ok\r\n")
+                self.forget()
+            case b"QUIT":
+                await self.say(b"221 2.0.0 bye\r\n")
+                raise _EndError
+            case _:
+                await self.say(b"500 5.5.2 what?\r\n")
+
+    def greeting(self) -> bytes:
+        lines = ["fault.example", *self.server.features]
+        return ("".join(f"250-{line}\r\n" for line in lines[:-1]) + f"250 {lines[-1]}\r\n").encode()
+
+    async def start_tls(self) -> None:
+        if await self.do(Phase.STARTTLS, b"220 2.0.0 go ahead\r\n"):
+            assert self.server.tls is not None
+            await self.writer.start_tls(self.server.tls)
+
+    async def begin(self, address: str) -> None:
+        if self.mail_from:
+            await self.say(b"503 5.5.1 nested MAIL command\r\n")
+        elif await self.do(Phase.MAIL, b"250 2.1.0 ok\r\n"):
+            self.mail_from = address or "<>"
+
+    async def take_recipient(self, address: str) -> None:
+        if not self.mail_from:
+            await self.say(b"503 5.5.1 need MAIL first\r\n")
+        elif await self.do(Phase.RCPT, b"250 2.1.5 ok\r\n", address):
+            self.rcpt_to = address
+
+    def forget(self) -> None:
+        """End the transaction."""
+        self.mail_from = self.rcpt_to = ""
+
+    async def take_data(self) -> None:
+        if await self.lets_data_come():
+            await self.take_mail(await self.read_mail())
+
+    async def lets_data_come(self) -> bool:
+        """Answer DATA; return whether the mail is to come."""
+        if not self.rcpt_to:
+            await self.say(self.server.data_without_rcpt)
+            return self.server.data_without_rcpt.startswith(b"3")
+        early = self.server.find(Phase.DATA, self.rcpt_to, with_bytes=True)
+        if early is None:
+            return await self.do(Phase.DATA, b"354 go ahead\r\n", self.rcpt_to)
+        await self.say(b"354 go ahead\r\n")
+        await self.reader.readexactly(early.after_bytes)
+        self.server.half_bodies += 1
+        await self.act(early.action)
+        return True
+
+    async def read_mail(self) -> bytes:
+        """Return the mail up to its dot. Raises _EndError where the client leaves before."""
+        lines = []
+        while (line := await self.reader.readline()) != b".\r\n":
+            if not line:
+                self.server.half_bodies += 1
+                raise _EndError
+            lines.append(line.removeprefix(b"."))
+        return b"".join(lines)
+
+    async def take_mail(self, data: bytes) -> None:
+        fault = self.server.find(Phase.DOT, self.rcpt_to)
+        action = Say(b"250 2.0.0 queued\r\n") if fault is None else fault.action
+        if not isinstance(action, Say) or action.reply[:1] not in (b"4", b"5"):
+            self.server.accepted.append(Accepted(self.mail_from, self.rcpt_to, data))
+        await self.act(action)
+        self.forget()
+
+    async def log_in(self, line: bytes) -> None:
+        mechanism = line.split()[1].upper()
+        if mechanism == b"PLAIN":
+            user, password = (part.decode() for part in base64.b64decode(line.split()[2]).split(b"\0")[1:])
+        elif mechanism == b"CRAM-MD5":
+            challenge = b"<1896.697170952@fault.example>"
+            if not await self.do(Phase.AUTH, b"334 %b\r\n" % base64.b64encode(challenge)):
+                return
+            user, digest = (await self.read_secret()).rsplit(" ", 1)
+            known = self.server.login[1] if self.server.login else ""
+            password = known if hmac.new(known.encode(), challenge, "md5").hexdigest() == digest else ""
+        else:
+            await self.say(b"334 VXNlcm5hbWU6\r\n")
+            user = await self.read_secret()
+            await self.say(b"334 UGFzc3dvcmQ6\r\n")
+            password = await self.read_secret()
+        if (user, password) == self.server.login:
+            self.server.logins += 1
+            await self.do(Phase.AUTH, b"235 2.7.0 welcome\r\n")
+        else:
+            await self.say(b"535 5.7.8 wrong user or password\r\n")
+
+    async def read_secret(self) -> str:
+        return base64.b64decode(await self.reader.readline()).decode()
+
+    async def do(self, phase: Phase, reply: bytes, rcpt: str = "") -> bool:
         """Answer as usual or as ordered; return whether it was a yes."""
-        fault = self._find(phase, rcpt)
+        fault = self.server.find(phase, rcpt)
         action = Say(reply) if fault is None else fault.action
-        await self._act(action, writer)
+        await self.act(action)
         return isinstance(action, Say) and action.reply[:1] in (b"2", b"3")
 
-    async def _act(self, action: Action, writer: asyncio.StreamWriter) -> None:
+    async def act(self, action: Action) -> None:
         if isinstance(action, Say):
-            await _say(writer, action.reply)
+            await self.say(action.reply)
             if action.close:
-                writer.close()
-                await writer.wait_closed()
+                self.writer.close()
+                await self.writer.wait_closed()
                 raise _EndError
         elif isinstance(action, Hang):
             await asyncio.sleep(3600)
         else:
             if isinstance(action, Drop):
                 # Linger 0 makes the close a reset.
-                peer: socket.socket = writer.get_extra_info("socket")
+                peer: socket.socket = self.writer.get_extra_info("socket")
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                writer.transport.abort()
+                self.writer.transport.abort()
             raise _EndError
 
+    async def say(self, reply: bytes) -> None:
+        self.writer.write(reply)
+        await self.writer.drain()
 
-async def _say(writer: asyncio.StreamWriter, reply: bytes) -> None:
-    writer.write(reply)
-    await writer.drain()
+
+def address_in(line: bytes) -> str:
+    """Return the address of MAIL FROM or RCPT TO, without its brackets."""
+    return line.decode("utf-8", "replace").partition(":")[2].strip().partition(">")[0].removeprefix("<")
