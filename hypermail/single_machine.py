@@ -3,7 +3,8 @@
 import http.client
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -17,6 +18,9 @@ WORKER_SECONDS = 15.0
 LMTP_PORT = 2424
 SANDBOX_PORT = 2525
 LOOPBACK = "127.0.0.1"
+# A first try may well be made as root; the paragraph about it would hide what else is said.
+ROOT_WARNING = "ignore:You're running the worker with superuser"
+CELERY = (sys.executable, "-W", ROOT_WARNING, "-m", "celery", "-q", "-A", "hypermail")
 
 
 class NoFreePortError(Exception):
@@ -65,42 +69,41 @@ def plan_children(
     base_dir: Path, environment: Mapping[str, str], *, bind: str, web_workers: int, sandbox: bool
 ) -> list[Child]:
     """Return the programs of one machine, not yet started."""
-
-    def child(name: str, *command: str, stop_order: int, stop_seconds: float = 10.0) -> Child:
-        return Child(
-            name,
-            [sys.executable, *command],
-            environment=environment,
-            directory=base_dir,
-            stop_order=stop_order,
-            stop_seconds=stop_seconds,
-        )
-
-    def worker(name: str, *options: str) -> Child:
-        # Nodes of one machine need no gossip; each of these costs broker traffic every second.
-        quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
-        command = (*celery, "worker", "-n", f"{name}@%h", *options, *quiet)
-        return child(name, *command, stop_order=1, stop_seconds=WORKER_SECONDS)
-
-    # A first try may well be made as root; the paragraph about it would hide what else is said.
-    celery = ("-W", "ignore:You're running the worker with superuser", "-m", "celery", "-q", "-A", "hypermail")
-
-    # Each second asks anew, so nothing of the schedule is worth keeping in a file.
-    schedule = ("--scheduler", "celery.beat:Scheduler", "--pidfile=", "--loglevel", "WARNING")
-    threads = ("--worker-class", "gthread", "--workers", str(web_workers), "--threads", "4")
+    child = partial(Child, environment=environment, directory=base_dir)
+    worker = partial(child, stop_order=1, stop_seconds=WORKER_SECONDS)
+    senders = str(settings.SEND_PROCESSES)
     children = [
-        child("web", "-m", "gunicorn", "hypermail.wsgi:application", "--bind", bind, *threads,
-              "--log-level", "warning", "--graceful-timeout", "5", "--no-control-socket", stop_order=2),
-        worker("tick", "--queues", "tick", "--pool", "solo"),
+        child("web", web_command(bind, web_workers), stop_order=2),
+        worker("tick", worker_command("tick", "tick", "--pool", "solo")),
         # Apart, so that a long mailing never keeps returned mail, imports and the next start waiting.
-        worker("worker", "--queues", "work", "--pool", "prefork", "--concurrency", "1"),
-        worker("sender", "--queues", "send", "--pool", "prefork", "--concurrency", str(settings.SEND_PROCESSES)),
-        child("beat", *celery, "beat", *schedule, stop_order=0),
-        child("lmtp", "manage.py", "run_lmtp", stop_order=2),
-    ]  # fmt: skip
+        worker("worker", worker_command("worker", "work", "--pool", "prefork", "--concurrency", "1")),
+        worker("sender", worker_command("sender", "send", "--pool", "prefork", "--concurrency", senders)),
+        child("beat", beat_command(), stop_order=0),
+        child("lmtp", (sys.executable, "manage.py", "run_lmtp"), stop_order=2),
+    ]
     if sandbox:
-        children.append(child("sandbox", "manage.py", "run_sandbox", stop_order=2))
+        children.append(child("sandbox", (sys.executable, "manage.py", "run_sandbox"), stop_order=2))
     return children
+
+
+def web_command(bind: str, workers: int) -> Sequence[str]:
+    """Return the command of the web server."""
+    threads = ("--worker-class", "gthread", "--workers", str(workers), "--threads", "4")
+    manner = ("--log-level", "warning", "--graceful-timeout", "5", "--no-control-socket")
+    return (sys.executable, "-m", "gunicorn", "hypermail.wsgi:application", "--bind", bind, *threads, *manner)
+
+
+def worker_command(name: str, queue: str, *pool: str) -> Sequence[str]:
+    """Return the command of a worker that serves one queue."""
+    # Nodes of one machine need no gossip; each of these costs broker traffic every second.
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
+    return (*CELERY, "worker", "-n", f"{name}@%h", "--queues", queue, *pool, *quiet)
+
+
+def beat_command() -> Sequence[str]:
+    """Return the command of the beat."""
+    # Each second asks anew, so nothing of the schedule is worth keeping in a file.
+    return (*CELERY, "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=", "--loglevel", "WARNING")
 
 
 def make_ready_check(host: str, port: int) -> Callable[[], bool]:
