@@ -26,11 +26,11 @@ from bounces.processing import (
     settle,
     settled,
 )
-from campaigns.deadlocks import retry_transaction
 from campaigns.failures import Failure, Recorded
 from campaigns.models import Delivery
 from campaigns.notice_batches import record_arrivals, record_notices, write_columns
 from campaigns.tally import mark_all_due
+from lists.transactions import retry_transaction
 
 logger = logging.getLogger(__name__)
 

@@ -23,9 +23,9 @@ from bounces.models import Bounce, Door, NoticeState, RawNotice
 from bounces.parsed import NoticeKind, ParsedNotice, ParsedRecipient
 from bounces.parsing import parse
 from bounces.webhook_events import parse_event
-from campaigns.deadlocks import retry_transaction
 from campaigns.deliveries import record_evidence
 from campaigns.failures import Recorded, record_notice
+from lists.transactions import retry_transaction
 
 MAX_TRIES = 3
 # Longer than a batch of notices takes that all use up their time.

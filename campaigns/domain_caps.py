@@ -8,9 +8,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts import audit
 from accounts.models import User, Workspace
-from campaigns.deadlocks import retry_transaction
 from campaigns.lanes import find_lane
 from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, DeliveryState, DomainCap, Lane
+from lists.transactions import retry_transaction
 
 # Rows that are moved in one statement, and the statements of one tick.
 CHUNK = 2000

@@ -10,13 +10,13 @@ from django.db.models import Q, QuerySet, Sum
 
 from accounts import audit
 from accounts.models import User, Workspace
-from campaigns.deadlocks import retry_transaction
 from campaigns.failures import stops_at_once
 from campaigns.models import FAILURES, Campaign, Delivery, HoldState, Lane, StopHold, Tally
 from campaigns.recoveries import find_proofs
 from campaigns.tally import TRIED
 from lists.held_errors import count_held, hold_errors
 from lists.models import AddressError
+from lists.transactions import retry_transaction
 from mta.verdicts import Reason
 
 # Holds that one tick looks after.

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from campaigns.claims import FENCE_ROWS, OWN_ROWS, Claim, fence_rows
 from campaigns.closed_times import lifetime_ends
-from campaigns.deadlocks import retry_transaction
 from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
 from campaigns.models import Delivery, DeliveryState
 from campaigns.statements import Statement, run_prepared
+from lists.transactions import retry_transaction
 from mta.circuit import Signs
 from mta.outcomes import Outcome, Result
 from mta.pace import Replies

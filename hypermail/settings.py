@@ -23,6 +23,8 @@ environ.Env.read_env(DATA_DIR / "local.env")
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY: str = env("SECRET_KEY", default="")
+# Of the HMACs of erased addresses: the first makes them, all recognise them.
+ERASURE_KEYS: list[str] = env.list("ERASURE_KEYS", default=[SECRET_KEY])
 # Fernet keys for secrets at rest (DKIM keys, passwords): the first encrypts, all decrypt.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -87,11 +89,19 @@ GATE_MINIMUM = env.int("GATE_MINIMUM", default=200)
 GATE_DAYS = env.int("GATE_DAYS", default=7)
 GATE_SLOW_PER_MINUTE = env.int("GATE_SLOW_PER_MINUTE", default=60)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=200 * 1024 * 1024)
+# Rows of a file that is imported, and of one that is cleaned (事前クリーニング).
+IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=5_000_000)
+CLEANING_MAX_ROWS = env.int("CLEANING_MAX_ROWS", default=1_000_000)
+# Whether cleaning looks the domains of addresses up.
+CLEANING_DNS = env.bool("CLEANING_DNS", default=True)
+# How long a consent is kept after the last mail to its subscriber (特定電子メール法: one month).
+CONSENT_KEEP_DAYS = env.int("CONSENT_KEEP_DAYS", default=31)
 
 INSTALLED_APPS = [
     "hypermail",
     "bounces",
     "campaigns",
+    "cleaning",
     "senders",
     "lists",
     "mta",
@@ -182,7 +192,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # The default exchange needs no bindings in Redis, so a FLUSHALL cannot unbind a queue.
-CELERY_TASK_QUEUES = [Queue(name, Exchange(""), routing_key=name) for name in ("tick", "work", "send")]
+CELERY_TASK_QUEUES = [Queue(name, Exchange(""), routing_key=name) for name in ("tick", "work", "lists", "send")]
 CELERY_TASK_DEFAULT_QUEUE = "work"
 CELERY_TASK_DEFAULT_EXCHANGE = ""
 CELERY_TASK_DEFAULT_ROUTING_KEY = "work"

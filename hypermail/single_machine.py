@@ -77,6 +77,8 @@ def plan_children(
         worker("tick", worker_command("tick", "tick", "--pool", "solo")),
         # Apart, so that a long mailing never keeps returned mail, imports and the next start waiting.
         worker("worker", worker_command("worker", "work", "--pool", "prefork", "--concurrency", "1")),
+        # A large import takes a minute, and returned mail does not wait for it.
+        worker("importer", worker_command("importer", "lists", "--pool", "prefork", "--concurrency", "1")),
         worker("sender", worker_command("sender", "send", "--pool", "prefork", "--concurrency", senders)),
         child("beat", beat_command(), stop_order=0),
         child("lmtp", (sys.executable, "manage.py", "run_lmtp"), stop_order=2),

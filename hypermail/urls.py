@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("", include("lists.urls")),
     path("", include("senders.urls")),
+    path("", include("cleaning.urls")),
     path("", include("campaigns.urls")),
     path("", include("bounces.urls")),
     path("", include("mta.urls")),

@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from lists.csv_columns import ADDRESS, guess_columns
+from lists.attributes import ensure_attributes
+from lists.csv_columns import ADDRESS, NAME, guess_columns
 from lists.csv_merge import merge_rows
 from lists.csv_reading import Format, Preview, inspect_file, preview_file
 from lists.csv_staging import stage_rows
 from lists.exceptions import ClaimLost, ImportRefused, ListsError, UnreadableFile
 from lists.import_claims import Claim, claim_import
-from lists.models import CsvImport, ImportMode, ImportState, MailingList, StagedRow
+from lists.models import AttributeKind, CsvImport, ImportMode, ImportState, MailingList, StagedRow
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,8 @@ def queue_import(csv_import: CsvImport, choice: Choice, user: User | None) -> bo
             mode=choice.mode,
         )
         if queued:
+            names = [target for target in choice.columns.values() if target not in (ADDRESS, NAME)]
+            ensure_attributes(csv_import.workspace, dict.fromkeys(names, AttributeKind.TEXT))
             detail = {"file": csv_import.filename, "mode": choice.mode.value, "import": csv_import.pk}
             # Whoever queues an import states that its recipients agreed (A4).
             audit.record(csv_import.workspace, user, "list.import", csv_import.mailing_list.name, **detail)

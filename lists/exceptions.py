@@ -23,10 +23,11 @@ class ImportRefused(ListsError):
 
 
 class RowRefused(ListsError):
-    """A row of a file is not imported: `column` and `value` say what in it is wrong."""
+    """A row of a file is not imported: `column` and `value` say what in it is wrong, `code` of what kind it is."""
 
-    def __init__(self, sentence: str, column: str = "", value: str = "") -> None:
+    def __init__(self, sentence: str, column: str = "", value: str = "", code: str = "") -> None:
         super().__init__(sentence, value)
+        self.code = code
         self.column = column
         self.value = value
 

@@ -13,7 +13,7 @@ def tick() -> None:
     now = timezone.now()
     requeue_dead(now)
     for import_id in take_hints(now):
-        run_import.apply_async((import_id,), queue="work")
+        run_import.apply_async((import_id,), queue="lists")
     clear_leftovers(now)
 
 

@@ -1,10 +1,10 @@
 """URLs of lists, imports and subscribers."""
 
-from django.urls import path
+from django.urls import URLPattern, URLResolver, include, path
 
 from lists import import_views, list_views, subscriber_views
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("lists/", list_views.index, name="list_index"),
     path("lists/new/", list_views.create, name="list_create"),
     path("lists/<int:pk>/", list_views.detail, name="list_detail"),
@@ -22,4 +22,10 @@ urlpatterns = [
     path("subscribers/<int:pk>/", subscriber_views.detail, name="subscriber_detail"),
     path("subscribers/<int:pk>/stop/", subscriber_views.stop_subscriber, name="subscriber_stop"),
     path("subscribers/<int:pk>/resume/", subscriber_views.resume_subscriber, name="subscriber_resume"),
+    path("", include("lists.attribute_urls")),
+    path("", include("lists.segment_urls")),
+    path("", include("lists.exclusion_urls")),
+    path("", include("lists.bulk_urls")),
+    path("", include("lists.consent_urls")),
+    path("", include("lists.export_urls")),
 ]

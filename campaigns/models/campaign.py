@@ -12,7 +12,7 @@ from django.db.models.deletion import Collector
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
-from lists.models import MailingList
+from lists.models import MailingList, Segment
 from senders.models import Sender
 
 
@@ -58,9 +58,9 @@ PLANNED = (CampaignState.SCHEDULED, CampaignState.STARTING, CampaignState.SENDIN
 
 
 def protect_planned(
-    collector: Collector, field: models.Field[Any, Any], audiences: Collection[Audience], using: str
+    collector: Collector, field: models.Field[Any, Any], audiences: Collection[Audience | AudiencePart], using: str
 ) -> None:
-    """On deletion of a list: refuse by ProtectedError while a planned mailing uses it, else drop it from the others."""
+    """On deletion of a list or a segment: refuse by ProtectedError while a planned mailing uses it, else drop it from the others."""
     used = [audience for audience in audiences if audience.campaign.state in PLANNED]
     if used:
         raise models.ProtectedError("a planned campaign uses this list", set(used))
@@ -106,6 +106,8 @@ class Campaign(models.Model):
     )
     closed_from = models.DateTimeField(null=True, blank=True)
     closed_until = models.DateTimeField(null=True, blank=True)
+    # PeopleState.generation when the freezing of a segment's people began; another one makes it begin anew.
+    people_generation = models.PositiveIntegerField(null=True, blank=True)
     # 遅延許容: a start that comes later than this after its time waits for a person's word, from `late_since` on.
     late_tolerance = models.DurationField(default=default_late_tolerance)
     late_since = models.DateTimeField(null=True, blank=True)
@@ -182,3 +184,44 @@ class Audience(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign_id} → {self.mailing_list_id}"
+
+
+class Part(models.TextChoices):
+    """How a list or a segment belongs to an audience, beside the lists that a campaign is sent to."""
+
+    INCLUDE_SEGMENT = "segment", _("送るセグメント")
+    EXCLUDE_LIST = "not_list", _("除くリスト")
+    EXCLUDE_SEGMENT = "not_segment", _("除くセグメント")
+
+
+class AudiencePart(models.Model):
+    """A segment that a campaign is sent to, or a list or segment whose people are left out."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="audience_parts")
+    part = models.CharField(max_length=20, choices=Part.choices)
+    mailing_list = models.ForeignKey(
+        MailingList, on_delete=protect_planned, null=True, blank=True, related_name="audience_parts"
+    )
+    segment = models.ForeignKey(
+        Segment, on_delete=protect_planned, null=True, blank=True, related_name="audience_parts"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "mailing_list"],
+                condition=models.Q(mailing_list__isnull=False),
+                name="audience_list_once",
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "segment"], condition=models.Q(segment__isnull=False), name="audience_segment_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(part="not_list", mailing_list__isnull=False, segment=None)
+                | models.Q(part__in=["segment", "not_segment"], mailing_list=None, segment__isnull=False),
+                name="audience_part_names_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.get_part_display()} {self.mailing_list_id or self.segment_id}"

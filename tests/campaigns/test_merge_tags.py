@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.merge_tags import broken_tags, fill, fill_html, fill_line, find_tags, known_tags, unknown_tags
-from lists.models import CsvImport, ImportState
+from lists.attributes import ensure_attributes
+from lists.models import AttributeKind
 from tests.factories import make_list
 
 
@@ -72,14 +73,9 @@ def test_finds_each_tag_once_in_order():
 
 
 @pytest.mark.django_db
-def test_attributes_of_imports_become_tags():
+def test_attributes_become_tags():
     mailing_list = make_list()
-    CsvImport.objects.create(
-        workspace=mailing_list.workspace,
-        mailing_list=mailing_list,
-        state=ImportState.DONE,
-        columns={"0": "address", "1": "name", "2": "会員ランク", "3": ""},
-    )
+    ensure_attributes(mailing_list.workspace, {"会員ランク": AttributeKind.TEXT})
     assert "会員ランク" in known_tags(mailing_list.workspace)
     assert unknown_tags(mailing_list.workspace, "{{会員ランク}} {{name}} {{rank}}", "{{rank}}") == ["rank"]
     assert "会員ランク" not in known_tags(make_list().workspace)

@@ -16,7 +16,7 @@ from accounts.audit import record
 from accounts.models import Membership, Role, User, Workspace
 from bounces.models import Bounce, Door, Mailbox, NoticeState, NoticeUpload, RawNotice, Webhook
 from campaigns.models import DomainCap, StopHold
-from lists.models import CsvImport
+from lists.models import AttributeDefinition, BulkJob, CsvImport, Exclusion, Segment
 from mta.models import Pace
 from senders.models import SenderDomain
 from tests.factories import (
@@ -111,6 +111,7 @@ def make_full_workspace() -> Workspace:
     )
     StopHold.objects.create(pk=PK, campaign=campaign, provider="docomo", unknown=1, tried=1, opened_at=started)
     make_import(workspace, mailing_list.pk)
+    make_people_parts(workspace, user)
     make_notice(workspace, delivery.pk)
     make_doors(workspace)
     Mailbox.objects.create(
@@ -121,6 +122,13 @@ def make_full_workspace() -> Workspace:
     Pace.objects.create(pk=PK, route="relay", provider="gmail", level=1, base=600, because=MARK)
     record(workspace, user, "member.role", MARK, before="viewer", after="admin")
     return workspace
+
+
+def make_people_parts(workspace: Workspace, user: User) -> None:
+    AttributeDefinition.objects.create(pk=PK, workspace=workspace, name=f"{MARK}会員", label=f"{MARK}会員")
+    Segment.objects.create(pk=PK, workspace=workspace, name=f"{MARK}の人", conditions={"v": 1, "all": []})
+    Exclusion.objects.create(pk=PK, workspace=workspace, kind="domain", value="hiyoko.example", reason=MARK)
+    BulkJob.objects.create(pk=PK, workspace=workspace, created_by=user, action="stop", state="done", why=MARK)
 
 
 def make_import(workspace: Workspace, list_pk: int) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from django.db import OperationalError
 
-from campaigns.deadlocks import TRIES, retry_transaction
+from lists.transactions import TRIES, retry_transaction
 
 
 @pytest.mark.parametrize("failures", range(TRIES))

@@ -1,0 +1,5 @@
+"""URLs of 事前クリーニング."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

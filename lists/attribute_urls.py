@@ -1,0 +1,5 @@
+"""URLs of attributes."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,5 @@
+"""URLs of exports."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

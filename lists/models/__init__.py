@@ -1,0 +1,63 @@
+"""Lists, subscribers, their consent and errors, and imports; each topic has a module."""
+
+from lists.models.attributes import AttributeDefinition, AttributeKind
+from lists.models.bulk import BulkAction, BulkJob, BulkState
+from lists.models.consents import Consent, ConsentSource
+from lists.models.errors import AddressError, AddressErrorQuerySet, ClearedBy
+from lists.models.exclusions import Exclusion, ExclusionKind
+from lists.models.imports import (
+    ColumnMemory,
+    CsvImport,
+    FileKind,
+    ImportMode,
+    ImportState,
+    RejectedRow,
+    StagedRow,
+    upload_path,
+)
+from lists.models.mailing_lists import Headcount, MailingList, PeopleState, Subscription
+from lists.models.segments import Segment
+from lists.models.subscribers import (
+    RECIPIENTS_WILL,
+    Engagement,
+    ErasedAddress,
+    StopReason,
+    Subscriber,
+    SubscriberQuerySet,
+    SubscriberStatus,
+)
+
+__all__ = [
+    "RECIPIENTS_WILL",
+    "AddressError",
+    "AddressErrorQuerySet",
+    "AttributeDefinition",
+    "AttributeKind",
+    "BulkAction",
+    "BulkJob",
+    "BulkState",
+    "ClearedBy",
+    "ColumnMemory",
+    "Consent",
+    "ConsentSource",
+    "CsvImport",
+    "Engagement",
+    "ErasedAddress",
+    "Exclusion",
+    "ExclusionKind",
+    "FileKind",
+    "Headcount",
+    "ImportMode",
+    "ImportState",
+    "MailingList",
+    "PeopleState",
+    "RejectedRow",
+    "Segment",
+    "StagedRow",
+    "StopReason",
+    "Subscriber",
+    "SubscriberQuerySet",
+    "SubscriberStatus",
+    "Subscription",
+    "upload_path",
+]

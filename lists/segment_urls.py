@@ -1,0 +1,5 @@
+"""URLs of segments."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
