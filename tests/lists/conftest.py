@@ -8,12 +8,13 @@ import pytest
 from django.core.files.base import ContentFile
 from hypothesis import settings as hypothesis_settings
 
-from accounts.models import User
+from accounts.models import User, Workspace
 from lists.csv_import import Choice, apply_import, create_import, queue_import
 from lists.csv_reading import Format
 from lists.models import CsvImport, ImportMode, MailingList
-from tests.factories import make_user
+from tests.factories import make_list, make_user
 from tests.lists.clock import NOW
+from tests.lists.pages import FILE
 
 Importer = Callable[..., CsvImport]
 
@@ -62,3 +63,15 @@ def import_csv(queue_csv: Importer) -> Importer:
         return csv_import
 
     return run
+
+
+@pytest.fixture
+def mailing_list(workspace: Workspace) -> MailingList:
+    """A list without subscribers."""
+    return make_list(workspace)
+
+
+@pytest.fixture
+def finished(mailing_list: MailingList, import_csv: Importer) -> CsvImport:
+    """The finished import of a small file, of which one row was refused."""
+    return import_csv(mailing_list, FILE)
