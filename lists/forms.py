@@ -1,61 +1,22 @@
-"""Forms for lists, uploads, columns and subscribers. They clean input and write nothing."""
+"""Forms for uploads and their columns. They clean input and write nothing."""
 
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.form_fields import one_line
 from lists.csv_columns import ADDRESS, NAME, attribute_names_for
 from lists.csv_encoding import ENCODINGS
 from lists.csv_import import Choice, describe_size_limit
 from lists.csv_reading import SEPARATORS, Format, Preview
-from lists.models import RECIPIENTS_WILL, ImportMode, MailingList, Subscriber
+from lists.models import ImportMode
 
 # A tab would not survive in every form control, so separators have names there.
 SEPARATOR_NAMES = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|"}
 NAMES_OF_SEPARATORS = {separator: name for name, separator in SEPARATOR_NAMES.items()}
-
-# The largest number of errors that a list may have as its own limit.
-MAX_LIMIT = 99
-
-
-class MailingListForm(forms.ModelForm[MailingList]):
-    """A list's name, description and limit."""
-
-    class Meta:
-        model = MailingList
-        fields = ("name", "description", "error_limit")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        workspace = self.instance.workspace
-        for name in ("name", "description"):
-            self.fields[name].validators.append(one_line)
-        limit = self.fields["error_limit"]
-        limit.validators += [MinValueValidator(1), MaxValueValidator(MAX_LIMIT)]
-        limit.widget.attrs |= {"min": 1, "max": MAX_LIMIT, "inputmode": "numeric"}
-        limit.help_text = _(
-            "エラーがこの回数に達した宛先を配信停止にします。空欄のときはワークスペースの設定(%d回)に従います。"
-        ) % (workspace.error_limit)
-
-    def clean_name(self) -> str:
-        """Refuse a name that another list of the workspace has."""
-        name: str = self.cleaned_data["name"]
-        others = MailingList.objects.filter(workspace=self.instance.workspace, name=name).exclude(pk=self.instance.pk)
-        if others.exists():
-            raise forms.ValidationError(_("同じ名前のリストがあります。別の名前にしてください。"))
-        return name
-
-
-class LimitForm(forms.Form):
-    """A list's limit that is being thought about; empty is the workspace's."""
-
-    error_limit = forms.IntegerField(min_value=1, max_value=MAX_LIMIT, required=False)
 
 
 class UploadForm(forms.Form):
@@ -188,26 +149,3 @@ class ColumnsForm(forms.Form):
     def choice(self, layout: Format) -> Choice:
         """Return what was chosen in a valid form."""
         return Choice(layout, self.columns(), ImportMode(self.cleaned_data["mode"]))
-
-
-class ResumeForm(forms.Form):
-    """Why a stopped subscriber is sent to again; against the recipient's own will only with a word for it."""
-
-    why = forms.CharField(
-        label=gettext_lazy("再開の理由"),
-        max_length=200,
-        validators=[one_line],
-        help_text=gettext_lazy("例: 本人からメールで再開の依頼があった。操作の記録に残ります。"),
-        error_messages={"required": gettext_lazy("再開の理由を入力してください。")},
-    )
-    asked = forms.BooleanField(
-        label=gettext_lazy("本人から再開の依頼があったことを確かめました"),
-        error_messages={
-            "required": gettext_lazy("本人の意思による配信停止です。本人の依頼を確かめて、チェックを入れてください。")
-        },
-    )
-
-    def __init__(self, *args: Any, subscriber: Subscriber, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if subscriber.stop_reason not in RECIPIENTS_WILL:
-            del self.fields["asked"]

@@ -14,8 +14,8 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.csv_export import export_list
 from lists.csv_writing import CHARSETS, stream_csv
-from lists.forms import LimitForm, MailingListForm
 from lists.limits import preview_list_limit
+from lists.list_forms import LimitForm, MailingListForm
 from lists.mailing_lists import ListCounts, count_lists, delete_list, save_list
 from lists.models import MailingList, Subscriber, SubscriberStatus
 from lists.searching import page_of, search_subscribers

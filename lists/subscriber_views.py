@@ -11,10 +11,10 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import member_required
 from accounts.models import AuditEntry, Role
 from accounts.requests import WorkspaceRequest
-from lists.forms import ResumeForm
 from lists.models import RECIPIENTS_WILL, MailingList, StopReason, Subscriber, SubscriberStatus
 from lists.recounting import limit_for
 from lists.searching import page_of, search_subscribers
+from lists.subscriber_forms import ResumeForm
 from lists.subscribers import resume, stop
 
 ROWS_SHOWN = 50
