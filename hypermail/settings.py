@@ -55,7 +55,7 @@ SANDBOX_LISTEN: str = env("SANDBOX_LISTEN", default="127.0.0.1:2525")
 SEND_WINDOW = env.int("SEND_WINDOW", default=64)
 # Each waits for its fence and its reply, so a commit serves as many mails as there are connections. Two processes stay
 # below the 50 connections that Postfix allows one client (smtpd_client_connection_count_limit).
-SEND_CONNECTIONS = env.int("SEND_CONNECTIONS", default=20)
+SEND_CONNECTIONS = env.int("SEND_CONNECTIONS", default=24)
 # Processes that send (`manage.py up` starts so many); one workspace has at most so many at work at once.
 SEND_PROCESSES = env.int("SEND_PROCESSES", default=2)
 # Of the relay of the settings: whether the figures of each provider are kept, and mails a minute over all processes

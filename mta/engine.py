@@ -21,7 +21,7 @@ __all__ = ["ClosingLedger", "Ledger", "Outcome", "Outgoing", "Result", "Timeouts
 
 _DEFAULT_TIMEOUTS: Final = Timeouts()
 # After so many mails the connections are looked after, so that distant servers work while the next ones are made.
-_GLANCE: Final = 16
+_GLANCE: Final = 24
 # A reply that has come goes through so many turns of the loop: it is read, it wakes its task, the task writes.
 _TURNS: Final = 3
 

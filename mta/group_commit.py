@@ -4,8 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from mta.outcomes import ClosingLedger, JoiningLedger, Ledger, Outcome
+
+# Seconds that what is there already waits for the answers to dots that were sent.
+_PATIENCE: Final = 0.005
 
 
 class GroupCommit:
@@ -13,6 +17,9 @@ class GroupCommit:
 
     While one call is at work, more gathers for the next; so the number of commits follows the speed of
     the database, not the number of mails. At most `window` ids are fenced and not yet recorded.
+
+    A commit for few costs nearly as much as one for many. So that the connections do not fall into two halves which
+    wait for each other's commits, one waits a moment for the answers that are still to come.
     """
 
     def __init__(self, ledger: Ledger, *, window: int) -> None:
@@ -21,22 +28,26 @@ class GroupCommit:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mta-ledger")
         self._fences: deque[tuple[int, asyncio.Future[bool]]] = deque()
         self._outcomes: list[Outcome] = []
-        # Fenced and not yet recorded.
+        # Fenced and not yet recorded, and those of them whose outcome has not come.
         self._open: set[int] = set()
+        self._unanswered: set[int] = set()
+        # Set where a commit is to be made.
         self._work = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def fence(self, message_id: int) -> bool:
         """Return, when the mark is durable, whether the mail may go."""
         granted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._fences.append((message_id, granted))
-        self._work.set()
+        self._note_work()
         return await granted
 
     def report(self, outcome: Outcome) -> None:
         """Hand in an outcome; it is kept with the next commit."""
         self._outcomes.append(outcome)
-        self._work.set()
+        self._unanswered.discard(outcome.id)
+        self._note_work()
 
     def finish(self) -> None:
         """Let `run` return when nothing is left to do."""
@@ -48,8 +59,14 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         while True:
             await self._work.wait()
+            if self._unanswered:
+                # The time is over; what has come meanwhile is read in this turn of the loop.
+                await asyncio.sleep(0)
             self._work.clear()
-            while self._outcomes or self._fences:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if self._outcomes or self._fences:
                 outcomes, self._outcomes = self._outcomes, []
                 # Where the connection is gone by now, nothing is to be fenced.
                 self._fences = deque(fence for fence in self._fences if not fence[1].done())
@@ -57,16 +74,30 @@ class GroupCommit:
                 wanted = [self._fences.popleft() for _turn in range(min(room, len(self._fences)))]
                 if not wanted and not outcomes:
                     # The window is full: only an outcome makes room.
-                    break
+                    continue
                 ids = [message_id for message_id, _granted in wanted]
                 granted = await loop.run_in_executor(self._thread, self._commit, outcomes, ids)
                 self._open.difference_update(outcome.id for outcome in outcomes)
                 self._open |= granted
+                self._unanswered |= granted
                 for message_id, future in wanted:
                     if not future.done():
                         future.set_result(message_id in granted)
+                if self._outcomes or self._fences:
+                    self._note_work()
             if self._closed and not self._outcomes:
                 return
+
+    def _note_work(self) -> None:
+        """Have a commit made: at once where no answer is to come, else after a moment."""
+        if self._closed or not self._unanswered:
+            self._work.set()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._end_patience)
+
+    def _end_patience(self) -> None:
+        self._timer = None
+        self._work.set()
 
     def close(self) -> None:
         """End the thread; its last call lets the ledger close what it holds."""
