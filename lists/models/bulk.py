@@ -48,7 +48,10 @@ class BulkJob(models.Model):
     # Subscribers up to this id are done.
     cursor = models.BigIntegerField(default=0)
     state = models.CharField(max_length=10, choices=BulkState.choices, default=BulkState.QUEUED)
-    found = models.PositiveIntegerField(default=0)
+    # How many the search found, counted when the work begins; None before.
+    found = models.PositiveIntegerField(null=True, blank=True)
+    # How many of them were looked at, and how many changed.
+    done = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
     # As those of CsvImport.
     attempt = models.PositiveIntegerField(default=0)

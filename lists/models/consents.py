@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from lists.models.mailing_lists import MailingList
@@ -44,6 +45,8 @@ class Consent(models.Model):
     )
     # When the place on the list ended: removed, list deleted, erased.
     ended_at = models.DateTimeField(null=True, blank=True)
+    # The newest mail to the person after that, as far as it was looked for (lists.consents.purge_ended).
+    mailed_at = models.DateTimeField(null=True, blank=True)
     # Of the address, once it was erased (lists.erasing.digest_of).
     digest = models.BinaryField(max_length=32, null=True, blank=True)
 
@@ -51,8 +54,12 @@ class Consent(models.Model):
         indexes = [
             # For the consents of one subscriber, newest first.
             models.Index(fields=["subscriber", "-at"], name="consent_newest"),
-            # For those that were kept long enough.
-            models.Index(fields=["ended_at"], condition=models.Q(ended_at__isnull=False), name="consent_ended"),
+            # For those that may have been kept long enough, the longest first.
+            models.Index(
+                Coalesce("mailed_at", "ended_at"), condition=models.Q(ended_at__isnull=False), name="consent_kept"
+            ),
+            # For who shows an address that was erased.
+            models.Index(fields=["digest"], condition=models.Q(digest__isnull=False), name="consent_of_erased"),
         ]
 
     def __str__(self) -> str:
