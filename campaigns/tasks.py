@@ -11,6 +11,7 @@ from django.utils import timezone
 from campaigns import (
     chains,
     closed_times,
+    consent_keeping,
     domain_caps,
     error_gate,
     gate_mails,
@@ -137,6 +138,7 @@ SLOW_STEPS: tuple[Step, ...] = (
     test_mails.give_up_test_mails,
     recoveries.recheck_errors,
     pace_store.recover_paces,
+    consent_keeping.purge_consents,
 )
 
 
