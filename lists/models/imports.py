@@ -130,7 +130,10 @@ class CsvImport(models.Model):
 class StagedRow(models.Model):
     """A checked row of a running import, waiting for the merge into the list. Gone when the import ends."""
 
-    csv_import = models.ForeignKey(CsvImport, on_delete=models.CASCADE, related_name="staged_rows", db_index=False)
+    # Without a constraint in the database: the check of a million rows takes longer than loading them.
+    csv_import = models.ForeignKey(
+        CsvImport, on_delete=models.CASCADE, related_name="staged_rows", db_index=False, db_constraint=False
+    )
     line = models.PositiveIntegerField()
     address = models.CharField(max_length=320)
     address_key = models.CharField(max_length=320)
