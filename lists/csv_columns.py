@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
+from lists.columns import ADDRESS, LEFT_OUT, NAME
 from lists.csv_reading import Preview, has_address
 from lists.models import CsvImport, ImportState, MailingList
 
-ADDRESS = "address"
-NAME = "name"
-# While guessing: a column that is not imported.
-LEFT_OUT = "-"
+__all__ = ["ADDRESS", "NAME", "attribute_names_for", "clean_attribute_name", "guess_columns"]
 
 # Headers as `_fold_header` leaves them.
 ADDRESS_WORDS = frozenset(

@@ -1,7 +1,8 @@
 """The life of a CSV import: stored, columns guessed, queued, applied, its file deleted after a month."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, cast
 
@@ -37,6 +38,10 @@ class Choice:
     format: Format
     columns: dict[str, str]
     mode: ImportMode
+    # Of the attributes that are new with this file; those that exist keep theirs.
+    kinds: Mapping[str, AttributeKind] = field(default_factory=dict)
+    # Which wording the people of the file agreed to.
+    text_version: str = ""
 
 
 def create_import(
@@ -93,10 +98,13 @@ def queue_import(csv_import: CsvImport, choice: Choice, user: User | None) -> bo
             headers=preview.headers if choice.format.has_header else [],
             columns=choice.columns,
             mode=choice.mode,
+            sheet=choice.format.sheet,
+            text_version=choice.text_version,
         )
         if queued:
             names = [target for target in choice.columns.values() if target not in (ADDRESS, NAME)]
-            ensure_attributes(csv_import.workspace, dict.fromkeys(names, AttributeKind.TEXT))
+            kinds = {name: choice.kinds.get(name, AttributeKind.TEXT) for name in names}
+            ensure_attributes(csv_import.workspace, kinds)
             detail = {"file": csv_import.filename, "mode": choice.mode.value, "import": csv_import.pk}
             # Whoever queues an import states that its recipients agreed (A4).
             audit.record(csv_import.workspace, user, "list.import", csv_import.mailing_list.name, **detail)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from lists.address import InvalidAddress, clean_address
 from lists.csv_encoding import detect_encoding, scan_file
 from lists.exceptions import UnreadableFile
+from lists.import_reasons import RejectReason
 
 SEPARATORS = {
     ",": gettext_lazy("コンマ(,)"),
@@ -30,20 +31,24 @@ PREVIEW_ROWS = 20
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a file is to be read: codec, separator, whether the first row is a header."""
+    """How a file is to be read: codec, separator, whether the first row is a header; of a workbook, which sheet."""
 
     encoding: str
     separator: str
     has_header: bool
+    sheet: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: `line` counts from 1 where the row begins; `fault` says in Japanese why it cannot be read."""
+class Row(NamedTuple):
+    """One row: `line` counts from 1 where the row begins; `fault` says in Japanese why it cannot be read.
+
+    `code` is the RejectReason of a fault. (A tuple because a million of them are made.)
+    """
 
     line: int
     cells: list[str]
     fault: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +189,10 @@ def _parse(feed: Feed, separator: str) -> Iterator[Row]:
         except csv.Error as error:
             if feed.has_ended:
                 raise UnreadableFile(_describe_open_quote(feed.row_began)) from error
-            yield Row(feed.row_began, [], _describe_quotes(feed))
+            yield Row(feed.row_began, [], _describe_quotes(feed), RejectReason.UNREADABLE)
             continue
         if any(cell and not cell.isspace() for cell in cells):
-            yield Row(feed.row_began, cells, _find_fault(cells))
+            yield Row(feed.row_began, cells, *_find_fault(cells))
 
 
 def _describe_open_quote(line: int) -> str:
@@ -206,11 +211,11 @@ def _describe_quotes(feed: Feed) -> str:
     return _('引用符「"」の使い方が正しくありません。')
 
 
-def _find_fault(cells: list[str]) -> str:
+def _find_fault(cells: list[str]) -> tuple[str, str]:
     if any("\ufffd" in cell for cell in cells):
-        return _("文字コードが合わず、読めない文字があります。")
+        return _("文字コードが合わず、読めない文字があります。"), RejectReason.ENCODING
     if any("\0" in cell for cell in cells):
-        return _("NUL文字(値が0の文字)があります。")
+        return _("NUL文字(値が0の文字)があります。"), RejectReason.UNREADABLE
     if len(cells) > MAX_COLUMNS:
-        return _("列が多すぎます(%d列まで)。") % MAX_COLUMNS
-    return ""
+        return _("列が多すぎます(%d列まで)。") % MAX_COLUMNS, RejectReason.COLUMNS
+    return "", ""
