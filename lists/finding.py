@@ -1,0 +1,283 @@
+"""Finds subscribers by address, name, status, list, segment and attributes: a page at a time, within a bounded time."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import reduce
+from operator import and_
+from typing import Any, Final
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.lookups import Contains
+
+from accounts.models import Workspace
+from lists.address import clean_address
+from lists.exceptions import InvalidAddress
+from lists.models import Segment, StopReason, Subscriber, SubscriberQuerySet, SubscriberStatus, Subscription
+from lists.segment_sql import AttributeText, SmallLetters
+from lists.segments import compile_group, read_conditions
+
+PAGE: Final = 50
+# Seconds after which a page shows what was found so far.
+BUDGET: Final = 0.12
+# People who are looked at by the first statement of a search that no index serves, and by the largest.
+FIRST: Final = 2_000
+LARGEST: Final = 64_000
+# A list of up to so many places is gone through itself, whoever is asked for on it.
+SHORT_LIST: Final = 5_000
+MAX_WORDS: Final = 5
+MAX_TEXT: Final = 320
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is asked for; what is left out asks for nothing."""
+
+    # Words, each of them a part of the address or of the name.
+    q: str = ""
+    status: str = ""
+    reason: str = ""
+    list_id: int | None = None
+    segment_id: int | None = None
+    # Names of attributes and a part of their values.
+    attributes: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, Any], **fixed: Any) -> Search:
+        """Return the search that a page's address describes; what makes no sense is left out."""
+        name, value = _text(query.get("attribute")), _text(query.get("value"))
+        fields = {
+            "q": _text(query.get("q")),
+            "status": _one_of(SubscriberStatus.values, query.get("status")),
+            "reason": _one_of(StopReason.values, query.get("reason")),
+            "list_id": _number(query.get("list")),
+            "segment_id": _number(query.get("segment")),
+            "attributes": ((name, value),) if name and value else (),
+        }
+        return cls(**fields | fixed)
+
+    def as_query(self) -> dict[str, str]:
+        """Return the parameters of a page's address, of which `from_query` makes the same search."""
+        name, value = self.attributes[0] if self.attributes else ("", "")
+        values = {
+            "q": self.q,
+            "status": self.status,
+            "reason": self.reason,
+            "list": str(self.list_id or ""),
+            "segment": str(self.segment_id or ""),
+            "attribute": name,
+            "value": value,
+        }
+        return {key: text for key, text in values.items() if text}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Search:
+        """Return the search that `as_json` wrote."""
+        pairs = data.get("attributes", ())
+        return cls(
+            q=data.get("q", ""),
+            status=data.get("status", ""),
+            reason=data.get("reason", ""),
+            list_id=data.get("list_id"),
+            segment_id=data.get("segment_id"),
+            attributes=tuple((name, value) for name, value in pairs),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the search as JSON, to be kept."""
+        values = {
+            "q": self.q,
+            "status": self.status,
+            "reason": self.reason,
+            "list_id": self.list_id,
+            "segment_id": self.segment_id,
+            "attributes": [list(pair) for pair in self.attributes],
+        }
+        return {key: value for key, value in values.items() if value}
+
+    def __bool__(self) -> bool:
+        """Say whether anything is asked for."""
+        return bool(self.as_json())
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a search."""
+
+    rows: list[Subscriber] = field(default_factory=list)
+    # Where the next page begins; None: there is nothing more.
+    next_before: int | None = None
+    # False: the time was over before the page was full.
+    is_complete: bool = True
+
+
+def people_found(workspace: Workspace, search: Search, *, now: datetime) -> SubscriberQuerySet:
+    """Return everybody whom the search finds, in no order and without any bound: for work in the background."""
+    people = Subscriber.objects.for_workspace(workspace).filter(_condition(workspace, search, now))
+    if search.list_id is not None:
+        places = Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list=search.list_id)
+        people = people.filter(Exists(places))
+    return people
+
+
+def find(
+    workspace: Workspace,
+    search: Search,
+    *,
+    now: datetime,
+    before: int | None = None,
+    budget: float = BUDGET,
+    clock: Callable[[], float] = time.monotonic,
+) -> Found:
+    """Return the newest subscribers whom the search finds, of those with an id below `before`.
+
+    A whole address that is there stands first. Where the time is over, `next_before` is where to go on. Goes through
+    windows of ids of which each is one bounded statement, since no index serves a search for a part of a text.
+    """
+    started = clock()
+    rows: list[Subscriber] = []
+    exact = _find_address(workspace, search, now)
+    if exact is not None and before is None:
+        rows.append(exact)
+    windows = _Windows(workspace, search, now, leave_out=exact)
+    high, size = before, windows.first_size
+    while True:
+        since = clock()
+        low = windows.lower_end(high, size)
+        rows += windows.read(low, high)[: PAGE + 1 - len(rows)]
+        if len(rows) > PAGE:
+            return Found(rows[:PAGE], rows[PAGE - 1].pk)
+        if low is None:
+            return Found(rows)
+        high = low
+        if clock() - started >= budget:
+            return Found(rows, high, is_complete=False)
+        if clock() - since < budget / 6:
+            size = min(size * 4, LARGEST)
+
+
+class _Windows:
+    """The people of a workspace, or of a list, in windows of ids from the newest to the oldest."""
+
+    def __init__(self, workspace: Workspace, search: Search, now: datetime, *, leave_out: Subscriber | None) -> None:
+        self.list_id = search.list_id
+        people = Subscriber.objects.for_workspace(workspace)
+        statuses = [search.status] if search.status else list(SubscriberStatus.values)
+        # Reading a few stopped people is less than reading a long list for them.
+        if search.status == SubscriberStatus.STOPPED and not self._is_short_list():
+            self.list_id = None
+        # What an index gives in the order of the ids, and the column they stand in.
+        self.column = "pk" if self.list_id is None else "subscriber_id"
+        self.drivers: list[QuerySet[Any]]
+        if self.list_id is None:
+            self.drivers = [people.filter(status=status) for status in statuses]
+        else:
+            self.drivers = [Subscription.objects.filter(mailing_list=self.list_id)]
+        self.people = people.filter(_condition(workspace, search, now))
+        if self.list_id is None:
+            # Named, so that the index by status serves people of all states, too.
+            self.people = self.people.filter(status__in=statuses)
+            if search.list_id is not None:
+                places = Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list=search.list_id)
+                self.people = self.people.filter(Exists(places))
+        if leave_out is not None:
+            self.people = self.people.exclude(pk=leave_out.pk)
+        is_plain = not (search.q or search.reason or search.segment_id or search.attributes)
+        is_served = is_plain and (search.list_id is None or not search.status)
+        self.first_size = PAGE + 1 if is_served else FIRST
+
+    def _is_short_list(self) -> bool:
+        if self.list_id is None:
+            return False
+        return Subscription.objects.filter(mailing_list=self.list_id)[: SHORT_LIST + 1].count() <= SHORT_LIST
+
+    def lower_end(self, high: int | None, size: int) -> int | None:
+        """Return the lowest id of a window with about `size` people below `high`; None: it reaches to the end."""
+        ends = []
+        for driver in self.drivers:
+            ids = driver if high is None else driver.filter(**{f"{self.column}__lt": high})
+            ends += list(ids.order_by(f"-{self.column}").values_list(self.column, flat=True)[size - 1 : size])
+        return max(ends, default=None)
+
+    def read(self, low: int | None, high: int | None) -> list[Subscriber]:
+        """Return up to PAGE + 1 of those who were searched, in a window, the newest first."""
+        prefix = "pk" if self.list_id is None else "subscriptions__subscriber_id"
+        window = {} if self.list_id is None else {"subscriptions__mailing_list": self.list_id}
+        if low is not None:
+            window[f"{prefix}__gte"] = low
+        if high is not None:
+            window[f"{prefix}__lt"] = high
+        return list(self.people.filter(**window).order_by("-pk")[: PAGE + 1])
+
+
+def _find_address(workspace: Workspace, search: Search, now: datetime) -> Subscriber | None:
+    """Return the subscriber whose whole address was typed, by the index."""
+    if "@" not in search.q:
+        return None
+    try:
+        key = clean_address(search.q).key
+    except InvalidAddress:
+        return None
+    others = Search(**{name: getattr(search, name) for name in Search.__slots__ if name != "q"})
+    return people_found(workspace, others, now=now).filter(address_key=key).first()
+
+
+def _condition(workspace: Workspace, search: Search, now: datetime) -> Q:
+    """Return what is asked for, without the list."""
+    parts = [_has_word(word) for word in search.q.split()[:MAX_WORDS]]
+    if search.status:
+        parts.append(Q(status=search.status))
+    if search.reason:
+        parts.append(Q(stop_reason=search.reason))
+    parts += [_has_value(name, value) for name, value in search.attributes]
+    if search.segment_id is not None:
+        segment = Segment.objects.filter(workspace=workspace, pk=search.segment_id).first()
+        # Of another workspace, or deleted meanwhile: nobody is in it.
+        nobody = Q(pk__in=())
+        parts.append(compile_group(read_conditions(segment.conditions), workspace, now=now) if segment else nobody)
+    return reduce(and_, parts, Q())
+
+
+def _has_word(word: str) -> Q:
+    folded = unicodedata.normalize("NFKC", word)
+    condition = Q(address_key__contains=folded.lower())
+    # A domain in Japanese stands in the address as it was typed; the key has it in ASCII.
+    if not folded.isascii():
+        condition |= Q(address__contains=word)
+    for spelling in {_small(word), _small(folded)}:
+        condition |= Q(Contains(SmallLetters("name"), spelling))
+    return condition
+
+
+def _has_value(name: str, value: str) -> Q:
+    spellings = {_small(value), _small(unicodedata.normalize("NFKC", value))}
+    condition = Q()
+    for spelling in spellings:
+        condition |= Q(Contains(AttributeText(name), spelling))
+    return condition
+
+
+# As the databases do it, whatever their locale.
+_SMALL = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+def _small(text: str) -> str:
+    return text.translate(_SMALL)
+
+
+def _text(value: Any) -> str:
+    return str(value or "").replace("\0", "").strip()[:MAX_TEXT]
+
+
+def _number(value: Any) -> int | None:
+    text = str(value or "")
+    # What is longer fits no id.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _one_of(values: Sequence[str], value: Any) -> str:
+    return str(value) if value in values else ""

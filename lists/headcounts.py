@@ -1,0 +1,152 @@
+"""How many people are on a list or in a workspace: counted live while they are few, else from figures kept by the tick."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Count, F, Max, Q
+
+from accounts.models import Workspace
+from lists.models import Headcount, MailingList, Subscriber, SubscriberStatus, Subscription
+
+# Up to so many people are counted on the page itself, of one list and of all lists of a page together.
+LIVE = 5_000
+LIVE_ALL = 50_000
+# How old the figures of many people may become while people are being stopped.
+FRESH_FOR = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class ListCounts:
+    """How many subscribers are on a list, or in a workspace."""
+
+    total: int = 0
+    stopped: int = 0
+    # When it was counted; None: just now.
+    counted_at: datetime | None = None
+    # More than LIVE, and not counted yet: the figures say "at least".
+    is_counting: bool = False
+
+    @property
+    def active(self) -> int:
+        """Return how many are sent to."""
+        return max(self.total - self.stopped, 0)
+
+
+def counts_of(mailing_lists: Iterable[MailingList]) -> dict[int, ListCounts]:
+    """Return the counts of each list by its id, in three queries, whatever the size of the lists."""
+    ids = [mailing_list.pk for mailing_list in mailing_lists]
+    stored = {row.mailing_list_id: row for row in Headcount.objects.filter(mailing_list__in=ids)}
+    # A list that was found large is not counted again on the page.
+    sizes = _count_places([pk for pk in ids if pk not in stored or stored[pk].total <= LIVE])
+    live = _choose_live(sizes)
+    stops = _count_stops(live)
+    counts = {pk: ListCounts(sizes[pk], stops.get(pk, 0)) for pk in live}
+    return counts | {pk: _stored_counts(stored.get(pk), sizes.get(pk, 0)) for pk in ids if pk not in counts}
+
+
+def _choose_live(sizes: dict[int, int]) -> list[int]:
+    """Return the lists whose figures are counted now: the smallest first, until the page has enough to do."""
+    chosen: list[int] = []
+    together = 0
+    for pk, size in sorted(sizes.items(), key=lambda item: item[1]):
+        together += size
+        if size > LIVE or together > LIVE_ALL:
+            break
+        chosen.append(pk)
+    return chosen
+
+
+def _stored_counts(stored: Headcount | None, size: int) -> ListCounts:
+    if stored is None or stored.counted_at is None:
+        return ListCounts(size, is_counting=True)
+    return ListCounts(stored.total, stored.stopped, stored.counted_at)
+
+
+def _count_places(list_ids: Sequence[int]) -> dict[int, int]:
+    """Return how many places each list has, at most LIVE + 1."""
+    if not list_ids:
+        return {}
+    places = connection.ops.quote_name(Subscription._meta.db_table)
+    lists = connection.ops.quote_name(MailingList._meta.db_table)
+    marks = ", ".join(["%s"] * len(list_ids))
+    sql = f"""
+        SELECT l.id, (SELECT COUNT(*) FROM (
+            SELECT 1 AS one FROM {places} p WHERE p.mailing_list_id = l.id LIMIT {LIVE + 1}
+        ) AS few)
+        FROM {lists} l WHERE l.id IN ({marks})
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, list(list_ids))
+        return dict(cursor.fetchall())
+
+
+def _count_stops(list_ids: Sequence[int]) -> dict[int, int]:
+    places = Subscription.objects.filter(mailing_list__in=list_ids, subscriber__status=SubscriberStatus.STOPPED)
+    return dict(places.order_by().values_list("mailing_list_id").annotate(Count("pk")))
+
+
+def count_workspace(workspace: Workspace) -> ListCounts:
+    """Return how many subscribers the workspace has."""
+    stored = Headcount.objects.filter(workspace=workspace, mailing_list=None).first()
+    size = LIVE + 1
+    if stored is None or stored.total <= LIVE:
+        size = Subscriber.objects.for_workspace(workspace)[: LIVE + 1].count()
+    if size > LIVE:
+        return _stored_counts(stored, size)
+    return ListCounts(size, Subscriber.objects.for_workspace(workspace).stopped().count())
+
+
+def mark_due(workspace_id: int, list_ids: Collection[int] = (), *, now: datetime) -> None:
+    """Have the workspace and these lists counted anew by the tick.
+
+    For whoever changes many at once. Called after the commit, so that two who change lists of one workspace never
+    wait for each other's row.
+    """
+    rows = Headcount.objects.filter(workspace=workspace_id).filter(Q(mailing_list=None) | Q(mailing_list__in=list_ids))
+    rows.update(due_at=now)
+    known = set(rows.values_list("mailing_list_id", flat=True))
+    # Lists that were deleted meanwhile are left out.
+    kept = MailingList.objects.filter(workspace=workspace_id, pk__in=list_ids).values_list("pk", flat=True)
+    missing: list[int | None] = [pk for pk in (None, *kept) if pk not in known]
+    Headcount.objects.bulk_create(
+        [Headcount(workspace_id=workspace_id, mailing_list_id=pk, due_at=now) for pk in missing],
+        # Two may miss the same row.
+        ignore_conflicts=True,
+    )
+
+
+def has_due(now: datetime) -> bool:
+    """Say whether something is to be counted anew; cheap enough for each tick."""
+    return Headcount.objects.filter(due_at__lte=now).exists()
+
+
+def mark_stale(now: datetime) -> None:
+    """Have the figures counted anew of those large ones that people were stopped in since they were counted."""
+    old = Headcount.objects.filter(due_at=None, total__gt=LIVE, counted_at__lt=now - FRESH_FOR)
+    for workspace_id, counted_at in old.values_list("workspace_id").annotate(Max("counted_at")).order_by():
+        stops = Subscriber.objects.filter(workspace=workspace_id).stopped().filter(stopped_at__gte=counted_at)
+        if stops.exists():
+            old.filter(workspace=workspace_id).update(due_at=now)
+
+
+def recount_due(now: datetime) -> int:
+    """Count what is due, one row after the other; return how many were counted."""
+    due = list(Headcount.objects.filter(due_at__lte=now).order_by("due_at", "pk"))
+    for headcount in due:
+        _recount(headcount, now)
+    return len(due)
+
+
+def _recount(headcount: Headcount, now: datetime) -> None:
+    if headcount.mailing_list_id is None:
+        people = Subscriber.objects.filter(workspace=headcount.workspace_id)
+        total, stopped = people.count(), people.stopped().count()
+    else:
+        total = Subscription.objects.filter(mailing_list=headcount.mailing_list_id).count()
+        stopped = _count_stops([headcount.mailing_list_id]).get(headcount.mailing_list_id, 0)
+    row = Headcount.objects.filter(pk=headcount.pk)
+    row.update(total=total, stopped=stopped, counted_at=now)
+    # Who changed something while this was being counted has marked it anew.
+    row.filter(due_at=F("due_at") if headcount.due_at is None else headcount.due_at).update(due_at=None)
