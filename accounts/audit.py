@@ -1,5 +1,6 @@
 """Writes the audit log."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from accounts.models import AuditEntry, User, Workspace
@@ -12,4 +13,12 @@ def record(workspace: Workspace | None, actor: User | None, action: str, target:
     """
     return AuditEntry.objects.create(
         workspace=workspace, actor=actor, action=action, target=target[:200], detail=detail
+    )
+
+
+def record_each(workspace: Workspace, actor: User | None, action: str, targets: Iterable[str], **detail: Any) -> None:
+    """Add the same entry for each of many targets, in few statements; otherwise as `record`."""
+    AuditEntry.objects.bulk_create(
+        AuditEntry(workspace=workspace, actor=actor, action=action, target=target[:200], detail=detail)
+        for target in targets
     )

@@ -16,6 +16,16 @@ ACTIONS = {
     "list.import": _("CSVの取り込み"),
     "subscriber.stopped": _("購読者の配信停止"),
     "subscriber.resumed": _("購読者の配信再開"),
+    "subscriber.listed": _("購読者のリストへの追加"),
+    "subscriber.unlisted": _("購読者をリストから外す操作"),
+    "subscriber.edited": _("購読者の変更"),
+    "bulk.stop": _("一括操作: 配信停止"),
+    "bulk.resume": _("一括操作: 配信再開"),
+    "bulk.erase": _("一括操作: 個人情報の消去"),
+    "bulk.add": _("一括操作: リストへの追加"),
+    "bulk.remove": _("一括操作: リストから外す"),
+    "bulk.set": _("一括操作: 項目の値の変更"),
+    "bulk.cancel": _("一括操作の取り消し"),
     "sender.create": _("送信元の追加"),
     "sender.update": _("送信元の変更"),
     "sender.archive": _("送信元の使用の終了"),
@@ -74,6 +84,8 @@ ACTIONS = {
 }
 
 DETAILS = {
+    "list": _("リスト"),
+    "bulk": _("一括操作の番号"),
     "error_limit": _("エラー停止までの回数"),
     "stop_unknown_at_once": _("宛先不明は1回で配信停止"),
     "count_unknown_reason": _("原因不明も数える"),

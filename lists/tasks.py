@@ -3,6 +3,9 @@
 from celery import shared_task
 from django.utils import timezone
 
+from lists.bulk_actions import ACTS
+from lists.bulk_claims import requeue_dead_jobs, take_bulk_hints
+from lists.bulk_turns import run_bulk
 from lists.csv_import import apply_import, clear_leftovers
 from lists.import_claims import requeue_dead, take_hints
 
@@ -14,6 +17,9 @@ def tick() -> None:
     requeue_dead(now)
     for import_id in take_hints(now):
         run_import.apply_async((import_id,), queue="lists")
+    requeue_dead_jobs(now)
+    for job_id in take_bulk_hints(now, ACTS):
+        run_bulk_job.apply_async((job_id,), queue="lists")
     clear_leftovers(now)
 
 
@@ -21,3 +27,10 @@ def tick() -> None:
 def run_import(import_id: int) -> None:
     """Do one import, if it still waits."""
     apply_import(import_id, now=timezone.now())
+
+
+@shared_task
+def run_bulk_job(job_id: int) -> None:
+    """Work on a bulk action for one turn; where work is left, others get their turn first."""
+    if run_bulk(job_id, now=timezone.now()):
+        run_bulk_job.apply_async((job_id,), queue="lists")
