@@ -1,13 +1,15 @@
-"""Who receives a campaign: the active subscribers of its lists and segments, each once."""
+"""Who receives a campaign: the active subscribers of its lists and segments, each once, without those it leaves out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models.lookups import Exact
 
 from accounts.models import Workspace
-from lists.models import Segment, Subscriber, SubscriberQuerySet, Subscription
+from lists.models import MailingList, Segment, Subscriber, SubscriberQuerySet, Subscription
+from lists.segments import compile_segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,59 @@ class Audience:
     excluded_lists: Sequence[int] = ()
     excluded_segments: Sequence[Segment] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether it names nobody."""
+        return not self.lists and not self.segments
+
+    @property
+    def is_plain(self) -> bool:
+        """Say whether it consists of lists alone."""
+        return not (self.segments or self.excluded_lists or self.excluded_segments)
+
 
 def people_of(workspace: Workspace, audience: Audience, *, now: datetime) -> SubscriberQuerySet:
-    """Return the active subscribers of an audience, each once. Raises SegmentRefused."""
-    return recipients(audience.lists).for_workspace(workspace)
+    """Return the active subscribers of an audience, each once and in no particular order. Raises SegmentRefused.
+
+    A segment's people are those of them who are on a list at all: whom a replacement took off every list has no place
+    that a permission to send belongs to.
+    """
+    people = Subscriber.objects.for_workspace(workspace).active()
+    return people.filter(audience_condition(workspace, audience, now=now))
+
+
+def audience_condition(workspace: Workspace, audience: Audience, *, now: datetime) -> Q:
+    """Return the condition on Subscriber of an audience, whatever their status. Raises SegmentRefused."""
+    included = Q(Exists(places_on(audience.lists)))
+    if audience.segments:
+        anywhere = Q()
+        for segment in audience.segments:
+            anywhere |= compile_segment(segment, now=now)
+        included = included | (anywhere & listed(workspace)) if audience.lists else anywhere & listed(workspace)
+    condition = included
+    if audience.excluded_lists:
+        condition &= ~Q(Exists(places_on(audience.excluded_lists)))
+    for segment in audience.excluded_segments:
+        condition &= is_not(compile_segment(segment, now=now))
+    return condition
+
+
+def is_not(condition: Q) -> Q:
+    """Return who does not fulfil a condition: also those for whom it is unknown, since they have no value."""
+    fulfilled = Case(When(condition, then=Value(1)), default=Value(0), output_field=IntegerField())
+    return Q(Exact(fulfilled, 0))
+
+
+def listed(workspace: Workspace) -> Q:
+    """Return the condition of being on a list of the workspace that is not being deleted."""
+    places = Subscription.objects.filter(subscriber=OuterRef("pk"))
+    going = MailingList.everything.filter(workspace=workspace, deleted_at__isnull=False).values_list("pk", flat=True)
+    return Q(Exists(places.exclude(mailing_list__in=list(going))))
+
+
+def places_on(list_ids: Sequence[int]) -> QuerySet[Subscription]:
+    """Return a person's places on any of the lists, for an EXISTS over subscribers."""
+    return Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list__in=list_ids)
 
 
 def recipients(list_ids: Sequence[int]) -> SubscriberQuerySet:
@@ -31,5 +82,4 @@ def recipients(list_ids: Sequence[int]) -> SubscriberQuerySet:
     An EXISTS instead of a join keeps each row single without DISTINCT, so a caller can go through them by
     ascending id in slices.
     """
-    places = Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list__in=list_ids)
-    return Subscriber.objects.active().filter(Exists(places))
+    return Subscriber.objects.active().filter(Exists(places_on(list_ids)))
