@@ -86,7 +86,7 @@ FAMILY_NAME_WORDS = frozenset(["姓", "苗字", "名字", "lastname", "familynam
 GIVEN_NAME_WORDS = frozenset(["名", "firstname", "givenname", "ファーストネーム"])
 
 # What our own export adds to a list and nobody wants back as an attribute.
-EXPORT_ONLY = frozenset(["状態", "停止理由", "登録日時"])
+EXPORT_ONLY = frozenset(["状態", "停止理由", "登録日時", "停止日時", "停止のメモ", "エラー回数"])
 
 # An attribute's name stands in {{…|…}}; names that the mailing itself fills are not given away.
 MAX_ATTRIBUTE_NAME = 50
