@@ -112,7 +112,10 @@ class Membership(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what, when. Rows are only ever added."""
+    """Who did what, when. Rows are only ever added.
+
+    Two exceptions: they follow a subscriber whose address was changed, and lose it where the subscriber is erased.
+    """
 
     # Empty where it concerns the installation as a whole, such as a route; only the operator reads those.
     workspace = models.ForeignKey(

@@ -8,8 +8,12 @@ from hashlib import sha256
 from django.conf import settings
 from django.db import transaction
 
+from accounts import audit
 from accounts.models import User, Workspace
-from lists.models import ErasedAddress, Subscriber
+from lists.headcounts import mark_due
+from lists.models import Consent, ErasedAddress, Subscriber, Subscription
+from lists.recounting import lock_subscribers
+from lists.traces import scrub_traces
 
 # Erases what an app above keeps of subscribers, in the transaction in which they go.
 Eraser = Callable[[Sequence[Subscriber], datetime], None]
@@ -47,7 +51,6 @@ def _find_piece(workspace: Workspace, address_keys: Sequence[str]) -> set[str]:
     return {by_digest[bytes(digest)] for digest in found.values_list("digest", flat=True)}
 
 
-@transaction.atomic
 def erase(
     subscriber_ids: Collection[int],
     *,
@@ -56,8 +59,47 @@ def erase(
     now: datetime,
     also: Sequence[Eraser] = (),
 ) -> int:
-    """Erase up to some hundred subscribers; return how many. `also` are the erasers of the apps above."""
-    return 0
+    """Erase up to some hundred subscribers of a workspace in one transaction; return how many.
+
+    `also` are the erasers of the apps above. Their consents stay, with a digest instead of the person (F4); their
+    entries in the audit log lose the address, the only time that one is changed.
+    """
+    with transaction.atomic():
+        locked = lock_subscribers(subscriber_ids)
+        people = [person for person in locked if person.workspace_id == workspace.pk]
+        if not people:
+            return 0
+        places = Subscription.objects.filter(subscriber__in=people)
+        list_ids = set(places.values_list("mailing_list_id", flat=True))
+        for eraser in also:
+            eraser(people, now)
+        scrub_traces(workspace, people)
+        _keep_consents(people, now)
+        _keep_digests(workspace, people, now)
+        Subscriber.objects.filter(pk__in=[person.pk for person in people]).delete()
+        for person in people:
+            audit.record(workspace, actor, "subscriber.erased", f"#{person.pk}")
+        transaction.on_commit(lambda: mark_due(workspace.pk, list_ids, now=now))
+    return len(people)
+
+
+def _keep_consents(people: Sequence[Subscriber], now: datetime) -> None:
+    """Put a digest in the place of each person; what they agreed to stays for as long as the law wants it."""
+    for person in people:
+        consents = Consent.objects.filter(subscriber=person)
+        consents.filter(ended_at=None).update(ended_at=now)
+        digest = digest_of(person.workspace_id, person.address_key)
+        consents.update(subscriber=None, digest=digest, ip=None)
+
+
+def _keep_digests(workspace: Workspace, people: Sequence[Subscriber], now: datetime) -> None:
+    ErasedAddress.objects.bulk_create(
+        [
+            ErasedAddress(workspace=workspace, digest=digest_of(workspace.pk, person.address_key), at=now)
+            for person in people
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def forget_erasure(workspace: Workspace, address_key: str) -> bool:
