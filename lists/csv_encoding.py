@@ -34,7 +34,9 @@ WORST_COST = 4.0
 WORST_AVERAGE = 0.6
 
 # What other programs write at the start of files that people take for CSV.
-SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+WORKBOOK_HEAD = b"PK\x03\x04"
+# The compound file of Excel 97 to 2003, and of every workbook with a password.
+COMPOUND_HEAD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OTHER_FORMATS = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\x1f\x8b", b"{\\rtf", b"SQLite format 3")
 
 # Kanji of JIS level 1 (rows 0xB0 to 0xCF of EUC-JP): nearly all that a list of names and addresses contains.
@@ -106,7 +108,14 @@ def detect_encoding(scan: Scan) -> str:
 
 
 def _refuse_other_formats(head: bytes) -> None:
-    if head.startswith(SPREADSHEETS):
+    if head.startswith(COMPOUND_HEAD):
+        raise UnreadableFile(
+            _(
+                "古い形式のExcelブック(.xls)か、パスワード付きのExcelブックのため、読み込めません。Excelで開き、パスワードを"
+                "外して「Excelブック(.xlsx)」または「CSV UTF-8」で保存し直したファイルをお使いください。"
+            )
+        )
+    if head.startswith(WORKBOOK_HEAD):
         raise UnreadableFile(
             _(
                 "Excelのブック(または圧縮ファイル)はそのままでは読み込めません。Excelの「名前を付けて保存」で"

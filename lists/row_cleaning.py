@@ -3,21 +3,26 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 
 from django.utils.translation import gettext as _
 
-from lists.address import clean_address
-from lists.address_hints import hints_of
-from lists.attribute_values import Value
-from lists.columns import ADDRESS, MAX_NAME, NAME, Column, clean_attribute, clean_name
+from lists.address import MAX_ADDRESS, MAX_LOCAL, PLAIN_DOMAIN, PLAIN_LOCAL, clean_address
+from lists.address_hints import Hint, flags_of, hints_of, role_names
+from lists.attribute_values import Value, parse
+from lists.columns import ADDRESS, CONTROLS, MAX_NAME, NAME, Column, clean_attribute, clean_name
 from lists.csv_reading import Row
 from lists.csv_writing import unguard_cell
-from lists.exceptions import ImportRefused, InvalidAddress, RowRefused
+from lists.exceptions import ImportRefused, InvalidAddress, ListsError, RowRefused
 from lists.import_reasons import RejectReason
+from lists.models import AttributeKind
 
 # line, address, address_key, name, attributes as JSON text (ASCII escapes), flags (lists.address_hints.Hint).
 StagedTuple = tuple[int, str, str, str, str, int]
 Cleaner = Callable[[Row], StagedTuple]
+
+# Domains and values whose meaning is kept while a file is read.
+MAX_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +72,91 @@ def make_layout(
 
 
 def compile_cleaner(layout: Layout) -> Cleaner:
-    """Return a function that cleans one row of the layout; it raises RowRefused as `check_row` does."""
+    """Return a function that does for one row what `check_row` does, several times as fast.
+
+    Rows that are plain in every respect are cleaned here; each other one goes through `check_row`, which
+    also finds the sentence for what is wrong. Raises RowRefused.
+    """
+    if _is_unusual(layout):
+        return lambda row: check_row(row, layout)
+    at, names, keeps_blank = layout.address, layout.names, layout.keeps_blank
+    width = len(layout.headers) or 1 + max([at, *names, *(index for index, _column in layout.attributes)])
+    writers = [(index, json.dumps(column.name) + ": ", _make_writer(column)) for index, column in layout.attributes]
+    one_name = names[0] if len(names) == 1 else -1
+    domains: dict[str, int] = {}
+    roles = role_names()
 
     def clean(row: Row) -> StagedTuple:
-        return check_row(row, layout)
+        line, cells, fault, _code = row
+        if fault or len(cells) != width:
+            return check_row(row, layout)
+        text = "".join(cells)
+        # An apostrophe may be a guard before a formula; most rows have none.
+        if "'" in text or (not text.isprintable() and CONTROLS.search(text)):
+            return check_row(row, layout)
+        if len(text) > MAX_NAME and max(map(len, cells)) > MAX_NAME:
+            return check_row(row, layout)
+        address = cells[at]
+        local, _at, domain = address.partition("@")
+        flags = domains.get(domain)
+        if flags is None:
+            flags = _look_at_domain(domain, domains)
+        if flags < 0 or len(local) > MAX_LOCAL or len(address) > MAX_ADDRESS or not PLAIN_LOCAL.fullmatch(local):
+            return check_row(row, layout)
+        key = address.lower()
+        if key[: len(local)].partition("+")[0] in roles:
+            flags |= Hint.ROLE.value
+        values = []
+        for index, head, write in writers:
+            value = cells[index].strip()
+            if value or keeps_blank:
+                written = write(value)
+                if not written:
+                    return check_row(row, layout)
+                values.append(head + written)
+        if one_name >= 0:
+            name = cells[one_name].strip()
+        else:
+            name = " ".join([part for index in names if (part := cells[index].strip())])
+            if len(name) > MAX_NAME:
+                return check_row(row, layout)
+        return line, address, key, name, "{" + ", ".join(values) + "}", flags
 
     return clean
+
+
+def _is_unusual(layout: Layout) -> bool:
+    """Say whether two columns are the same attribute, or a header is itself an address."""
+    targets = [column.name for _index, column in layout.attributes]
+    return len(set(targets)) < len(targets) or any("@" in header for header in layout.headers)
+
+
+def _look_at_domain(domain: str, domains: dict[str, int]) -> int:
+    """Return a domain's hints, -1 where it is not plain, and keep them for its next address."""
+    flags = flags_of("x", domain) if PLAIN_DOMAIN.fullmatch(domain) else -1
+    if len(domains) < MAX_KEPT:
+        domains[domain] = flags
+    return flags
+
+
+def _make_writer(column: Column) -> Callable[[str], str]:
+    """Return a function from a stripped text to the value's JSON, "" where `check_row` has to look at it."""
+    if column.kind == AttributeKind.TEXT:
+        return encode_basestring_ascii
+    written: dict[str, str] = {"": '""'}
+
+    def write(text: str) -> str:
+        found = written.get(text)
+        if found is None:
+            try:
+                found = json.dumps(parse(column.kind, text, column.choices))
+            except ListsError:
+                found = ""
+            if len(written) < MAX_KEPT:
+                written[text] = found
+        return found
+
+    return write
 
 
 def check_row(row: Row, layout: Layout) -> StagedTuple:
@@ -85,9 +169,9 @@ def check_row(row: Row, layout: Layout) -> StagedTuple:
     except InvalidAddress as error:
         text = cells[layout.address]
         raise RowRefused(error.sentence, layout.label(layout.address), text, RejectReason.ADDRESS) from error
-    attributes = _clean_attributes(cells, layout)
     name = _clean_name(cells, layout)
-    return row.line, address.address, address.key, name, json.dumps(attributes), int(hints_of(address))
+    attributes = json.dumps(_clean_attributes(cells, layout))
+    return row.line, address.address, address.key, name, attributes, int(hints_of(address))
 
 
 def _check_shape(row: Row, layout: Layout) -> None:

@@ -1,0 +1,78 @@
+"""An uploaded file as rows, whether it is a CSV file or an Excel workbook."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from django.utils.translation import gettext as _
+
+from lists.csv_encoding import WORKBOOK_HEAD
+from lists.csv_reading import (
+    PREVIEW_ROWS,
+    Format,
+    Preview,
+    Row,
+    has_address,
+    inspect_file,
+    make_preview,
+    preview_file,
+    read_rows,
+)
+from lists.exceptions import UnreadableFile
+from lists.models import FileKind
+from lists.xlsx_reading import preview_sheet, read_sheet, sheet_names
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What was found out about an uploaded file. `rows` is an estimate; `sheets` are those of a workbook."""
+
+    kind: FileKind
+    format: Format
+    rows: int
+    preview: Preview
+    sheets: tuple[str, ...] = ()
+
+
+def inspect_table(file: BinaryIO) -> Table:
+    """Guess how the file is written; raises UnreadableFile with a sentence where it cannot be a list."""
+    if not is_workbook(file):
+        found = inspect_file(file)
+        return Table(FileKind.CSV, found.format, found.rows, found.preview)
+    sheets = sheet_names(file)
+    sheet, first, rows = _find_filled(file, sheets)
+    layout = Format("utf-8-sig", ",", has_header=not has_address(first[0].cells), sheet=sheet)
+    preview = make_preview(first, has_header=layout.has_header)
+    if not preview.rows:
+        raise UnreadableFile(_("見出しの行だけで、宛先の行がありません。"))
+    return Table(FileKind.XLSX, layout, max(1, rows - layout.has_header), preview, tuple(sheets))
+
+
+def _find_filled(file: BinaryIO, sheets: list[str]) -> tuple[str, list[Row], int]:
+    """Return the first sheet with rows, its first rows, and about how many it has."""
+    for sheet in sheets[:10]:
+        first, rows = preview_sheet(file, sheet, PREVIEW_ROWS + 1)
+        if first:
+            return sheet, first, rows
+    raise UnreadableFile(_("ファイルに行がありません。"))
+
+
+def is_workbook(file: BinaryIO) -> bool:
+    """Say whether the file begins as an Excel workbook (.xlsx) does."""
+    file.seek(0)
+    return file.read(4) == WORKBOOK_HEAD
+
+
+def preview_table(file: BinaryIO, layout: Format) -> Preview:
+    """Return the header and the first rows; raises UnreadableFile."""
+    if not layout.sheet:
+        return preview_file(file, layout)
+    rows, _number = preview_sheet(file, layout.sheet, PREVIEW_ROWS + 1)
+    return make_preview(rows, has_header=layout.has_header)
+
+
+def read_table(file: BinaryIO, layout: Format) -> Iterator[Row]:
+    """Yield the rows that are not blank, the header included, from the file's beginning; raises UnreadableFile."""
+    if layout.sheet:
+        return read_sheet(file, layout.sheet)
+    return read_rows(file, layout.encoding, layout.separator)
