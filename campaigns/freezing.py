@@ -12,13 +12,16 @@ from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from campaigns.audiences import audience_of, find_audience_refusal, frozen_people
 from campaigns.authors import freeze_author
 from campaigns.jitter import start_offset
 from campaigns.lanes import find_lane
 from campaigns.models import Campaign, CampaignState, Delivery, DomainCap, Lane
 from campaigns.routing import route_for
-from lists.audience import recipients
-from lists.models import MailingList, Subscriber, SubscriberStatus, Subscription
+from lists.audience import Audience
+from lists.exclusions import has_exclusions
+from lists.models import MailingList, Subscriber, SubscriberQuerySet, SubscriberStatus, Subscription
+from lists.people_states import lock_people
 from mta import mail_domains
 from mta.providers import OTHER, provider_of
 from senders.errors import SenderError
@@ -77,7 +80,7 @@ def freeze_in_chunks(
             return
         mail_domains.note_domains(step.strangers, now=now)
         if campaign.expected_count is None:
-            expect_recipients(campaign)
+            expect_recipients(campaign, now=now)
         # Rows are dropped faster than they are made.
         chunk = first if step.is_anew else next_size(chunk, held)
         leave_to_others(held)
@@ -110,17 +113,22 @@ def take_step(campaign: Campaign, *, now: datetime, chunk: int) -> Step:
     """Do the next piece of work for a locked campaign."""
     if campaign.state != CampaignState.STARTING:
         return Step(is_last=True)
-    if not campaign.list_generations and (refusal := find_refusal(campaign)):
+    is_new = campaign.recipient_count is None
+    if is_new and (refusal := find_refusal(campaign)):
         send_back(campaign, refusal)
         return Step(is_last=True)
-    generations = lock_lists(campaign)
-    if campaign.list_generations != generations:
+    audience = audience_of(campaign)
+    generations = lock_people_and_lists(campaign, audience)
+    if is_new or (campaign.people_generation, campaign.list_generations) != generations:
         if drop_deliveries(campaign, limit=chunk):
             campaign.save(update_fields=["updated_at"])
             return Step()
+        if refusal := find_audience_refusal(campaign, audience, now=now):
+            send_back(campaign, refusal)
+            return Step(is_last=True)
         start_anew(campaign, generations)
         return Step(is_anew=True)
-    strangers = freeze_chunk(campaign, now=now, chunk=chunk)
+    strangers = freeze_chunk(campaign, audience, now=now, chunk=chunk)
     if strangers is None:
         begin_sending(campaign, now=now)
         return Step(is_last=True)
@@ -139,17 +147,29 @@ def find_refusal(campaign: Campaign) -> str:
 
 
 def send_back(campaign: Campaign, refusal: str) -> None:
-    """starting → draft, with the reason for the page and the audit log. Nothing was sent, no row was made."""
+    """starting → draft, with the reason for the page and the audit log. Nothing was sent, no row is left."""
     campaign.state, campaign.scheduled_at, campaign.started_at = CampaignState.DRAFT, None, None
+    campaign.recipient_count, campaign.expected_count, campaign.people_generation = None, None, None
+    campaign.start_cursor, campaign.list_generations = 0, {}
     campaign.problem = refusal[:500]
-    campaign.save(update_fields=["state", "scheduled_at", "started_at", "problem"])
+    freezing = ["recipient_count", "expected_count", "people_generation", "start_cursor", "list_generations"]
+    campaign.save(update_fields=["state", "scheduled_at", "started_at", "problem", *freezing])
     audit.record(campaign.workspace, None, "campaign.refused", str(campaign.pk), why=refusal)
 
 
-def lock_lists(campaign: Campaign) -> dict[str, int]:
-    """Return the generation of each list, locked: no import changes a list until the chunk is made."""
-    lists = MailingList.objects.filter(audiences__campaign=campaign).select_for_update(no_key=True, of=("self",))
-    return {str(found.pk): found.generation for found in lists.order_by("pk")}
+Generations = tuple[int | None, dict[str, int]]
+
+
+def lock_people_and_lists(campaign: Campaign, audience: Audience) -> Generations:
+    """Return the generation of the workspace's people, where segments ask for them, and that of each list, locked.
+
+    No import changes them until the chunk is made. A segment that is changed counts as its people changed.
+    """
+    has_segments = audience.segments or audience.excluded_segments
+    people = lock_people(campaign.workspace_id) if has_segments else None
+    named = [*audience.lists, *audience.excluded_lists]
+    lists = MailingList.objects.filter(pk__in=named).select_for_update(no_key=True, of=("self",))
+    return people, {str(found.pk): found.generation for found in lists.order_by("pk")}
 
 
 def drop_deliveries(campaign: Campaign, *, limit: int) -> int:
@@ -166,29 +186,32 @@ def drop_deliveries(campaign: Campaign, *, limit: int) -> int:
         return int(cursor.rowcount)
 
 
-def start_anew(campaign: Campaign, generations: dict[str, int]) -> None:
-    """Put the cursor before the first recipient of lists as they are now; there are no rows."""
-    campaign.list_generations, campaign.start_cursor = generations, 0
-    campaign.recipient_count, campaign.expected_count = 0, None
-    campaign.save(update_fields=["list_generations", "start_cursor", "recipient_count", "expected_count", "updated_at"])
+def start_anew(campaign: Campaign, generations: Generations) -> None:
+    """Put the cursor before the first recipient of lists and people as they are now; there are no rows."""
+    campaign.people_generation, campaign.list_generations = generations
+    campaign.start_cursor, campaign.recipient_count, campaign.expected_count = 0, 0, None
+    fields = ["people_generation", "list_generations", "start_cursor", "recipient_count", "expected_count"]
+    campaign.save(update_fields=[*fields, "updated_at"])
 
 
-def expect_recipients(campaign: Campaign) -> None:
+def expect_recipients(campaign: Campaign, *, now: datetime) -> None:
     """Count the recipients for the progress. Reads only, so it holds nobody up."""
-    number = recipients([int(pk) for pk in campaign.list_generations]).count()
+    number = frozen_people(campaign, audience_of(campaign), now=now).count()
     Campaign.objects.filter(pk=campaign.pk).update(expected_count=number)
 
 
-def freeze_chunk(campaign: Campaign, *, now: datetime, chunk: int) -> frozenset[str] | None:
+def freeze_chunk(campaign: Campaign, audience: Audience, *, now: datetime, chunk: int) -> frozenset[str] | None:
     """Move the cursor behind the next recipients and insert their rows; None where there are no more.
 
     Returns the domains of the chunk that belong to no known provider.
     """
-    lists = [int(pk) for pk in campaign.list_generations]
-    end = find_end(lists, campaign.start_cursor, chunk)
+    end = find_end(campaign, audience, chunk)
     if end is None:
         return None
-    source = Source(lists, campaign.start_cursor, end)
+    # Lists alone have a statement of their own, which reads the places of the chunk and nothing else.
+    is_plain = audience.is_plain and not has_exclusions(campaign.workspace_id)
+    people = None if is_plain else frozen_people(campaign, audience, now=now)
+    source = Source(audience.lists, people, campaign.start_cursor, end)
     destinations = find_destinations(campaign, source.domains(), now=now)
     campaign.start_cursor = end
     campaign.recipient_count = (campaign.recipient_count or 0) + source.insert(campaign, destinations)
@@ -196,16 +219,26 @@ def freeze_chunk(campaign: Campaign, *, now: datetime, chunk: int) -> frozenset[
     return destinations.strangers
 
 
-def find_end(lists: Sequence[int], cursor: int, chunk: int) -> int | None:
-    """Return the id of the last subscriber of a chunk: at most `chunk` of each list are in it. None = nobody is left."""
-    places = Subscription.objects.filter(subscriber__gt=cursor)
+def find_end(campaign: Campaign, audience: Audience, chunk: int) -> int | None:
+    """Return the id of the last subscriber of a chunk: at most `chunk` of each list are in it, or of the workspace
+    where segments are sent to. None = nobody is left.
+    """
     ends: list[int] = []
-    for pk in lists:
+    last: int | None
+    if audience.segments:
+        people = Subscriber.objects.for_workspace(campaign.workspace).active().filter(pk__gt=campaign.start_cursor)
+        ends += people.order_by("pk").values_list("pk", flat=True)[chunk - 1 : chunk]
+        if not ends:
+            last = people.aggregate(last=Max("pk"))["last"]
+            return last
+        return min(ends)
+    places = Subscription.objects.filter(subscriber__gt=campaign.start_cursor)
+    for pk in audience.lists:
         ids = places.filter(mailing_list=pk).order_by("subscriber").values_list("subscriber", flat=True)
         ends += ids[chunk - 1 : chunk]
     if ends:
         return min(ends)
-    last: int | None = places.filter(mailing_list__in=lists).aggregate(last=Max("subscriber"))["last"]
+    last = places.filter(mailing_list__in=audience.lists).aggregate(last=Max("subscriber"))["last"]
     return last
 
 
@@ -269,9 +302,13 @@ DECIDED: Final = ("lane_id", "due_at")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The recipients of one chunk: the active subscribers of the lists behind the id `after`, up to `end`."""
+    """The recipients of one chunk: the active subscribers of the lists behind the id `after`, up to `end`.
+
+    With `people` those of them, whatever the lists.
+    """
 
     lists: Sequence[int]
+    people: SubscriberQuerySet | None
     after: int
     end: int
 
@@ -323,6 +360,10 @@ class Source:
 
     def condition(self) -> tuple[str, list[Any]]:
         """Return the condition for `person`, and its parameters."""
+        if self.people is not None:
+            chosen = self.people.filter(pk__gt=self.after, pk__lte=self.end).order_by().values("pk")
+            inner, parameters = chosen.query.sql_with_params()
+            return f"person.id > %s AND person.id <= %s AND person.id IN ({inner})", [self.after, self.end, *parameters]
         lists = ", ".join(["%s"] * len(self.lists))
         bounds = [self.after, self.end]
         return (

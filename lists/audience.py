@@ -8,6 +8,7 @@ from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, 
 from django.db.models.lookups import Exact
 
 from accounts.models import Workspace
+from lists.exclusions import exclude_condition, has_exclusions
 from lists.models import MailingList, Segment, Subscriber, SubscriberQuerySet, Subscription
 from lists.segments import compile_segment
 
@@ -43,7 +44,10 @@ def people_of(workspace: Workspace, audience: Audience, *, now: datetime) -> Sub
 
 
 def audience_condition(workspace: Workspace, audience: Audience, *, now: datetime) -> Q:
-    """Return the condition on Subscriber of an audience, whatever their status. Raises SegmentRefused."""
+    """Return the condition on Subscriber of an audience, whatever their status. Raises SegmentRefused.
+
+    Who is on the 除外リスト does not belong to it.
+    """
     included = Q(Exists(places_on(audience.lists)))
     if audience.segments:
         anywhere = Q()
@@ -51,6 +55,8 @@ def audience_condition(workspace: Workspace, audience: Audience, *, now: datetim
             anywhere |= compile_segment(segment, now=now)
         included = included | (anywhere & listed(workspace)) if audience.lists else anywhere & listed(workspace)
     condition = included
+    if has_exclusions(workspace.pk):
+        condition &= exclude_condition(workspace.pk, now=now)
     if audience.excluded_lists:
         condition &= ~Q(Exists(places_on(audience.excluded_lists)))
     for segment in audience.excluded_segments:
