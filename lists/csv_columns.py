@@ -1,4 +1,4 @@
-"""Which column of a file is what: guessed from headers and cells, remembered from the list's last import."""
+"""Which column of a file is what: remembered from earlier files, guessed from headers and cells."""
 
 import re
 import unicodedata
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from lists.columns import ADDRESS, LEFT_OUT, NAME
+from lists.column_memory import fold_header, recall
+from lists.columns import ADDRESS, LEFT_OUT, NAME, columns_of
 from lists.csv_reading import Preview, has_address
-from lists.models import CsvImport, ImportState, MailingList
+from lists.models import MailingList
 
 __all__ = ["ADDRESS", "NAME", "attribute_names_for", "clean_attribute_name", "guess_columns"]
 
-# Headers as `_fold_header` leaves them.
+# Headers as `fold_header` leaves them.
 ADDRESS_WORDS = frozenset(
     [
         "メールアドレス",
@@ -98,43 +99,41 @@ RESERVED = frozenset(
 def guess_columns(mailing_list: MailingList, preview: Preview) -> dict[str, str]:
     """Return column number (as text) → "address", "name" or an attribute's name, for every column.
 
-    What the list's last import made of a column with the same header comes first.
+    What a column with the same header was the last time comes first; then the attributes of the workspace,
+    by their labels and names; then the usual words; anything else is an attribute of its own.
     """
-    remembered = _remember_columns(mailing_list)
+    remembered = recall(mailing_list, preview.headers)
+    labels = _attribute_labels(mailing_list)
     attributes = attribute_names_for(preview.headers)
     columns = {
-        str(number): remembered.get(header) or _guess_column(header) or attributes[number]
+        str(number): (
+            remembered.get(header) or _guess_column(header) or labels.get(fold_header(header)) or attributes[number]
+        )
         for number, header in enumerate(preview.headers)
     }
     _settle_address(columns, preview, attributes)
     _settle_names(columns, preview, attributes)
+    _settle_attributes(columns, attributes)
     return {number: target for number, target in columns.items() if target != LEFT_OUT}
 
 
-def _remember_columns(mailing_list: MailingList) -> dict[str, str]:
-    last = (
-        CsvImport.objects.filter(mailing_list=mailing_list, has_header=True, state=ImportState.DONE)
-        .order_by("-pk")
-        .first()
-    )
-    if last is None:
-        return {}
-    return {header: last.columns.get(str(number), LEFT_OUT) for number, header in enumerate(last.headers)}
+def _attribute_labels(mailing_list: MailingList) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for column in columns_of(mailing_list.workspace):
+        if column.name not in (ADDRESS, NAME):
+            labels.setdefault(fold_header(column.label), column.name)
+            labels[fold_header(column.name)] = column.name
+    labels.pop("", None)
+    return labels
 
 
 def _guess_column(header: str) -> str:
-    folded = _fold_header(header)
+    folded = fold_header(header)
     if folded in ADDRESS_WORDS:
         return ADDRESS
     if folded in NAME_WORDS:
         return NAME
     return LEFT_OUT if folded in EXPORT_ONLY else ""
-
-
-def _fold_header(header: str) -> str:
-    folded = unicodedata.normalize("NFKC", header).casefold()
-    # "E-mail", "お名前（漢字）", "mail_address": signs and spaces say nothing.
-    return re.sub(r"[\s\W_]+", "", folded)
 
 
 def _settle_address(columns: dict[str, str], preview: Preview, attributes: Sequence[str]) -> None:
@@ -155,7 +154,7 @@ def _has_addresses(preview: Preview, number: int) -> bool:
 def _settle_names(columns: dict[str, str], preview: Preview, attributes: Sequence[str]) -> None:
     """Leave one column for the name, or the two of 姓 and 名."""
     found = [number for number, target in columns.items() if target == NAME]
-    folded = {number: _fold_header(preview.headers[int(number)]) for number in found}
+    folded = {number: fold_header(preview.headers[int(number)]) for number in found}
     family = [number for number in found if folded[number] in FAMILY_NAME_WORDS]
     given = [number for number in found if folded[number] in GIVEN_NAME_WORDS]
     whole = [number for number in found if number not in family + given]
@@ -163,6 +162,16 @@ def _settle_names(columns: dict[str, str], preview: Preview, attributes: Sequenc
     for number in found:
         if number not in keep:
             columns[number] = attributes[int(number)]
+
+
+def _settle_attributes(columns: dict[str, str], attributes: Sequence[str]) -> None:
+    """Leave each attribute to one column, the first of those that could be it."""
+    taken: set[str] = set()
+    for number, target in columns.items():
+        if target in taken and target not in (ADDRESS, NAME, LEFT_OUT):
+            own = attributes[int(number)]
+            columns[number] = own if own not in {*taken, *columns.values()} else LEFT_OUT
+        taken.add(columns[number])
 
 
 def attribute_names_for(headers: Sequence[str]) -> list[str]:

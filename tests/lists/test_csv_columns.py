@@ -3,9 +3,11 @@
 import pytest
 
 from lists.csv_columns import attribute_names_for, clean_attribute_name, guess_columns
+from lists.column_memory import remember
 from lists.csv_reading import Preview, Row
-from lists.models import CsvImport, ImportState
+from lists.models import AttributeDefinition
 from tests.factories import make_list
+from tests.lists.clock import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -45,17 +47,25 @@ def test_a_file_without_addresses_has_no_address_column() -> None:
     assert "address" not in guess(["ID", "氏名"], ["1", "山田"]).values()
 
 
-def test_the_choice_of_the_last_import_is_kept_for_the_next() -> None:
+def test_the_choice_of_the_last_file_is_kept_for_the_next() -> None:
     mailing_list = make_list()
-    CsvImport.objects.create(
-        workspace=mailing_list.workspace,
-        mailing_list=mailing_list,
-        state=ImportState.DONE,
-        headers=["連絡先", "呼び名", "秘密", "会社"],
-        columns={"0": "address", "1": "name", "3": "勤務先"},
-    )
+    remember(mailing_list, ["連絡先", "呼び名", "秘密", "会社"], {"0": "address", "1": "name", "3": "勤務先"}, NOW)
     preview = Preview(["秘密", "会社", "呼び名", "連絡先", "新しい列"], [])
     assert guess_columns(mailing_list, preview) == {"1": "勤務先", "2": "name", "3": "address", "4": "新しい列"}
+
+
+def test_an_attribute_is_found_by_its_label_and_its_name() -> None:
+    mailing_list = make_list()
+    AttributeDefinition.objects.create(workspace=mailing_list.workspace, name="rank", label="会員ランク")
+    assert guess_columns(mailing_list, Preview(["email", "会員 ランク"], [])) == {"0": "address", "1": "rank"}
+    assert guess_columns(mailing_list, Preview(["email", "Rank"], [])) == {"0": "address", "1": "rank"}
+
+
+def test_an_attribute_is_given_to_one_column_only() -> None:
+    mailing_list = make_list()
+    AttributeDefinition.objects.create(workspace=mailing_list.workspace, name="会社", label="勤務先")
+    columns = guess_columns(mailing_list, Preview(["email", "勤務先", "会社"], []))
+    assert columns == {"0": "address", "1": "会社"}
 
 
 def test_attribute_names_are_unique_and_fit_for_merge_tags() -> None:
