@@ -7,10 +7,13 @@ from django.utils import timezone
 
 from bounces import mailbox_reading, uploads
 from bounces.batches import process_batch
+from bounces.bulk_erasing import ERASING
 from bounces.clearing import clear_old_notices
 from bounces.mailboxes import due_mailboxes
 from bounces.models import RawNotice
 from campaigns.tasks import Step, take_steps
+from lists.bulk_claims import take_bulk_hints
+from lists.bulk_turns import run_bulk
 
 BATCH = 100
 # At most this many notices are handed out in one tick; the rest waits for the next.
@@ -50,10 +53,17 @@ def hint_uploads(*, now: datetime) -> None:
         read_upload.apply_async((pk,), queue="work", expires=STALE)
 
 
+def hint_erasures(*, now: datetime) -> None:
+    """Ask for the bulk actions that erase people; `lists.tasks` asks for the others."""
+    for pk in take_bulk_hints(now, ERASING):
+        erase_in_bulk.apply_async((pk,), queue="lists")
+
+
 STEPS: tuple[Step, ...] = (
     hint_notices,
     hint_mailboxes,
     hint_uploads,
+    hint_erasures,
 )
 # What nobody waits for.
 SLOW_STEPS: tuple[Step, ...] = (
@@ -79,3 +89,10 @@ def read_upload(upload_id: int) -> None:
     """Store mails of an uploaded file for one turn; where some are left, others get their turn first."""
     if uploads.read_upload(upload_id, now=timezone.now()):
         read_upload.apply_async((upload_id,), queue="work", expires=STALE)
+
+
+@shared_task
+def erase_in_bulk(job_id: int) -> None:
+    """Erase people for one turn; where some are left, others get their turn first."""
+    if run_bulk(job_id, now=timezone.now(), acts=ERASING):
+        erase_in_bulk.apply_async((job_id,), queue="lists")

@@ -24,12 +24,14 @@ from lists.models import (
     Subscriber,
     SubscriberQuerySet,
 )
+from lists.segments import SegmentRefused
 from lists.transactions import retry_transaction
 
 # A task works for so many seconds, then others get their turn.
 TURN = 10.0
-# Subscribers of the workspace that one transaction looks at.
+# Subscribers of the workspace that one transaction looks at. Erasing reaches into all their mails.
 PIECE = 1000
+ERASED_AT_ONCE = 200
 # What changes who is on a list.
 CHANGES_PLACES = (BulkAction.ADD_TO_LIST, BulkAction.REMOVE_FROM_LIST)
 
@@ -47,7 +49,7 @@ def run_bulk(job_id: int, *, now: datetime, acts: Mapping[str, Act] = ACTS, cloc
     job = BulkJob.objects.select_related("workspace", "created_by").get(pk=job_id)
     until = clock() + TURN
     try:
-        if job.found is None:
+        if job.found is None and not is_outdated(job):
             # Outside of the pieces' transactions: it may take a second.
             claim.renew(now=now, found=people_of(job).count())
         while True:
@@ -84,8 +86,9 @@ def take_piece(job: BulkJob, claim: Claim, act: Act) -> bool:
 
 def next_bound(job: BulkJob) -> int:
     """Return the id up to which the next piece goes: PIECE subscribers of the workspace further."""
+    size = ERASED_AT_ONCE if job.action == BulkAction.ERASE else PIECE
     people = Subscriber.objects.filter(workspace=job.workspace_id, pk__gt=job.cursor, pk__lte=job.last_id)
-    found = people.order_by("pk").values_list("pk", flat=True)[PIECE - 1 : PIECE]
+    found = people.order_by("pk").values_list("pk", flat=True)[size - 1 : size]
     return next(iter(found), job.last_id)
 
 
@@ -122,4 +125,11 @@ def is_outdated(job: BulkJob) -> bool:
     """Say whether the segment of the search was changed since: its people are not those who were counted then."""
     if job.action == BulkAction.DELETE_LIST:
         return False
-    return revision_of(job.workspace, Search.from_json(job.search)) != job.argument.get("revision")
+    if revision_of(job.workspace, Search.from_json(job.search)) != job.argument.get("revision"):
+        return True
+    try:
+        people_of(job)
+    except SegmentRefused:
+        # What its conditions name is gone.
+        return True
+    return False

@@ -24,7 +24,7 @@ from lists.models import (
     StagedRow,
     Subscription,
 )
-from lists.segments import lists_named, read_conditions
+from lists.segments import SegmentRefused, lists_named, read_conditions
 
 # Rows of imports that one statement deletes.
 BATCH = 10_000
@@ -61,14 +61,20 @@ def delete_list(mailing_list: MailingList, *, actor: User, now: datetime) -> Bul
 def refuse_named(mailing_list: MailingList) -> None:
     """Raise ListInUse where a segment of the workspace names the list."""
     segments = Segment.objects.filter(workspace=mailing_list.workspace_id).order_by("name")
-    names = [
-        segment.name for segment in segments if mailing_list.pk in lists_named(read_conditions(segment.conditions))
-    ]
+    names = [segment.name for segment in segments if mailing_list.pk in lists_of(segment)]
     if names:
         sentence = _(
             "セグメント「%s」の条件で使われているため、このリストは削除できません。セグメントの条件を変えるか、セグメントを削除してからやり直してください。"
         )
         raise ListInUse(sentence % "」「".join(names), mailing_list)
+
+
+def lists_of(segment: Segment) -> set[int]:
+    """Return the lists that a segment names; one whose conditions cannot be read finds nobody and names none."""
+    try:
+        return lists_named(read_conditions(segment.conditions))
+    except SegmentRefused:
+        return set()
 
 
 def drop_users(mailing_list: MailingList) -> None:
