@@ -2,8 +2,8 @@
 
 import pytest
 
-from lists.csv_columns import attribute_names_for, clean_attribute_name, guess_columns
 from lists.column_memory import remember
+from lists.csv_columns import attribute_names_for, clean_attribute_name, guess_columns
 from lists.csv_reading import Preview, Row
 from lists.models import AttributeDefinition
 from tests.factories import make_list
