@@ -14,6 +14,7 @@ ACTIONS = {
     "list.update": _("リストの変更"),
     "list.delete": _("リストの削除"),
     "list.import": _("CSVの取り込み"),
+    "list.import_cancel": _("CSVの取り込みの取り消し"),
     "subscriber.stopped": _("購読者の配信停止"),
     "subscriber.resumed": _("購読者の配信再開"),
     "subscriber.created": _("購読者の追加"),

@@ -22,8 +22,9 @@ from campaigns.models import Campaign, CampaignState, Delivery, Lane
 from campaigns.outcomes import record_outcome
 from campaigns.rendering import Renderer
 from hypermail.demo_content import LISTS, MAILINGS, SENDER, SENDER_ADDRESS, WORKSPACE_NAME, Mailing
-from lists.csv_import import Choice, apply_import, create_import, queue_import
+from lists.csv_import import Choice, create_import, queue_import
 from lists.csv_reading import Format
+from lists.import_running import apply_import
 from lists.models import ImportMode, MailingList, Subscriber
 from mta.outcomes import Outcome, Outgoing, Result
 from mta.sandbox.answers import REJECT_DOMAIN, domain_of, find_answer

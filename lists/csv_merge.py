@@ -1,149 +1,225 @@
-"""Second half of an import: one short transaction of set-based statements from the staging table to the list."""
+"""Second half of an import: one transaction of set-based statements from the staging table to the list.
 
-from dataclasses import dataclass
+Existing rows of others are locked only at its very end: those of the subscribers whom the file changes, in the order of
+their ids. What is new is written before, and its foreign keys are checked before.
+"""
+
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from accounts.models import Workspace
-from lists.csv_columns import NAME
-from lists.exceptions import ImportRefused
+from lists.exceptions import ImportRefused, StaleMatch
 from lists.import_claims import Claim
-from lists.models import CsvImport, ImportMode, ImportState, MailingList, StagedRow
+from lists.import_matching import MERGED, NEW_NAME, MergeCounts, count_matched, give_memory, match_rows, values_for
+from lists.models import CsvImport, ImportMode, ImportState, MailingList, PeopleState
+from lists.transactions import retry_transaction
 
-# The attributes of a subscriber (x) with those of its row (s) laid over them, and as they are. SQLite's
-# json_patch also normalises the text, so that both are compared in the same form.
-MERGED = {"postgresql": "(x.attributes || s.attributes)", "sqlite": "json_patch(x.attributes, s.attributes)"}
-PLAIN = {"postgresql": "x.attributes", "sqlite": "json_patch(x.attributes, '{}')"}
+# Between two statements: hears a cancel, tells where the merge stands (1 to STEPS). Raises ClaimLost, ImportCancelled.
+Pulse = Callable[[int], None]
+STEPS = 6
+# So often the merge begins anew because subscribers came or went while it ran.
+TRIES = 5
 
-NEW_NAME = "CASE WHEN s.name <> '' OR %(empties_name)s THEN s.name ELSE x.name END"
-IS_CHANGED = f"(x.address <> s.address OR x.name <> {NEW_NAME} OR PLAIN <> MERGED)"
-
-KNOWN = """
+# In the order of the addresses, in which their index is filled fastest.
+UNKNOWN = """
+INSERT INTO lists_subscriber (workspace_id, address, address_key, name, attributes,
+    status, stop_reason, error_count, created_at, updated_at, last_import)
+SELECT %(workspace)s, s.address, s.address_key, s.name, s.attributes,
+    'active', '', 0, %(now)s, %(now)s, %(csv_import)s
 FROM lists_stagedrow AS s
-JOIN lists_subscriber AS x ON x.workspace_id = %(workspace)s AND x.address_key = s.address_key
-"""
-ON_LIST = """
-EXISTS (SELECT 1 FROM lists_subscription AS p WHERE p.mailing_list_id = %(mailing_list)s AND p.subscriber_id = x.id)
-"""
-COUNT_STOPPED = f"SELECT COUNT(*) {KNOWN} WHERE s.csv_import_id = %(csv_import)s AND x.status = 'stopped'"
-COUNT_UPDATED = f"SELECT COUNT(*) {KNOWN} WHERE s.csv_import_id = %(csv_import)s AND {IS_CHANGED} AND {ON_LIST}"
-
-UPDATE_KNOWN = """
-UPDATE lists_subscriber AS x
-SET address = s.address, name = NEW_NAME, attributes = MERGED, updated_at = %(now)s
-FROM lists_stagedrow AS s
-WHERE s.csv_import_id = %(csv_import)s AND x.workspace_id = %(workspace)s AND x.address_key = s.address_key
-AND IS_CHANGED
-""".replace("NEW_NAME", NEW_NAME).replace("IS_CHANGED", IS_CHANGED)
-# In the order of the addresses: two workspaces' worth of imports that meet never wait in a circle.
-INSERT_UNKNOWN = """
-INSERT INTO lists_subscriber
-(workspace_id, address, address_key, name, attributes, status, stop_reason, error_count, created_at, updated_at)
-SELECT %(workspace)s, s.address, s.address_key, s.name, s.attributes, 'active', '', 0, %(now)s, %(now)s
-FROM lists_stagedrow AS s
-WHERE s.csv_import_id = %(csv_import)s AND NOT EXISTS (
-    SELECT 1 FROM lists_subscriber AS x WHERE x.workspace_id = %(workspace)s AND x.address_key = s.address_key
-)
+WHERE s.csv_import_id = %(csv_import)s AND s.subscriber_id IS NULL
 ORDER BY s.address_key
-ON CONFLICT (workspace_id, address_key) DO NOTHING
 """
-INSERT_CONSENTS = f"""
-INSERT INTO lists_consent (subscriber_id, mailing_list_id, source, at, evidence)
-SELECT x.id, %(mailing_list)s, 'csv', %(now)s, %(filename)s {KNOWN}
-WHERE s.csv_import_id = %(csv_import)s AND NOT {ON_LIST}
-"""
-INSERT_SUBSCRIPTIONS = f"""
-INSERT INTO lists_subscription (mailing_list_id, subscriber_id, created_at)
-SELECT %(mailing_list)s, x.id, %(now)s {KNOWN}
-WHERE s.csv_import_id = %(csv_import)s AND NOT {ON_LIST}
-ORDER BY x.id
-ON CONFLICT (mailing_list_id, subscriber_id) DO NOTHING
-"""
-DELETE_MISSING = """
-DELETE FROM lists_subscription WHERE mailing_list_id = %(mailing_list)s AND NOT EXISTS (
-    SELECT 1 FROM lists_subscriber AS x
-    JOIN lists_stagedrow AS s ON s.csv_import_id = %(csv_import)s AND s.address_key = x.address_key
-    WHERE x.id = lists_subscription.subscriber_id
+PLACE = "INSERT INTO lists_subscription (mailing_list_id, subscriber_id, created_at)"
+PLACE_KNOWN = f"""
+{PLACE} SELECT %(mailing_list)s, s.subscriber_id, %(now)s FROM lists_stagedrow AS s
+WHERE s.csv_import_id = %(csv_import)s AND s.subscriber_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM lists_subscription AS p
+    WHERE p.mailing_list_id = %(mailing_list)s AND p.subscriber_id = s.subscriber_id
 )
+ORDER BY s.subscriber_id
+ON CONFLICT (mailing_list_id, subscriber_id) DO NOTHING
+"""  # noqa: S608
+# A consent for each new place (A4).
+CONSENT = """
+INSERT INTO lists_consent
+    (subscriber_id, mailing_list_id, source, at, evidence, csv_import, text_version, recorded_by_id)
+SELECT subscriber_id, %(mailing_list)s, 'csv', %(now)s, %(filename)s, %(csv_import)s, %(text_version)s, %(actor)s
 """
+GONE = """
+SELECT subscriber_id FROM lists_subscription WHERE mailing_list_id = %(mailing_list)s
+EXCEPT SELECT subscriber_id FROM lists_stagedrow WHERE csv_import_id = %(csv_import)s
+"""
+END_CONSENTS = """
+UPDATE lists_consent SET ended_at = %(now)s, list_name = %(list_name)s
+WHERE mailing_list_id = %(mailing_list)s AND ended_at IS NULL AND subscriber_id IN
+"""
+REMOVE = f"DELETE FROM lists_subscription WHERE mailing_list_id = %(mailing_list)s AND subscriber_id IN ({GONE})"  # noqa: S608
+
+LOCK_CHANGED = """
+SELECT COUNT(*) FROM (
+    SELECT x.id FROM lists_subscriber AS x JOIN lists_stagedrow AS s ON s.subscriber_id = x.id
+    WHERE s.csv_import_id = %(csv_import)s AND s.is_changed
+    ORDER BY x.id FOR NO KEY UPDATE OF x
+) AS locked
+"""
+# Never anybody's status: stopped stays stopped (A11); nor their errors (A7).
+UPDATE_CHANGED = f"""
+UPDATE lists_subscriber AS x
+SET address = s.address, name = {NEW_NAME}, attributes = MERGED, updated_at = %(now)s, last_import = %(csv_import)s
+FROM lists_stagedrow AS s
+WHERE s.csv_import_id = %(csv_import)s AND s.is_changed AND x.id = s.subscriber_id
+"""  # noqa: S608
 
 
-@dataclass(frozen=True, slots=True)
-class MergeCounts:
-    """What a merge did. Every valid row is new, updated or unchanged; `stopped` are among these."""
-
-    new: int
-    updated: int
-    unchanged: int
-    stopped: int
-    removed: int
-
-
-def merge_rows(csv_import: CsvImport, claim: Claim, *, now: datetime) -> MergeCounts:
+def merge_rows(csv_import: CsvImport, claim: Claim, *, pulse: Pulse, now: datetime) -> MergeCounts:
     """Bring the staged rows into the list and end the import, all in one transaction.
 
-    Readers see the old list or the new one. Nobody's status is touched: stopped stays stopped. Raises
-    ClaimLost, and ImportRefused where a replacement would empty the list.
+    Readers see the old list or the new one. Nobody's status is touched: stopped stays stopped. Raises ClaimLost,
+    ImportCancelled, and ImportRefused where a replacement would empty the list.
     """
+    PeopleState.objects.bulk_create([PeopleState(workspace_id=csv_import.workspace_id)], ignore_conflicts=True)
+    for _attempt in range(TRIES - 1):
+        match_rows(csv_import)
+        try:
+            return retry_transaction(lambda: _merge(csv_import, claim, pulse, now))
+        except (IntegrityError, StaleMatch):
+            # Somebody added one of the addresses by hand or erased one of them just now.
+            continue
+    match_rows(csv_import)
+    return _merge(csv_import, claim, pulse, now)
+
+
+def _merge(csv_import: CsvImport, claim: Claim, pulse: Pulse, now: datetime) -> MergeCounts:
     with transaction.atomic():
-        claim.renew()
-        # Merges of one workspace go one after the other: they meet in the same subscribers.
-        Workspace.objects.select_for_update(no_key=True).get(pk=csv_import.workspace_id)
-        counts = _run_statements(csv_import, now)
-        MailingList.objects.filter(pk=csv_import.mailing_list_id).update(generation=F("generation") + 1)
+        claim.hold()
+        give_memory()
+        counts = _run_statements(csv_import, pulse, now)
+        # In this order, as whoever freezes the recipients of a campaign locks them.
+        PeopleState.objects.filter(pk=csv_import.workspace_id).update(generation=F("generation") + 1)
+        kept = MailingList.objects.filter(pk=csv_import.mailing_list_id)
+        if not kept.update(generation=F("generation") + 1):
+            raise ImportRefused(_("リストが削除されたため、取り込みを中止しました。"), csv_import)
         claim.renew(
             state=ImportState.DONE,
             finished_at=now,
+            step=STEPS,
             rows_new=counts.new,
             rows_updated=counts.updated,
             rows_unchanged=counts.unchanged,
             rows_stopped=counts.stopped,
+            rows_unsubscribed=counts.unsubscribed,
             rows_removed=counts.removed,
         )
     return counts
 
 
-def _run_statements(csv_import: CsvImport, now: datetime) -> MergeCounts:
-    valid = StagedRow.objects.filter(csv_import=csv_import).count()
-    replaces = csv_import.mode == ImportMode.REPLACE
-    if replaces and not valid:
+def _run_statements(csv_import: CsvImport, pulse: Pulse, now: datetime) -> MergeCounts:
+    values = values_for(csv_import) | {
+        "now": connection.ops.adapt_datetimefield_value(now),
+        "filename": csv_import.filename,
+        "text_version": csv_import.text_version,
+        "actor": csv_import.created_by_id,
+        "list_name": csv_import.mailing_list.name,
+    }
+    pulse(1)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Merges of one workspace go one after the other: they meet in the same subscribers.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('lists.csv_merge', %(workspace)s))", values)
+        counts = count_matched(csv_import)
+        require_rows(csv_import, counts)
+        pulse(2)
+        if counts.removed:
+            remove_missing(cursor, values)
+        pulse(3)
+        if counts.unknown:
+            insert_unknown(cursor, values, counts.unknown)
+        pulse(4)
+        if counts.new > counts.unknown:
+            place_known(cursor, values)
+        pulse(5)
+        update_changed(cursor, values)
+        pulse(6)
+    return counts
+
+
+def require_rows(csv_import: CsvImport, counts: MergeCounts) -> None:
+    """Raise ImportRefused where a replacement has nothing to put in the list's place."""
+    if csv_import.mode == ImportMode.REPLACE and not counts.valid:
         raise ImportRefused(
             _("取り込める行が1行もないため、差し替えを中止しました。リストは変わっていません。"), csv_import
         )
-    values = {
-        "csv_import": csv_import.pk,
-        "workspace": csv_import.workspace_id,
-        "mailing_list": csv_import.mailing_list_id,
-        "filename": csv_import.filename,
-        "now": connection.ops.adapt_datetimefield_value(now),
-        "empties_name": replaces and NAME in csv_import.columns.values(),
-    }
-    updated = removed = 0
-    with connection.cursor() as cursor:
-        stopped = _count(cursor, COUNT_STOPPED, values)
-        if csv_import.mode != ImportMode.ADD:
-            updated = _count(cursor, COUNT_UPDATED, values)
-            _execute(cursor, UPDATE_KNOWN, values)
-        _execute(cursor, INSERT_UNKNOWN, values)
-        _execute(cursor, INSERT_CONSENTS, values)
-        new = _execute(cursor, INSERT_SUBSCRIPTIONS, values)
-        if replaces:
-            removed = _execute(cursor, DELETE_MISSING, values)
-    return MergeCounts(new, updated, unchanged=valid - new - updated, stopped=stopped, removed=removed)
 
 
-def _execute(cursor: CursorWrapper, statement: str, values: dict[str, Any]) -> int:
-    """Run a statement in the words of the database and return how many rows it changed."""
-    merged, plain = MERGED[connection.vendor], PLAIN[connection.vendor]
-    cursor.execute(statement.replace("MERGED", merged).replace("PLAIN", plain), values)
-    return int(cursor.rowcount)
+def remove_missing(cursor: CursorWrapper, values: dict[str, Any]) -> None:
+    """Take everybody off the list who is not in the file; their consents end."""
+    if connection.vendor == "postgresql":
+        removed = f"WITH gone AS ({REMOVE} RETURNING subscriber_id)"
+        cursor.execute(f"{removed} {END_CONSENTS} (SELECT subscriber_id FROM gone)", values)  # noqa: S608
+        return
+    cursor.execute(f"{END_CONSENTS} ({GONE})", values)
+    cursor.execute(REMOVE, values)
 
 
-def _count(cursor: CursorWrapper, statement: str, values: dict[str, Any]) -> int:
-    _execute(cursor, statement, values)
+def insert_unknown(cursor: CursorWrapper, values: dict[str, Any], expected: int) -> None:
+    """Add the addresses nobody has as subscribers, with their place and their consent; raises StaleMatch."""
+    if connection.vendor == "postgresql":
+        # One statement, which need not look for the new rows again.
+        cursor.execute(
+            f"WITH made AS ({UNKNOWN} RETURNING id), placed AS ("  # noqa: S608
+            f"{PLACE} SELECT %(mailing_list)s, id, %(now)s FROM made RETURNING subscriber_id"
+            f") {CONSENT} FROM placed",
+            values,
+        )
+    else:
+        # Its only writer is this transaction, so the new rows are those with the highest ids.
+        last = values | {"last": _last_id(cursor, "lists_subscriber"), "last_place": _last_place(cursor)}
+        cursor.execute(UNKNOWN, values)
+        cursor.execute(
+            f"{PLACE} SELECT %(mailing_list)s, id, %(now)s FROM lists_subscriber WHERE id > %(last)s",  # noqa: S608
+            last,
+        )
+        _consent_after(cursor, last)
+    if cursor.rowcount != expected:
+        raise StaleMatch("subscribers came or went while a file was merged")
+
+
+def place_known(cursor: CursorWrapper, values: dict[str, Any]) -> None:
+    """Put the subscribers on the list who are known and not yet on it, with their consent."""
+    if connection.vendor == "postgresql":
+        cursor.execute(f"WITH placed AS ({PLACE_KNOWN} RETURNING subscriber_id) {CONSENT} FROM placed", values)
+        return
+    last = values | {"last_place": _last_place(cursor)}
+    cursor.execute(PLACE_KNOWN, values)
+    _consent_after(cursor, last)
+
+
+def _last_place(cursor: CursorWrapper) -> int:
+    return _last_id(cursor, "lists_subscription")
+
+
+def _last_id(cursor: CursorWrapper, table: str) -> int:
+    cursor.execute(f"SELECT COALESCE(MAX(id), 0) FROM {table}")  # noqa: S608
     return int(cursor.fetchone()[0])
+
+
+def _consent_after(cursor: CursorWrapper, values: dict[str, Any]) -> None:
+    cursor.execute(f"{CONSENT} FROM lists_subscription WHERE id > %(last_place)s", values)
+
+
+def update_changed(cursor: CursorWrapper, values: dict[str, Any]) -> None:
+    """Write what the file says of the subscribers whom it changes.
+
+    Who counts an error or unsubscribes waits for these rows until the commit, so everything slow comes before.
+    """
+    if connection.vendor == "postgresql":
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # As everybody else who locks several: nobody waits in a circle.
+        cursor.execute(LOCK_CHANGED, values)
+    cursor.execute(UPDATE_CHANGED.replace("MERGED", MERGED[connection.vendor]), values)

@@ -1,206 +1,192 @@
 """First half of an import: checks every row and puts it into the staging table or among the rejected."""
 
-import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
-from typing import BinaryIO, cast
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from lists.address import clean_address
-from lists.csv_columns import ADDRESS, NAME
-from lists.csv_reading import Row, read_rows
-from lists.csv_writing import unguard_cell
-from lists.exceptions import ImportRefused, InvalidAddress, RowRefused
+from lists.columns import columns_of
+from lists.csv_reading import Row
+from lists.erasing import find_erased
+from lists.exceptions import ImportRefused, RowRefused
+from lists.exclusions import find_excluded, has_exclusions
 from lists.import_claims import Claim
-from lists.models import CsvImport, ImportMode, RejectedRow, StagedRow
+from lists.import_reasons import RejectReason
+from lists.import_sources import open_rows
+from lists.loading import load_rows
+from lists.models import CsvImport, ErasedAddress, ImportMode, RejectedRow, StagedRow
+from lists.row_cleaning import Cleaner, Layout, StagedTuple, compile_cleaner, make_layout
 
-# Rows of one short transaction; progress is visible after each.
-BATCH = 1000
-MAX_NAME = 200
-MAX_VALUE = 1000
-LINE_BREAKS = str.maketrans({"\r": " ", "\n": " ", "\t": " "})
+# Rows of one short transaction; progress is visible after each, and a cancel is heard.
+BATCH = 10_000
+# Rejected rows that are kept to be looked at; the others are only counted.
+REJECTED_KEPT = 100_000
+STAGED = ("line", "address", "address_key", "name", "attributes", "flags", "csv_import_id")
+REJECTED = ("line", "column", "value", "reason", "code", "csv_import_id")
 
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the values of a row stand. `attributes` are (column index, name)."""
-
-    address: int
-    names: list[int]
-    attributes: list[tuple[int, str]]
-    headers: list[str]
-    # An empty cell empties the value (差し替え) instead of leaving it as it is.
-    keeps_blank: bool
-
-    def label(self, index: int) -> str:
-        """Return what people call the column."""
-        return self.headers[index] if index < len(self.headers) else _("列%d") % (index + 1)
-
-    def is_header(self, cells: list[str]) -> bool:
-        """Say whether the row repeats the header, as in files that were joined."""
-        if not self.headers or cells[0].strip() != self.headers[0]:
-            return False
-        return [cell.strip() for cell in cells] == self.headers
+RejectedTuple = tuple[int, str, str, str, str, int]
 
 
 @dataclass(slots=True)
-class Batch:
-    """Rows that are written together."""
+class Staging:
+    """One file on its way into the staging table: what was read, what was refused and why."""
 
-    staged: list[StagedRow] = field(default_factory=list)
-    rejected: list[RejectedRow] = field(default_factory=list)
+    csv_import: CsvImport
+    layout: Layout
+    cleaner: Cleaner
+    now: datetime
+    read: int = 0
+    kept: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    # Refused rows of the present batch.
+    rejected: list[RejectedTuple] = field(default_factory=list)
+
+    def clean(self, rows: Iterator[Row]) -> Iterator[StagedTuple]:
+        """Yield the rows that are in order; the others are noted."""
+        cleaner = self.cleaner
+        for row in rows:
+            self.read += 1
+            try:
+                yield cleaner(row)
+            except RowRefused as refusal:
+                self.refuse(row.line, refusal)
+
+    def refuse(self, line: int, refusal: RowRefused) -> None:
+        """Count a row that is not imported, and keep it while there are few."""
+        self.reasons[refusal.code] += 1
+        if self.kept < REJECTED_KEPT:
+            self.kept += 1
+            # PostgreSQL stores neither NUL nor what is no character.
+            value = refusal.value.replace("\0", "").encode("utf-8", "replace").decode()[:500]
+            row = (line, refusal.column[:200], value, refusal.sentence[:200], refusal.code, self.csv_import.pk)
+            self.rejected.append(row)
+
+    def leave_out(self, rows: list[StagedTuple]) -> Iterator[StagedTuple]:
+        """Yield the rows whose address was neither erased nor is on the 除外リスト; the others are noted."""
+        keys = {row[2] for row in rows}
+        erased = find_erased(self.csv_import.workspace, keys)
+        excluded = find_excluded(self.csv_import.workspace_id, keys, now=self.now)
+        column = self.layout.label(self.layout.address)
+        for row in rows:
+            line, address, key = row[:3]
+            if key in erased:
+                sentence = _("消去済みの宛先です。取り込むには、購読者の画面から1件ずつ追加してください。")
+                self.refuse(line, RowRefused(sentence, column, address, RejectReason.ERASED))
+            elif key in excluded:
+                reason = excluded[key].reason
+                sentence = _("除外リストに入っています。")
+                if reason and excluded[key].workspace_id is not None:
+                    sentence = _("除外リストに入っています(理由: %s)。") % reason[:150]
+                self.refuse(line, RowRefused(sentence, column, address, RejectReason.EXCLUDED))
+            else:
+                yield row
 
 
-def stage_rows(csv_import: CsvImport, claim: Claim) -> None:
-    """Read the whole file into StagedRow and RejectedRow, in short transactions with progress.
+def stage_rows(csv_import: CsvImport, claim: Claim, *, now: datetime) -> Counter[str]:
+    """Read the whole file into the staging table and the rejected rows, in short transactions with progress.
 
-    What an earlier attempt left is removed first. Raises ClaimLost, UnreadableFile, ImportRefused.
+    What an earlier attempt left is removed first. Returns how many rows were refused, by RejectReason, and writes
+    rows_total, rows_rejected, rows_duplicate, rows_erased, rows_excluded and rows_staged. Raises ClaimLost,
+    ImportCancelled, UnreadableFile, ImportRefused, FileNotFoundError.
     """
-    layout = make_layout(csv_import)
+    staging = begin_staging(csv_import, claim, now)
+    # Asked only once: nearly no workspace has erased anybody, and many exclude nobody.
+    must_look_up = has_exclusions(csv_import.workspace_id) or (
+        ErasedAddress.objects.filter(workspace=csv_import.workspace_id).exists()
+    )
+    staged = 0
+    with open_rows(csv_import) as rows:
+        is_over = False
+        while not is_over:
+            before = staging.read
+            # Cleaned while the database takes them in; looked up only between two statements.
+            cleaned = staging.clean(islice(rows, BATCH))
+            if must_look_up:
+                cleaned = staging.leave_out(list(cleaned))
+            with transaction.atomic():
+                claim.renew(rows_done=before, rows_rejected=staging.reasons.total())
+                staged += load_rows("lists_stagedrow", STAGED, ((*row, csv_import.pk) for row in cleaned))
+                load_rows("lists_rejectedrow", REJECTED, staging.rejected)
+            staging.rejected = []
+            require_few(staging)
+            is_over = staging.read - before < BATCH
     with transaction.atomic():
-        claim.renew(rows_done=0, rows_rejected=0, rows_duplicate=0)
+        claim.renew(rows_done=staging.read, rows_rejected=staging.reasons.total())
+        duplicates = reject_duplicates(staging) if staged else 0
+        claim.renew(
+            rows_total=staging.read,
+            rows_duplicate=duplicates,
+            rows_staged=staged - duplicates,
+            rows_erased=staging.reasons[RejectReason.ERASED],
+            rows_excluded=staging.reasons[RejectReason.EXCLUDED],
+        )
+    csv_import.refresh_from_db()
+    return staging.reasons
+
+
+def begin_staging(csv_import: CsvImport, claim: Claim, now: datetime) -> Staging:
+    """Return an empty beginning; raises ImportRefused where the columns do not say which one is the address."""
+    keeps_blank = csv_import.mode == ImportMode.REPLACE
+    columns = columns_of(csv_import.workspace)
+    layout = make_layout(csv_import.columns, csv_import.headers, columns, keeps_blank=keeps_blank)
+    with transaction.atomic():
+        claim.renew(rows_done=0, rows_rejected=0, rows_duplicate=0, rows_erased=0, rows_excluded=0, rows_staged=0)
         StagedRow.objects.filter(csv_import=csv_import).delete()
         RejectedRow.objects.filter(csv_import=csv_import).delete()
-    done = rejected = 0
-    with csv_import.file.open("rb") as file:
-        rows = read_rows(cast(BinaryIO, file.file), csv_import.encoding, csv_import.separator)
-        if csv_import.has_header:
-            next(rows, None)
-        while piece := list(islice(rows, BATCH)):
-            batch = _check_rows(csv_import, layout, piece)
-            done += len(piece)
-            rejected += len(batch.rejected)
-            with transaction.atomic():
-                claim.renew(rows_done=done, rows_rejected=rejected)
-                StagedRow.objects.bulk_create(batch.staged)
-                RejectedRow.objects.bulk_create(batch.rejected)
-    with transaction.atomic():
-        claim.renew(rows_total=done, rows_duplicate=reject_duplicates(csv_import, layout))
+    return Staging(csv_import, layout, compile_cleaner(layout), now)
 
 
-def make_layout(csv_import: CsvImport) -> Layout:
-    """Return the layout that the columns of the import describe; raises ImportRefused without an address."""
-    targets = sorted((int(number), target) for number, target in csv_import.columns.items())
-    addresses = [index for index, target in targets if target == ADDRESS]
-    if len(addresses) != 1:
-        raise ImportRefused(_("メールアドレスの列を1つ選んでください。"), csv_import)
-    return Layout(
-        address=addresses[0],
-        names=[index for index, target in targets if target == NAME],
-        attributes=[(index, target) for index, target in targets if target not in (ADDRESS, NAME)],
-        headers=csv_import.headers,
-        keeps_blank=csv_import.mode == ImportMode.REPLACE,
-    )
+def require_few(staging: Staging) -> None:
+    """Raise ImportRefused for a file with more rows than IMPORT_MAX_ROWS."""
+    if staging.read > settings.IMPORT_MAX_ROWS:
+        sentence = _(
+            "行が多すぎます(%(limit)s行まで)。ファイルを分けて取り込んでください。まだ何も取り込んでいません。"
+        )
+        raise ImportRefused(sentence % {"limit": f"{settings.IMPORT_MAX_ROWS:,}"}, staging.csv_import)
 
 
-def _check_rows(csv_import: CsvImport, layout: Layout, rows: list[Row]) -> Batch:
-    batch = Batch()
-    for row in rows:
-        try:
-            staged = check_row(row, layout)
-        except RowRefused as refusal:
-            batch.rejected.append(
-                RejectedRow(
-                    csv_import=csv_import,
-                    line=row.line,
-                    column=refusal.column[:200],
-                    # PostgreSQL cannot store NUL.
-                    value=refusal.value.replace("\0", "")[:500],
-                    reason=refusal.sentence[:200],
-                )
-            )
-        else:
-            staged.csv_import = csv_import
-            batch.staged.append(staged)
-    return batch
-
-
-def check_row(row: Row, layout: Layout) -> StagedRow:
-    """Return the row cleaned, not stored; raises RowRefused with what is wrong in it."""
-    cells = row.cells
-    if row.fault:
-        raise RowRefused(row.fault, value=",".join(cells))
-    if layout.is_header(cells):
-        raise RowRefused(_("見出しの行が繰り返されています。"), value=",".join(cells))
-    if layout.headers and any(cell.strip() for cell in cells[len(layout.headers) :]):
-        raise RowRefused(_("列の数が見出しより多いです。値の中の区切り文字を確かめてください。"), value=",".join(cells))
-    cells = [unguard_cell(cell) for cell in cells] + [""] * (layout.address + 1 - len(cells))
-    try:
-        address = clean_address(cells[layout.address])
-    except InvalidAddress as error:
-        raise RowRefused(error.sentence, layout.label(layout.address), cells[layout.address]) from error
-    return StagedRow(
-        line=row.line,
-        address=address.address,
-        address_key=address.key,
-        name=_clean_name(cells, layout),
-        attributes=dict(_clean_attributes(cells, layout)),
-    )
-
-
-def _clean_name(cells: list[str], layout: Layout) -> str:
-    parts = []
-    for index in layout.names:
-        text = cells[index].strip() if index < len(cells) else ""
-        # A line break in a name is an attempt to add a mail header, or a row that broke.
-        if _has_controls(text):
-            raise RowRefused(_("お名前に改行や制御文字が入っています。"), layout.label(index), text)
-        parts.append(text)
-    name = " ".join(part for part in parts if part)
-    if len(name) > MAX_NAME:
-        raise RowRefused(_("お名前が長すぎます(%d文字まで)。") % MAX_NAME, layout.label(layout.names[0]), name)
-    return name
-
-
-def _clean_attributes(cells: list[str], layout: Layout) -> Iterator[tuple[str, str]]:
-    for index, name in layout.attributes:
-        text = cells[index] if index < len(cells) else ""
-        value = text.translate(LINE_BREAKS).strip()
-        if _has_controls(value):
-            raise RowRefused(_("制御文字が入っています。"), layout.label(index), text)
-        if len(value) > MAX_VALUE:
-            raise RowRefused(_("値が長すぎます(%d文字まで)。") % MAX_VALUE, layout.label(index), text)
-        if value or layout.keeps_blank:
-            yield name, value
-
-
-def _has_controls(text: str) -> bool:
-    # isprintable() is fast and true for nearly every cell.
-    return not text.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text)
-
-
-DUPLICATES = """
-INSERT INTO lists_rejectedrow (csv_import_id, line, "column", value, reason)
-SELECT csv_import_id, line, %(column)s, address, replace(%(reason)s, '{line}', CAST(first_line AS varchar(20)))
-FROM (
-    SELECT csv_import_id, line, address, MIN(line) OVER (PARTITION BY address_key) AS first_line
-    FROM lists_stagedrow WHERE csv_import_id = %(csv_import)s
-) AS ranked
-WHERE line > first_line
+REPEATED = """
+SELECT address_key, MIN(line) AS first_line FROM lists_stagedrow
+WHERE csv_import_id = %(csv_import)s GROUP BY address_key HAVING COUNT(*) > 1
 """
-DELETE_DUPLICATES = """
-DELETE FROM lists_stagedrow WHERE csv_import_id = %(csv_import)s AND EXISTS (
-    SELECT 1 FROM lists_stagedrow AS earlier
-    WHERE earlier.csv_import_id = lists_stagedrow.csv_import_id
-    AND earlier.address_key = lists_stagedrow.address_key AND earlier.line < lists_stagedrow.line
+KEEP_DUPLICATES = f"""
+INSERT INTO lists_rejectedrow (csv_import_id, line, "column", value, reason, code)
+SELECT s.csv_import_id, s.line, %(column)s, s.address,
+    replace(%(reason)s, '{{line}}', CAST(r.first_line AS varchar(20))), %(code)s
+FROM ({REPEATED}) AS r
+JOIN lists_stagedrow AS s
+ON s.csv_import_id = %(csv_import)s AND s.address_key = r.address_key AND s.line > r.first_line
+ORDER BY s.line LIMIT %(left)s
+"""  # noqa: S608
+DELETE_DUPLICATES = f"""
+DELETE FROM lists_stagedrow WHERE id IN (
+    SELECT s.id FROM ({REPEATED}) AS r
+    JOIN lists_stagedrow AS s
+    ON s.csv_import_id = %(csv_import)s AND s.address_key = r.address_key AND s.line > r.first_line
 )
-"""
+"""  # noqa: S608
 
 
-def reject_duplicates(csv_import: CsvImport, layout: Layout) -> int:
+def reject_duplicates(staging: Staging) -> int:
     """Move every row whose address stands further up in the file to the rejected; return how many."""
-    reason = _("同じアドレスが{line}行目にもあります(最初の行を使いました)。")
-    values: dict[str, int | str] = {
-        "csv_import": csv_import.pk,
-        "column": layout.label(layout.address)[:200],
-        "reason": reason,
+    values = {
+        "csv_import": staging.csv_import.pk,
+        "column": staging.layout.label(staging.layout.address)[:200],
+        "reason": _("同じアドレスが{line}行目にもあります(最初の行を使いました)。"),
+        "code": RejectReason.DUPLICATE.value,
+        "left": max(REJECTED_KEPT - staging.kept, 0),
     }
     with connection.cursor() as cursor:
-        cursor.execute(DUPLICATES, values)
-        duplicates = int(cursor.rowcount)
-        if duplicates:
-            cursor.execute(DELETE_DUPLICATES, {"csv_import": csv_import.pk})
-    return duplicates
+        if connection.vendor == "postgresql":
+            # What it knows of the table comes from before these rows.
+            cursor.execute("ANALYZE lists_stagedrow")
+        cursor.execute(KEEP_DUPLICATES, values)
+        if cursor.rowcount == 0 and values["left"]:
+            return 0
+        cursor.execute(DELETE_DUPLICATES, values)
+        return int(cursor.rowcount)

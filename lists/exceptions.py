@@ -34,3 +34,11 @@ class RowRefused(ListsError):
 
 class ClaimLost(ListsError):
     """Another process took the import over; this one must not write any more."""
+
+
+class ImportCancelled(ListsError):
+    """Somebody asked to cancel the import while it was at work; nothing more of it may be written."""
+
+
+class StaleMatch(ListsError):
+    """Subscribers came or went between comparing a file with the list and merging it: compare again."""

@@ -1,30 +1,26 @@
-"""Pages of an import: upload, columns, progress and result, rejected rows."""
+"""Pages of the first half of an import: upload, and what the columns of the file are."""
 
-from collections.abc import Iterator, Sequence
 from urllib.parse import urlencode
 
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.csv_columns import guess_columns
-from lists.csv_import import Choice, cancel_import, create_import, preview_import, queue_import
+from lists.csv_import import create_import, preview_import, queue_import
 from lists.csv_reading import Format, Preview
-from lists.csv_writing import CHARSETS, stream_csv
 from lists.exceptions import ListsError, UnreadableFile
 from lists.forms import ColumnsForm, FormatForm, UploadForm
+from lists.import_leftovers import delete_file, give_up
 from lists.models import CsvImport, ImportMode, ImportState, MailingList
-from lists.replacing import foresee_removal
 from lists.uploads import refuse_large_uploads
 
-REJECTED_SHOWN = 20
 PREVIEW_SHOWN = 5
 
 
@@ -68,12 +64,13 @@ def choose_columns(request: WorkspaceRequest, pk: int) -> HttpResponse:
     columns = csv_import.columns if layout == stored else guess_columns(csv_import.mailing_list, preview)
     data = request.POST if request.method == "POST" else None
     form = ColumnsForm(data, preview=preview, columns=columns, initial={"mode": csv_import.mode})
-    # "back" returns from the question of a 差し替え with everything as it was chosen.
-    if form.is_valid() and "back" not in request.POST:
+    if form.is_valid():
         try:
-            return begin_import(request, csv_import, form, form.choice(layout))
+            queue_import(csv_import, form.choice(layout), request.user)
         except ListsError as error:
             form.add_error(None, error.sentence)
+        else:
+            return redirect("import_detail", pk)
     context = {
         "csv_import": csv_import,
         "format_form": format_form,
@@ -86,25 +83,14 @@ def choose_columns(request: WorkspaceRequest, pk: int) -> HttpResponse:
     return render(request, "lists/import_columns.html", context)
 
 
-def begin_import(request: WorkspaceRequest, csv_import: CsvImport, form: ColumnsForm, choice: Choice) -> HttpResponse:
-    """Queue the import; a 差し替え that takes people off the list is asked about first. Raises ListsError."""
-    if choice.mode == ImportMode.REPLACE and "confirmed" not in request.POST:
-        removal = foresee_removal(csv_import, choice)
-        if not removal.is_harmless():
-            layout = FormatForm.initial_for(choice.format)
-            context = {"csv_import": csv_import, "form": form, "layout": layout, "removal": removal}
-            return render(request, "lists/import_confirm.html", context)
-    queue_import(csv_import, choice, request.user)
-    return redirect("import_detail", csv_import.pk)
-
-
 @require_POST
 @member_required(Role.EDITOR)
 def discard(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Throw the uploaded file away and ask for another one, to be imported in the same way."""
     csv_import = fetch_import(request, pk)
-    if not cancel_import(csv_import, now=timezone.now()):
+    if not give_up(csv_import, now=timezone.now()):
         return redirect("import_detail", pk)
+    delete_file(csv_import)
     mode = request.POST.get("mode", "")
     query = urlencode({"mode": mode if mode in ImportMode.values else csv_import.mode})
     return redirect(f"{reverse('import_upload', args=[csv_import.mailing_list_id])}?{query}")
@@ -135,48 +121,3 @@ def describe_columns(form: ColumnsForm, preview: Preview) -> list[tuple[object, 
         values = (row.cells[number].strip() for row in preview.rows if number < len(row.cells))
         described.append((form[f"column_{number}"], [value for value in values if value][:3]))
     return described
-
-
-@require_safe
-@member_required()
-def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Progress while the import waits or runs, then its result."""
-    csv_import = fetch_import(request, pk)
-    if csv_import.state == ImportState.UPLOADED and request.membership.can_edit():
-        return redirect("import_columns", pk)
-    rejected = csv_import.rejected_rows.order_by("line", "pk")[:REJECTED_SHOWN] if is_over(csv_import) else []
-    context = {"csv_import": csv_import, "is_over": is_over(csv_import), "rejected": rejected, "modes": ImportMode}
-    return render(request, "lists/import_detail.html", context)
-
-
-def is_over(csv_import: CsvImport) -> bool:
-    """Say whether the import will not change any more."""
-    return csv_import.state in (ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED)
-
-
-@require_safe
-@member_required()
-def progress(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """The live part of the import's page; once the import is over the page is loaded anew."""
-    csv_import = fetch_import(request, pk)
-    response = render(request, "lists/_import_progress.html", {"csv_import": csv_import})
-    if is_over(csv_import):
-        response["HX-Redirect"] = reverse("import_detail", args=[pk])
-    return response
-
-
-@require_safe
-@member_required(Role.EDITOR)
-def rejected_csv(request: WorkspaceRequest, pk: int) -> StreamingHttpResponse:
-    """Download the rows that were not imported; ?encoding=cp932 for Shift_JIS."""
-    csv_import = fetch_import(request, pk)
-    encoding = request.GET.get("encoding", "")
-    filename = _("取り込めなかった行_%s.csv") % csv_import.filename.rpartition(".")[0]
-    return stream_csv(rejected_rows(csv_import), filename, encoding if encoding in CHARSETS else "utf-8-sig")
-
-
-def rejected_rows(csv_import: CsvImport) -> Iterator[Sequence[object]]:
-    """Yield the header and the rejected rows in the order of the file."""
-    yield [_("行"), _("列"), _("値"), _("理由")]
-    rows = csv_import.rejected_rows.order_by("line", "pk").values_list("line", "column", "value", "reason")
-    yield from rows.iterator(chunk_size=2000)

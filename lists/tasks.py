@@ -3,11 +3,12 @@
 from celery import shared_task
 from django.utils import timezone
 
+from lists import import_checking, import_running
 from lists.bulk_actions import ACTS
 from lists.bulk_claims import requeue_dead_jobs, take_bulk_hints
 from lists.bulk_turns import run_bulk
-from lists.csv_import import apply_import, clear_leftovers
 from lists.import_claims import requeue_dead, take_hints
+from lists.import_leftovers import clear_leftovers
 
 
 @shared_task
@@ -25,8 +26,10 @@ def tick() -> None:
 
 @shared_task
 def run_import(import_id: int) -> None:
-    """Do one import, if it still waits."""
-    apply_import(import_id, now=timezone.now())
+    """Check an import that waits for that, or do one that was approved."""
+    now = timezone.now()
+    if not import_checking.check_import(import_id, now=now):
+        import_running.run_import(import_id, now=now)
 
 
 @shared_task

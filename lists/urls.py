@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from lists import import_views, list_views, subscriber_views
+from lists import import_run_views, import_views, list_views, subscriber_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("lists/", list_views.index, name="list_index"),
@@ -13,11 +13,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("lists/<int:pk>/delete/", list_views.delete, name="list_delete"),
     path("lists/<int:pk>/export/", list_views.export, name="list_export"),
     path("lists/<int:pk>/import/", import_views.upload_csv, name="import_upload"),
-    path("imports/<int:pk>/", import_views.detail, name="import_detail"),
+    path("imports/<int:pk>/", import_run_views.detail, name="import_detail"),
     path("imports/<int:pk>/columns/", import_views.choose_columns, name="import_columns"),
     path("imports/<int:pk>/discard/", import_views.discard, name="import_discard"),
-    path("imports/<int:pk>/progress/", import_views.progress, name="import_progress"),
-    path("imports/<int:pk>/rejected.csv", import_views.rejected_csv, name="import_rejected_csv"),
+    path("imports/<int:pk>/check/", import_run_views.check, name="import_check"),
+    path("imports/<int:pk>/run/", import_run_views.run, name="import_run"),
+    path("imports/<int:pk>/reopen/", import_run_views.reopen, name="import_reopen"),
+    path("imports/<int:pk>/cancel/", import_run_views.cancel, name="import_cancel"),
+    path("imports/<int:pk>/progress/", import_run_views.progress, name="import_progress"),
+    path("imports/<int:pk>/rejected.csv", import_run_views.rejected_csv, name="import_rejected_csv"),
     path("subscribers/", subscriber_views.index, name="subscriber_index"),
     path("subscribers/<int:pk>/", subscriber_views.detail, name="subscriber_detail"),
     path("subscribers/<int:pk>/stop/", subscriber_views.stop_subscriber, name="subscriber_stop"),

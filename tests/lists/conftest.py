@@ -9,8 +9,9 @@ from django.core.files.base import ContentFile
 from hypothesis import settings as hypothesis_settings
 
 from accounts.models import User, Workspace
-from lists.csv_import import Choice, apply_import, create_import, queue_import
+from lists.csv_import import Choice, create_import, queue_import
 from lists.csv_reading import Format
+from lists.import_running import apply_import
 from lists.models import CsvImport, ImportMode, MailingList
 from tests.factories import make_list, make_user
 from tests.lists.clock import NOW

@@ -15,10 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import AuditEntry
-from lists.csv_import import Choice, apply_import, clear_leftovers, create_import, queue_import
+from lists.csv_import import Choice, create_import, queue_import
 from lists.csv_reading import Format
 from lists.exceptions import ImportRefused, UnreadableFile
-from lists.import_claims import DEAD_AFTER, MAX_ATTEMPTS, claim_import, requeue_dead, take_hints
+from lists.import_checking import check_import
+from lists.import_claims import DEAD_AFTER, MAX_ATTEMPTS, WORK, claim_check, claim_import, requeue_dead, take_hints
+from lists.import_leftovers import clear_leftovers
+from lists.import_running import apply_import, approve_import
 from lists.models import (
     Consent,
     CsvImport,
@@ -288,6 +291,9 @@ def test_the_second_import_of_a_list_waits(queue_csv: Importer) -> None:
         queue_csv(mailing_list, FILE),
         queue_csv(make_list(), FILE),
     )
+    for csv_import in (first, second, elsewhere):
+        assert check_import(csv_import.pk, now=NOW)
+        assert approve_import(csv_import, actor=None)
     assert claim_import(first.pk, now=NOW)
     assert claim_import(second.pk, now=NOW) is None
     assert list(take_hints(NOW)) == [elsewhere.pk]
@@ -330,7 +336,7 @@ def test_a_crash_at_any_statement_leaves_the_list_or_completes_it(queue_csv: Imp
         if csv_import.state != ImportState.DONE:
             assert list(Subscriber.objects.filter(workspace=mailing_list.workspace).values()) == before
             assert addresses(mailing_list) == {"taro@example.jp", "old@example.jp"}
-            CsvImport.objects.filter(state=ImportState.RUNNING).update(heartbeat_at=NOW - DEAD_AFTER * 2)
+            CsvImport.objects.filter(state__in=WORK.values()).update(heartbeat_at=NOW - DEAD_AFTER * 2)
             requeue_dead(NOW)
             assert apply_import(csv_import.pk, now=NOW)
         assert {"taro@example.jp", "hanako@example.com"} <= addresses(mailing_list)
@@ -343,7 +349,7 @@ def test_a_crash_at_any_statement_leaves_the_list_or_completes_it(queue_csv: Imp
 def test_a_dead_import_is_begun_anew_and_given_up_in_the_end(queue_csv: Importer) -> None:
     csv_import = queue_csv(make_list(), FILE)
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        assert claim_import(csv_import.pk, now=NOW)
+        assert claim_check(csv_import.pk, now=NOW)
         assert requeue_dead(NOW + DEAD_AFTER / 2) == 0
         assert requeue_dead(NOW + DEAD_AFTER * 2) == (attempt < MAX_ATTEMPTS)
     csv_import.refresh_from_db()
@@ -359,7 +365,7 @@ def test_a_process_that_was_taken_for_dead_writes_no_more(queue_csv: Importer) -
     def take_over(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         """Let another process claim the import just before the merge begins."""
         nonlocal merging
-        if not merging and "accounts_workspace" in sql and StagedRow.objects.exists():
+        if not merging and "lists_peoplestate" in sql:
             merging = True
             CsvImport.objects.filter(pk=csv_import.pk).update(attempt=99)
         return execute(sql, params, many, context)
@@ -420,7 +426,7 @@ def test_an_upload_nobody_confirmed_is_cancelled_after_a_day(queue_csv: Importer
     upload.refresh_from_db()
     queued.refresh_from_db()
     assert (upload.state, upload.file.name) == (ImportState.CANCELLED, "")
-    assert queued.state == ImportState.QUEUED
+    assert queued.state == ImportState.WAITING
     assert len(list(media.glob("imports/*"))) == 1
 
 

@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEntry, Role, User
-from lists.csv_import import apply_import
+from lists.import_checking import check_import
+from lists.import_running import apply_import, run_import
 from lists.models import CsvImport, ImportMode, ImportState, MailingList, RejectedRow, Subscriber
-from lists.replacing import EXACT_ROWS
 from tests.factories import make_subscriber, make_user, make_workspace
 from tests.lists.clock import NOW
 from tests.lists.pages import FILE, columns_of, text_of, upload
@@ -44,10 +44,17 @@ def test_a_list_is_made_filled_and_read(client_for: ClientFor) -> None:
 
     response = client.post(reverse("import_columns", args=[csv_import.pk]), columns_of(csv_import))
     assert response["Location"] == reverse("import_detail", args=[csv_import.pk])
-    assert "順番を待っています" in text_of(client.get(response["Location"]))
+    assert "確認の順番を待っています" in text_of(client.get(response["Location"]))
     progress = client.get(reverse("import_progress", args=[csv_import.pk]))
     assert "HX-Redirect" not in progress
-    apply_import(csv_import.pk, now=NOW)
+    assert check_import(csv_import.pk, now=NOW)
+    progress = client.get(reverse("import_progress", args=[csv_import.pk]))
+    assert progress["HX-Redirect"] == reverse("import_check", args=[csv_import.pk])
+    assert "この内容で取り込む" in text_of(client.get(progress["HX-Redirect"]))
+    response = client.post(reverse("import_run", args=[csv_import.pk]))
+    assert response["Location"] == reverse("import_detail", args=[csv_import.pk])
+    assert "順番を待っています" in text_of(client.get(response["Location"]))
+    assert run_import(csv_import.pk, now=NOW)
     progress = client.get(reverse("import_progress", args=[csv_import.pk]))
     assert progress["HX-Redirect"] == reverse("import_detail", args=[csv_import.pk])
     page = text_of(client.get(reverse("import_detail", args=[csv_import.pk])))
@@ -106,62 +113,89 @@ def test_a_file_without_a_header_can_be_told(editor: Client, mailing_list: Maili
     assert Subscriber.objects.count() == 2
 
 
-def prepare_replacing(editor: Client, mailing_list: MailingList) -> tuple[CsvImport, dict[str, Any]]:
-    """Upload FILE for a list with three subscribers, of whom one is in it; return the import and its answer."""
+def check(editor: Client, csv_import: CsvImport, **changes: Any) -> str:
+    """Answer the page of the columns, do the dry run and return its page."""
+    response = editor.post(reverse("import_columns", args=[csv_import.pk]), columns_of(csv_import, **changes))
+    assert response["Location"] == reverse("import_detail", args=[csv_import.pk])
+    assert check_import(csv_import.pk, now=NOW)
+    return text_of(editor.get(reverse("import_check", args=[csv_import.pk])))
+
+
+def prepare_replacing(editor: Client, mailing_list: MailingList) -> CsvImport:
+    """Upload FILE for a list with three subscribers, of whom one is in it."""
     for address in ("taro@example.jp", "jiro@example.jp", "saburo@example.jp"):
         make_subscriber(mailing_list, address)
     upload(editor, mailing_list, FILE, mode="replace")
+    return CsvImport.objects.get()
+
+
+def test_the_dry_run_tells_what_an_import_would_do_and_does_nothing(editor: Client, mailing_list: MailingList) -> None:
+    make_subscriber(mailing_list, "taro@example.jp")
+    make_subscriber(mailing_list, "stop@example.jp", status="stopped", stop_reason="unsubscribed")
+    upload(editor, mailing_list, FILE + "new@example.jp,新,\nnew@example.jp,また,\nstop@example.jp,,\n")
     csv_import = CsvImport.objects.get()
-    return csv_import, columns_of(csv_import, mode="replace")
+    page = check(editor, csv_import)
+    for label, number in (("新規", 1), ("更新", 1), ("変更なし", 1), ("取り込めない行", 1), ("ファイル内の重複", 1),
+                          ("配信停止のままの宛先", 1), ("うち本人の意思による停止", 1)):  # fmt: skip
+        assert re.search(rf">{label}</span>\s*<span class=\"stat-value[^>]*>{number}<", page), label
+    assert "リストに加わる宛先" in page
+    assert re.search(r"new@example.jp</span>\s*<span class=\"muted\">4行目", page)
+    assert "メールアドレスの書式が正しくない" in page
+    assert "ファイルの中の重複" in page
+    assert mailing_list.subscriptions.count() == 2
+    assert not AuditEntry.objects.filter(action="list.import").exists()
 
 
 def test_replacing_asks_before_it_removes_people(editor: Client, mailing_list: MailingList) -> None:
-    csv_import, answer = prepare_replacing(editor, mailing_list)
-    url = reverse("import_columns", args=[csv_import.pk])
-    page = text_of(editor.post(url, answer))
-    assert "この差し替えで 2 件がリストから外れます(現在 3 件)。よろしいですか?" in page
+    csv_import = prepare_replacing(editor, mailing_list)
+    page = check(editor, csv_import, mode="replace")
+    assert "この差し替えで 2 件がリストから外れます" in page
     assert "2件を外して差し替える" in page
-    csv_import.refresh_from_db()
-    assert csv_import.state == ImportState.UPLOADED
-    # The answer of the page is made of its hidden fields.
-    hidden = dict(re.findall(r'<input type="hidden" name="(?!csrf)([^"]+)" value="([^"]*)"', page))
-    response = editor.post(url, hidden | {"confirmed": "1"})
+    assert "jiro@example.jp" in page
+    assert mailing_list.subscriptions.count() == 3
+    response: Any = editor.post(reverse("import_run", args=[csv_import.pk]))
     assert response["Location"] == reverse("import_detail", args=[csv_import.pk])
-    apply_import(csv_import.pk, now=NOW)
+    assert run_import(csv_import.pk, now=NOW)
     csv_import.refresh_from_db()
     assert (csv_import.rows_removed, csv_import.columns) == (2, {"0": "address", "1": "name", "2": "会社名"})
 
 
 def test_who_does_not_want_to_replace_gets_the_columns_as_chosen(editor: Client, mailing_list: MailingList) -> None:
-    csv_import, answer = prepare_replacing(editor, mailing_list)
-    answer |= {"column_1": "", "back": "1"}
-    page = text_of(editor.post(reverse("import_columns", args=[csv_import.pk]), answer))
-    assert "取り込みを始める" in page
+    csv_import = prepare_replacing(editor, mailing_list)
+    check(editor, csv_import, mode="replace", column_1=None)
+    response: Any = editor.post(reverse("import_reopen", args=[csv_import.pk]))
+    assert response["Location"] == reverse("import_columns", args=[csv_import.pk])
+    page = text_of(editor.get(response["Location"]))
     assert re.search(r'value="replace"[^>]* checked', page)
     assert re.search(r'name="column_1"[^>]*>\s*<option value="" selected', page)
+    # The second answer counts.
+    page = check(editor, csv_import, mode="add")
+    assert "リストから外れ" not in page
     csv_import.refresh_from_db()
-    assert csv_import.state == ImportState.UPLOADED
+    assert csv_import.mode == ImportMode.ADD
 
 
-def test_replacing_by_a_large_file_tells_the_sizes(editor: Client, mailing_list: MailingList) -> None:
-    csv_import, answer = prepare_replacing(editor, mailing_list)
-    CsvImport.objects.update(rows_total=EXACT_ROWS + 1)
-    page = text_of(editor.post(reverse("import_columns", args=[csv_import.pk]), answer))
-    assert "リストには現在 3 件、ファイルには約 5,001 行あります" in page
-    assert "ファイルにない宛先を外して差し替える" in page
-
-
-@pytest.mark.parametrize("already", [[], ["taro@example.jp"]])
-def test_replacing_that_removes_nobody_asks_nothing(
-    editor: Client, mailing_list: MailingList, already: list[str]
-) -> None:
-    for address in already:
-        make_subscriber(mailing_list, address)
+def test_replacing_that_removes_nobody_warns_of_nothing(editor: Client, mailing_list: MailingList) -> None:
+    make_subscriber(mailing_list, "taro@example.jp")
     upload(editor, mailing_list, FILE, mode="replace")
+    page = check(editor, CsvImport.objects.get(), mode="replace")
+    assert "件がリストから外れます" not in page
+    assert "この内容で取り込む" in page
+
+
+def test_a_file_that_changes_nothing_is_told(editor: Client, mailing_list: MailingList) -> None:
+    make_subscriber(mailing_list, "taro@example.jp", name="山田 太郎", attributes={"会社名": "みほん商店"})
+    upload(editor, mailing_list, FILE)
+    assert "取り込んでも、リストは変わりません" in check(editor, CsvImport.objects.get())
+
+
+def test_a_list_that_changed_after_the_dry_run_is_told(editor: Client, mailing_list: MailingList) -> None:
+    upload(editor, mailing_list, FILE)
     csv_import = CsvImport.objects.get()
-    url = reverse("import_columns", args=[csv_import.pk])
-    response = editor.post(url, columns_of(csv_import, mode="replace"))
-    assert response["Location"] == reverse("import_detail", args=[csv_import.pk])
+    check(editor, csv_import)
+    MailingList.objects.update(generation=7)
+    page = text_of(editor.get(reverse("import_check", args=[csv_import.pk])))
+    assert "別の取り込みでリストが変わりました" in page
 
 
 def test_replacing_by_a_file_without_a_valid_address_is_refused_and_removes_nobody(
@@ -172,18 +206,52 @@ def test_replacing_by_a_file_without_a_valid_address_is_refused_and_removes_nobo
     csv_import = CsvImport.objects.get()
     url = reverse("import_columns", args=[csv_import.pk])
     editor.post(url, columns_of(csv_import, mode="replace", column_2=None))
-    apply_import(csv_import.pk, now=NOW)
+    check_import(csv_import.pk, now=NOW)
     csv_import.refresh_from_db()
     assert (csv_import.state, mailing_list.subscriptions.count()) == (ImportState.FAILED, 1)
 
 
-def test_replacing_by_a_file_that_breaks_off_is_told_on_the_page(editor: Client, mailing_list: MailingList) -> None:
+def test_a_file_that_breaks_off_is_told_by_the_dry_run(editor: Client, mailing_list: MailingList) -> None:
     make_subscriber(mailing_list)
     upload(editor, mailing_list, "メールアドレス,氏名\n" + "a@example.jp,x\n" * 30 + '"b@example.jp,x\n')
     csv_import = CsvImport.objects.get()
     url = reverse("import_columns", args=[csv_import.pk])
-    page = text_of(editor.post(url, columns_of(csv_import, mode="replace", column_2=None)))
+    editor.post(url, columns_of(csv_import, mode="replace", column_2=None))
+    check_import(csv_import.pk, now=NOW)
+    page = text_of(editor.get(reverse("import_detail", args=[csv_import.pk])))
     assert "32行目から始まる引用符" in page
+
+
+def test_an_import_is_cancelled_from_its_pages(editor: Client, mailing_list: MailingList, media: Any) -> None:
+    upload(editor, mailing_list, FILE)
+    csv_import = CsvImport.objects.get()
+    check(editor, csv_import)
+    url = reverse("import_cancel", args=[csv_import.pk])
+    assert url in text_of(editor.get(reverse("import_check", args=[csv_import.pk])))
+    editor.post(url)
+    page = text_of(editor.get(reverse("import_detail", args=[csv_import.pk])))
+    assert "取り消されました" in page
+    assert list(media.glob("imports/*")) == []
+    assert AuditEntry.objects.filter(action="list.import_cancel").count() == 1
+    # Again, and too late.
+    assert "すでに終わっていた" in text_of(editor.post(url, follow=True))
+    editor.post(reverse("import_run", args=[csv_import.pk]))
+    assert not run_import(csv_import.pk, now=NOW)
+    assert not mailing_list.subscriptions.exists()
+
+
+def test_a_cancel_that_is_being_heard_is_shown(editor: Client, mailing_list: MailingList) -> None:
+    upload(editor, mailing_list, FILE)
+    csv_import = CsvImport.objects.get()
+    check(editor, csv_import)
+    CsvImport.objects.update(state=ImportState.RUNNING, heartbeat_at=NOW)
+    url = reverse("import_detail", args=[csv_import.pk])
+    cancel = reverse("import_cancel", args=[csv_import.pk])
+    assert cancel in text_of(editor.get(url))
+    editor.post(cancel)
+    page = text_of(editor.get(url))
+    assert "取り消しています" in page
+    assert cancel not in page
 
 
 def test_choosing_another_file_throws_the_upload_away(editor: Client, mailing_list: MailingList, media: Any) -> None:
@@ -196,7 +264,7 @@ def test_choosing_another_file_throws_the_upload_away(editor: Client, mailing_li
     csv_import.refresh_from_db()
     assert (csv_import.state, csv_import.file.name) == (ImportState.CANCELLED, "")
     assert list(media.glob("imports/*")) == []
-    assert "列を確認する前に取り消されました" in text_of(editor.get(reverse("import_detail", args=[csv_import.pk])))
+    assert "取り込みは取り消されました" in text_of(editor.get(reverse("import_detail", args=[csv_import.pk])))
     # A second click, or one after the import went on, changes nothing.
     assert editor.post(url)["Location"] == reverse("import_detail", args=[csv_import.pk])
 
@@ -302,6 +370,9 @@ def test_a_second_click_imports_once(editor: Client, mailing_list: MailingList) 
     for _click in range(2):
         response = editor.post(url, columns_of(csv_import))
         assert response["Location"] == reverse("import_detail", args=[csv_import.pk])
+    assert check_import(csv_import.pk, now=NOW)
+    for _click in range(2):
+        editor.post(reverse("import_run", args=[csv_import.pk]))
     assert AuditEntry.objects.filter(action="list.import").count() == 1
 
 
@@ -327,8 +398,8 @@ def test_a_file_whose_time_is_over_is_told(editor: Client, mailing_list: Mailing
 # Access.
 
 READ = ["import_detail", "import_progress"]
-WRITE = ["import_upload", "import_columns", "import_rejected_csv"]
-POST_ONLY = ["import_discard"]
+WRITE = ["import_upload", "import_columns", "import_check", "import_rejected_csv"]
+POST_ONLY = ["import_discard", "import_run", "import_reopen", "import_cancel"]
 
 
 def url_of(name: str, csv_import: CsvImport) -> str:

@@ -1,0 +1,168 @@
+"""Pages of the second half of an import: dry run, confirmation, progress, cancel, result, rejected rows."""
+
+from collections.abc import Iterator, Sequence
+
+from django.contrib import messages
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import member_required
+from accounts.models import Role
+from accounts.requests import WorkspaceRequest
+from lists.csv_merge import STEPS
+from lists.csv_writing import CHARSETS, stream_csv
+from lists.import_checking import Forecast, forecast
+from lists.import_leftovers import WORKING
+from lists.import_reasons import RejectReason
+from lists.import_running import approve_import, cancel_import, reopen_import
+from lists.import_views import fetch_import
+from lists.models import CsvImport, ImportMode, ImportState
+
+REJECTED_SHOWN = 20
+
+
+@require_safe
+@member_required(Role.EDITOR)
+def check(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """What the dry run found, and the question whether to import it."""
+    csv_import = fetch_import(request, pk)
+    if csv_import.state != ImportState.CHECKED:
+        return redirect("import_detail", pk)
+    found = forecast(csv_import)
+    context = {
+        "csv_import": csv_import,
+        "found": found,
+        "samples": describe_samples(found),
+        "reasons": describe_reasons(csv_import),
+        "rejected": rejected_sample(csv_import),
+        "has_changed": csv_import.mailing_list.generation != csv_import.checked_generation,
+        "brings_nothing": not (found.new or found.updated or found.removed),
+    }
+    return render(request, "lists/import_check.html", context)
+
+
+def describe_samples(found: Forecast) -> list[tuple[str, int, list[tuple[int, str]]]]:
+    """Return the sorts of rows that there are: what people call them, how many they are, a few of them."""
+    names = {
+        "new": _("リストに加わる宛先"),
+        "updated": _("内容が変わる宛先"),
+        "removed": _("リストから外れる宛先"),
+        "stopped": _("配信停止のままの宛先"),
+        "unchanged": _("変わらない宛先"),
+    }
+    return [(names[sort], getattr(found, sort), found.samples[sort]) for sort in names if found.samples.get(sort)]
+
+
+def describe_reasons(csv_import: CsvImport) -> list[tuple[str, int]]:
+    """Return why rows are not imported, with how many they are, the most frequent first."""
+    numbers = dict(csv_import.forecast.get("rejected", {}))
+    if csv_import.rows_duplicate:
+        numbers[RejectReason.DUPLICATE] = csv_import.rows_duplicate
+    labels = dict(RejectReason.choices)
+    ordered = sorted(numbers.items(), key=lambda item: -item[1])
+    return [(str(labels.get(code) or _("そのほか")), number) for code, number in ordered]
+
+
+def rejected_sample(csv_import: CsvImport) -> list[object]:
+    """Return the first rows that were refused."""
+    return list(csv_import.rejected_rows.order_by("line", "pk")[:REJECTED_SHOWN])
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def run(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Import what was checked."""
+    approve_import(fetch_import(request, pk), actor=request.user)
+    return redirect("import_detail", pk)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def reopen(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Go back from the dry run to the columns."""
+    csv_import = fetch_import(request, pk)
+    return redirect("import_columns" if reopen_import(csv_import) else "import_detail", pk)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def cancel(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Cancel an import at any moment before it is over."""
+    if not cancel_import(fetch_import(request, pk), actor=request.user, now=timezone.now()):
+        messages.info(request, _("この取り込みはすでに終わっていたか、取り消しの途中です。"))
+    return redirect("import_detail", pk)
+
+
+@require_safe
+@member_required()
+def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Progress while the import waits or runs, then its result."""
+    csv_import = fetch_import(request, pk)
+    if request.membership.can_edit() and (page := page_for(csv_import)):
+        return redirect(page, pk)
+    context = describe_progress(csv_import) | {"is_over": is_over(csv_import), "modes": ImportMode}
+    if is_over(csv_import):
+        context |= {"rejected": rejected_sample(csv_import), "reasons": describe_reasons(csv_import)}
+    return render(request, "lists/import_detail.html", context)
+
+
+def page_for(csv_import: CsvImport) -> str:
+    """Return the page on which an editor decides something about the import, "" where there is nothing to decide."""
+    return {ImportState.UPLOADED: "import_columns", ImportState.CHECKED: "import_check"}.get(
+        ImportState(csv_import.state), ""
+    )
+
+
+def is_over(csv_import: CsvImport) -> bool:
+    """Say whether the import will not change any more."""
+    return csv_import.state in (ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED)
+
+
+def describe_progress(csv_import: CsvImport) -> dict[str, object]:
+    """Return what the live part of an import's page shows."""
+    is_read = bool(csv_import.rows_total) and csv_import.rows_done >= csv_import.rows_total
+    return {
+        "csv_import": csv_import,
+        "is_cancelling": csv_import.cancel_asked_at is not None and csv_import.state in WORKING,
+        "is_comparing": csv_import.state == ImportState.CHECKING and is_read,
+        "is_reading": csv_import.state in WORKING and not is_read,
+        "steps": STEPS,
+    }
+
+
+@require_safe
+@member_required()
+def progress(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """The live part of the import's page; where something is to be decided or it is over, that page is loaded."""
+    csv_import = fetch_import(request, pk)
+    response = render(request, "lists/_import_progress.html", describe_progress(csv_import))
+    page = page_for(csv_import) if request.membership.can_edit() else ""
+    if page or is_over(csv_import):
+        response["HX-Redirect"] = reverse(page or "import_detail", args=[pk])
+    return response
+
+
+@require_safe
+@member_required(Role.EDITOR)
+def rejected_csv(request: WorkspaceRequest, pk: int) -> StreamingHttpResponse:
+    """Download the rows that were not imported; ?encoding=cp932 for Shift_JIS."""
+    csv_import = fetch_import(request, pk)
+    encoding = request.GET.get("encoding", "")
+    filename = _("取り込めなかった行_%s.csv") % csv_import.filename.rpartition(".")[0]
+    return stream_csv(rejected_rows(csv_import), filename, encoding if encoding in CHARSETS else "utf-8-sig")
+
+
+def rejected_rows(csv_import: CsvImport) -> Iterator[Sequence[object]]:
+    """Yield the header and the rejected rows in the order of the file, as far as they were kept."""
+    yield [_("行"), _("列"), _("値"), _("理由")]
+    rows = csv_import.rejected_rows.order_by("line", "pk").values_list("line", "column", "value", "reason")
+    left = csv_import.rows_rejected + csv_import.rows_duplicate
+    for row in rows.iterator(chunk_size=2000):
+        left -= 1
+        yield row
+    if left > 0:
+        yield ["", "", "", _("このほかに%s行あります。数が多いため、ここには書き出していません。") % f"{left:,}"]
