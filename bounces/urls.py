@@ -3,6 +3,7 @@
 from django.urls import path
 
 from bounces import (
+    erasing_views,
     evidence_views,
     failure_views,
     mailbox_views,
@@ -22,6 +23,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/failed/resend/", resend_views.failed_addresses_resend, name="failed_addresses_resend"),
     path("campaigns/<int:pk>/failed/remove/", failure_views.failed_addresses_remove, name="failed_addresses_remove"),
     path("subscribers/<int:pk>/errors/", evidence_views.subscriber_errors, name="subscriber_errors"),
+    path("subscribers/<int:pk>/erase/", erasing_views.erase_subscriber, name="subscriber_erase"),
     path("bounces/stopped/", stopped_views.stopped_index, name="stopped_index"),
     path("bounces/stopped.csv", stopped_views.stopped_csv, name="stopped_csv"),
     path("bounces/stopped.xlsx", stopped_views.stopped_xlsx, name="stopped_xlsx"),

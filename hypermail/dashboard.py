@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import Workspace
 from campaigns.holds import open_holds
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import Progress, measure
-from lists.models import MailingList, Subscriber, SubscriberStatus
+from lists.headcounts import ListCounts, count_workspace
+from lists.models import MailingList
 from senders.models import Sender
 
 RUNNING = (CampaignState.STARTING, CampaignState.SENDING, CampaignState.PAUSED)
@@ -32,8 +33,7 @@ class Dashboard:
     running: list[Mailing]
     scheduled: list[Campaign]
     newest: list[Mailing]
-    active: int
-    stopped: int
+    people: ListCounts
     has_list: bool
     has_sender: bool
     has_campaign: bool
@@ -41,27 +41,21 @@ class Dashboard:
     holds: int
 
     @property
-    def total(self) -> int:
-        """All subscribers, 配信中 and 配信停止."""
-        return self.active + self.stopped
-
-    @property
     def is_set_up(self) -> bool:
         """Say whether the first steps are all done."""
-        return self.has_list and self.total > 0 and self.has_sender and self.has_campaign
+        return self.has_list and self.people.total > 0 and self.has_sender and self.has_campaign
 
 
 def read_dashboard(workspace: Workspace) -> Dashboard:
     """Return what the home page of a workspace shows."""
     campaigns = Campaign.objects.for_workspace(workspace)
     finished = campaigns.filter(state__in=FINISHED, started_at__isnull=False)
-    by_status = dict(Subscriber.objects.for_workspace(workspace).order_by().values_list("status").annotate(Count("pk")))
+    people = count_workspace(workspace)
     return Dashboard(
         running=measure_newest(campaigns.filter(state__in=RUNNING)),
         scheduled=list(campaigns.filter(state=CampaignState.SCHEDULED).order_by("scheduled_at")[:NEWEST]),
         newest=measure_newest(finished),
-        active=by_status.get(SubscriberStatus.ACTIVE, 0),
-        stopped=by_status.get(SubscriberStatus.STOPPED, 0),
+        people=people,
         has_list=MailingList.objects.filter(workspace=workspace).exists(),
         has_sender=Sender.objects.filter(workspace=workspace, archived_at=None).exists(),
         has_campaign=campaigns.exclude(state=CampaignState.DRAFT).exists(),

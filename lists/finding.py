@@ -54,8 +54,8 @@ class Search:
             "q": _text(query.get("q")),
             "status": _one_of(SubscriberStatus.values, query.get("status")),
             "reason": _one_of(StopReason.values, query.get("reason")),
-            "list_id": _number(query.get("list")),
-            "segment_id": _number(query.get("segment")),
+            "list_id": read_number(query.get("list")),
+            "segment_id": read_number(query.get("segment")),
             "attributes": ((name, value),) if name and value else (),
         }
         return cls(**fields | fixed)
@@ -273,7 +273,8 @@ def _text(value: Any) -> str:
     return str(value or "").replace("\0", "").strip()[:MAX_TEXT]
 
 
-def _number(value: Any) -> int | None:
+def read_number(value: Any) -> int | None:
+    """Return the id that a page's address names, None where it is none."""
     text = str(value or "")
     # What is longer fits no id.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

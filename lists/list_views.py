@@ -14,11 +14,14 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.csv_export import export_list
 from lists.csv_writing import CHARSETS, stream_csv
+from lists.finding import Search
+from lists.headcounts import counts_of
 from lists.limits import preview_list_limit
+from lists.list_deletion import ListInUse, delete_list
 from lists.list_forms import LimitForm, MailingListForm
-from lists.mailing_lists import ListCounts, count_lists, delete_list, save_list
-from lists.models import MailingList, Subscriber, SubscriberStatus
-from lists.searching import page_of, search_subscribers
+from lists.mailing_lists import save_list
+from lists.models import MailingList
+from lists.search_pages import PART, read_results, search_context
 
 NEWEST_IMPORTS = 5
 
@@ -28,8 +31,8 @@ NEWEST_IMPORTS = 5
 def index(request: WorkspaceRequest) -> HttpResponse:
     """Every list with its counts."""
     mailing_lists = list(MailingList.objects.filter(workspace=request.workspace).order_by("name"))
-    counts = count_lists(mailing_lists)
-    rows = [(mailing_list, counts.get(mailing_list.pk, ListCounts())) for mailing_list in mailing_lists]
+    counts = counts_of(mailing_lists)
+    rows = [(mailing_list, counts[mailing_list.pk]) for mailing_list in mailing_lists]
     return render(request, "lists/index.html", {"rows": rows})
 
 
@@ -38,16 +41,15 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """One list: counts, newest imports, its subscribers."""
     mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
-    query, status = request.GET.get("q", ""), request.GET.get("status", "")
-    subscribers = Subscriber.objects.filter(subscriptions__mailing_list=mailing_list)
-    context = {
+    search = Search.from_query(request.GET, list_id=pk)
+    results = read_results(request.workspace, search, request.GET, now=timezone.now())
+    if PART in request.GET:
+        return render(request, "lists/_found_rows.html", {"results": results})
+    context = search_context(request.workspace, search, is_list=True) | {
         "mailing_list": mailing_list,
-        "counts": count_lists([mailing_list]).get(mailing_list.pk, ListCounts()),
-        "page": page_of(search_subscribers(subscribers, query, status), request.GET.get("page")),
+        "counts": counts_of([mailing_list])[pk],
+        "results": results,
         "imports": mailing_list.csv_imports.select_related("created_by").order_by("-pk")[:NEWEST_IMPORTS],
-        "query": query,
-        "status": status,
-        "statuses": SubscriberStatus.choices,
     }
     return render(request, "lists/detail.html", context)
 
@@ -109,7 +111,10 @@ def delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
     mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
     if request.method == "POST":
         try:
-            delete_list(mailing_list, actor=request.user)
+            delete_list(mailing_list, actor=request.user, now=timezone.now())
+        except ListInUse as error:
+            messages.error(request, error.sentence)
+            return redirect("list_detail", pk=pk)
         except ProtectedError:
             messages.error(
                 request,
@@ -120,7 +125,7 @@ def delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
             return redirect("list_detail", pk=pk)
         messages.success(request, _("リスト「%s」を削除しました。") % mailing_list.name)
         return redirect("list_index")
-    counts = count_lists([mailing_list]).get(mailing_list.pk, ListCounts())
+    counts = counts_of([mailing_list])[pk]
     return render(request, "lists/delete.html", {"mailing_list": mailing_list, "counts": counts})
 
 

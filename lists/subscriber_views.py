@@ -1,36 +1,50 @@
 """Pages of subscribers: search, one subscriber with everything known, stop and resume."""
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import member_required
 from accounts.models import AuditEntry, Role
 from accounts.requests import WorkspaceRequest
-from lists.models import RECIPIENTS_WILL, MailingList, StopReason, Subscriber, SubscriberStatus
+from lists.attribute_values import show
+from lists.exclusions import find_excluded
+from lists.finding import Search
+from lists.headcounts import count_workspace
+from lists.models import RECIPIENTS_WILL, AttributeDefinition, CsvImport, StopReason, Subscriber, Subscription
 from lists.recounting import limit_for
-from lists.searching import page_of, search_subscribers
-from lists.subscriber_forms import ResumeForm
+from lists.search_pages import PART, read_results, search_context
+from lists.subscriber_forms import ResumeForm, StopForm
 from lists.subscribers import resume, stop
 
 ROWS_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An attribute of a subscriber as people read it."""
+
+    label: str
+    text: str
 
 
 @require_safe
 @member_required()
 def index(request: WorkspaceRequest) -> HttpResponse:
     """All subscribers of the workspace, searched."""
-    query, status = request.GET.get("q", ""), request.GET.get("status", "")
-    subscribers = Subscriber.objects.for_workspace(request.workspace)
-    context = {
-        "page": page_of(search_subscribers(subscribers, query, status), request.GET.get("page")),
-        "query": query,
-        "status": status,
-        "statuses": SubscriberStatus.choices,
+    search = Search.from_query(request.GET)
+    results = read_results(request.workspace, search, request.GET, now=timezone.now())
+    if PART in request.GET:
+        return render(request, "lists/_found_rows.html", {"results": results})
+    context = search_context(request.workspace, search) | {
+        "results": results,
+        "counts": count_workspace(request.workspace),
     }
     return render(request, "lists/subscriber_index.html", context)
 
@@ -38,37 +52,66 @@ def index(request: WorkspaceRequest) -> HttpResponse:
 @require_safe
 @member_required()
 def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """One subscriber: lists, consents, and who stopped and resumed it."""
+    """One subscriber: lists, consents, and who did what with it."""
     subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
     return render_detail(request, subscriber, ResumeForm(subscriber=subscriber))
 
 
 def render_detail(request: WorkspaceRequest, subscriber: Subscriber, form: ResumeForm) -> HttpResponse:
     """Return the subscriber's page with the form for resuming."""
+    places = Subscription.objects.filter(subscriber=subscriber, mailing_list__deleted_at=None)
+    found = find_excluded(subscriber.workspace_id, [subscriber.address_key], now=timezone.now())
     context = {
         "subscriber": subscriber,
         "form": form,
+        "facts": facts_of(subscriber),
         "limit": limit_for(subscriber),
         "is_own_will": subscriber.stop_reason in RECIPIENTS_WILL,
-        "mailing_lists": MailingList.objects.filter(subscriptions__subscriber=subscriber).order_by("name"),
-        "consents": subscriber.consents.select_related("mailing_list").order_by("-at", "-pk")[:ROWS_SHOWN],
+        "places": places.select_related("mailing_list").order_by("mailing_list__name"),
+        "exclusion": found.get(subscriber.address_key),
+        "last_import": last_import_of(subscriber),
+        "consents": subscriber.consents.select_related("mailing_list", "recorded_by").order_by("-at", "-pk")[
+            :ROWS_SHOWN
+        ],
         "history": history_of(subscriber),
     }
     return render(request, "lists/subscriber_detail.html", context)
 
 
+def facts_of(subscriber: Subscriber) -> list[Fact]:
+    """Return the attributes of a subscriber: those that are offered in their order, then what else has a value."""
+    values = dict(subscriber.attributes)
+    facts = []
+    for definition in AttributeDefinition.objects.filter(workspace=subscriber.workspace_id).order_by("position", "pk"):
+        value = values.pop(definition.name, "")
+        if definition.archived_at is None or value != "":
+            facts.append(Fact(definition.label, show(definition, value)))
+    return facts + [Fact(name, str(value)) for name, value in values.items()]
+
+
+def last_import_of(subscriber: Subscriber) -> CsvImport | None:
+    """Return the file that changed a subscriber last, while it is known."""
+    if subscriber.last_import is None:
+        return None
+    return CsvImport.objects.filter(workspace=subscriber.workspace_id, pk=subscriber.last_import).first()
+
+
 def history_of(subscriber: Subscriber) -> QuerySet[AuditEntry]:
-    """Return who stopped and resumed a subscriber, and why, the newest first."""
+    """Return who changed, stopped and resumed a subscriber, and why, the newest first."""
     done = AuditEntry.objects.filter(workspace=subscriber.workspace_id, target=subscriber.address[:200])
     return done.filter(action__startswith="subscriber.").select_related("actor").order_by("-pk")[:ROWS_SHOWN]
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @member_required(Role.EDITOR)
 def stop_subscriber(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Stop a subscriber by hand."""
+    """Ask why, then stop a subscriber."""
     subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
-    if stop(subscriber, StopReason.MANUAL, actor=request.user, now=timezone.now()):
+    form = StopForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return render(request, "lists/subscriber_stop.html", {"subscriber": subscriber, "form": form})
+    reason, why = StopReason(form.cleaned_data["reason"]), form.cleaned_data["why"]
+    if stop(subscriber, reason, actor=request.user, now=timezone.now(), why=why):
         messages.success(request, _("%sを配信停止にしました。") % subscriber.address)
     else:
         messages.info(request, _("%sはすでに配信停止です。") % subscriber.address)

@@ -10,8 +10,10 @@ from lists.models import StopReason, Subscriber, SubscriberStatus
 from lists.recounting import clear_errors
 
 
-def stop(subscriber: Subscriber, reason: StopReason, *, actor: User | None, now: datetime) -> bool:
+def stop(subscriber: Subscriber, reason: StopReason, *, actor: User | None, now: datetime, why: str = "") -> bool:
     """Put the subscriber into 配信停止; False where it is stopped already. `actor` is None for the system.
+
+    `why` is the reason in a person's words (up to 200 characters); it stands on the page and in the audit log.
 
     The audit log also tells where the recipient's own wish replaced the reason of an earlier stop.
     """
@@ -20,7 +22,8 @@ def stop(subscriber: Subscriber, reason: StopReason, *, actor: User | None, now:
         was = row.select_for_update(no_key=True).get().stop_reason
         changed = row.mark_stopped(reason, now) == 1
         if row.get().stop_reason != was:
-            detail = {"reason": reason.value} | ({"was": was} if was else {})
+            row.update(stop_note=why)
+            detail = {"reason": reason.value} | ({"why": why} if why else {}) | ({"was": was} if was else {})
             audit.record(subscriber.workspace, actor, "subscriber.stopped", subscriber.address, **detail)
     subscriber.refresh_from_db()
     return changed
@@ -38,7 +41,7 @@ def resume(subscriber: Subscriber, why: str, *, actor: User | None, now: datetim
         changed = (
             Subscriber.objects.filter(pk=subscriber.pk, stop_reason=subscriber.stop_reason)
             .stopped()
-            .update(status=SubscriberStatus.ACTIVE, stop_reason="", stopped_at=None, updated_at=now)
+            .update(status=SubscriberStatus.ACTIVE, stop_reason="", stop_note="", stopped_at=None, updated_at=now)
         )
         if changed:
             clear_errors([subscriber.pk], now=now)

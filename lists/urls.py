@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from lists import import_run_views, import_views, list_views, subscriber_views
+from lists import import_run_views, import_views, list_views, subscriber_edit_views, subscriber_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("lists/", list_views.index, name="list_index"),
@@ -23,7 +23,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("imports/<int:pk>/progress/", import_run_views.progress, name="import_progress"),
     path("imports/<int:pk>/rejected.csv", import_run_views.rejected_csv, name="import_rejected_csv"),
     path("subscribers/", subscriber_views.index, name="subscriber_index"),
+    path("subscribers/new/", subscriber_edit_views.create, name="subscriber_create"),
     path("subscribers/<int:pk>/", subscriber_views.detail, name="subscriber_detail"),
+    path("subscribers/<int:pk>/edit/", subscriber_edit_views.edit, name="subscriber_edit"),
     path("subscribers/<int:pk>/stop/", subscriber_views.stop_subscriber, name="subscriber_stop"),
     path("subscribers/<int:pk>/resume/", subscriber_views.resume_subscriber, name="subscriber_resume"),
     path("", include("lists.attribute_urls")),

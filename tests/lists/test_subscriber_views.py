@@ -27,22 +27,25 @@ def test_stopping_and_resuming_by_hand_leave_a_trace(editor: Client, mailing_lis
     subscriber = make_subscriber(mailing_list, error_count=0)
     make_errors(subscriber)
     stop_url, resume_url = (reverse(name, args=[subscriber.pk]) for name in ("subscriber_stop", "subscriber_resume"))
-    assert "配信停止にしました" in text_of(editor.post(stop_url, follow=True))
-    assert "すでに配信停止です" in text_of(editor.post(stop_url, follow=True))
+    answer = {"reason": "manual", "why": "電話での苦情"}
+    assert "配信停止にしますか" in text_of(editor.get(stop_url))
+    assert "停止の理由を入力してください" in text_of(editor.post(stop_url, answer | {"why": " "}))
+    assert "配信停止にしました" in text_of(editor.post(stop_url, answer, follow=True))
+    assert "すでに配信停止です" in text_of(editor.post(stop_url, answer, follow=True))
     subscriber.refresh_from_db()
-    assert subscriber.stop_reason == "manual"
+    assert (subscriber.stop_reason, subscriber.stop_note) == ("manual", "電話での苦情")
 
     assert "再開の理由を入力してください" in text_of(editor.post(resume_url, {"why": " "}))
     assert "改行や制御文字" in text_of(editor.post(resume_url, {"why": "a\nb"}))
     assert "配信を再開しました" in text_of(editor.post(resume_url, {"why": "本人の依頼"}, follow=True))
     assert "配信停止ではありません" in text_of(editor.post(resume_url, {"why": "本人の依頼"}, follow=True))
     subscriber.refresh_from_db()
-    assert (subscriber.status, subscriber.error_count) == ("active", 0)
+    assert (subscriber.status, subscriber.error_count, subscriber.stop_note) == ("active", 0, "")
     stopped, resumed = AuditEntry.objects.order_by("pk")
     assert (stopped.action, stopped.target, stopped.detail) == (
         "subscriber.stopped",
         subscriber.address,
-        {"reason": "manual"},
+        {"reason": "manual", "why": "電話での苦情"},
     )
     assert (resumed.action, resumed.detail) == ("subscriber.resumed", {"why": "本人の依頼", "was": "manual"})
     # The page of the address tells it, too.
@@ -80,14 +83,15 @@ def test_other_stops_are_resumed_without_it(editor: Client, mailing_list: Mailin
 # Access.
 
 READ = ["subscriber_detail"]
-POST_ONLY = ["subscriber_stop", "subscriber_resume"]
+WRITE = ["subscriber_stop", "subscriber_edit", "subscriber_erase"]
+POST_ONLY = ["subscriber_resume"]
 
 
 def url_of(name: str) -> str:
     return reverse(name, args=[Subscriber.objects.get().pk])
 
 
-@pytest.mark.parametrize("name", READ + POST_ONLY)
+@pytest.mark.parametrize("name", READ + WRITE + POST_ONLY)
 def test_each_page_asks_for_its_role(finished: CsvImport, viewer: Client, client_for: ClientFor, name: str) -> None:
     url = url_of(name)
     stranger = client_for(make_user(make_workspace(), Role.ADMIN))
