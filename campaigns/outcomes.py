@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from campaigns.claims import FENCE_ROWS, OWN_ROWS, Claim, fence_rows
+from campaigns.claims import FENCE_ROWS, NOT_LISTED, OWN_ROWS, Claim, fence_rows
 from campaigns.closed_times import lifetime_ends
 from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
 from campaigns.models import Delivery, DeliveryState
@@ -48,7 +48,9 @@ ACCEPT = Statement(
     ),
 )
 # Both in one statement, which is a transaction of its own. No row is in both lists.
-ACCEPT_AND_FENCE = f"WITH accepted AS ({_ACCEPT_ROWS.format(told=_TOLD)}) {FENCE_ROWS.format(own=OWN_ROWS)}"
+ACCEPT_AND_FENCE = (
+    f"WITH accepted AS ({_ACCEPT_ROWS.format(told=_TOLD)}) {FENCE_ROWS.format(own=OWN_ROWS, not_listed=NOT_LISTED)}"
+)
 
 
 @dataclass(frozen=True, slots=True)

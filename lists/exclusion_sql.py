@@ -8,18 +8,17 @@ from django.db.models.sql.compiler import SQLCompiler
 
 # An address as it is compared, its domain, and what is left of that behind each dot.
 _NAMES: Final = """WITH RECURSIVE tail(part) AS (
-        SELECT {key} UNION ALL
+        SELECT CAST({key} AS text) UNION ALL
         SELECT substr(part, CASE WHEN {find}(part, '@') > 0 THEN {find}(part, '@') ELSE {find}(part, '.') END + 1)
         FROM tail WHERE {find}(part, '.') > 0
     ) SELECT part FROM tail"""
 # Only addresses have an @, so a value is enough to tell an address from a domain; the kind is there for the index.
-_LISTED: Final = """EXISTS (
+# Whether there are entries at all is asked once for a statement: where there are none, no row is looked up.
+_LISTED: Final = """CASE WHEN (SELECT EXISTS (SELECT 1 FROM lists_exclusion WHERE workspace_id {any})) THEN EXISTS (
         SELECT 1 FROM lists_exclusion AS entry
         WHERE entry.workspace_id {scope} AND entry.kind IN ('address', 'domain') AND entry.value {among}
             AND (entry.expires_at IS NULL OR entry.expires_at > %(now)s)
-    )"""
-# Asked once for a statement: where there are no entries at all, nothing is looked up for a row.
-_ANY: Final = "(SELECT EXISTS (SELECT 1 FROM lists_exclusion))"
+    ) ELSE {no} END"""
 
 
 def listed_sql(vendor: str, *, key: str, workspace: str) -> str:
@@ -27,16 +26,14 @@ def listed_sql(vendor: str, *, key: str, workspace: str) -> str:
 
     `key` and `workspace` are the row's columns: the address as it is compared, and the id of its workspace.
     """
-    names = _NAMES.format(key=key, find="strpos" if vendor == "postgresql" else "instr")
+    is_postgresql = vendor == "postgresql"
+    names = _NAMES.format(key=key, find="strpos" if is_postgresql else "instr")
     # An array is made once for a row, whatever the planner thinks of the recursion.
-    among = f"= ANY(ARRAY({names}))" if vendor == "postgresql" else f"IN ({names})"
-    own, everywhere = (_LISTED.format(scope=scope, among=among) for scope in (f"= {workspace}", "IS NULL"))
-    return f"CASE WHEN {_ANY} THEN {own} OR {everywhere} ELSE {vendor_false(vendor)} END"
-
-
-def vendor_false(vendor: str) -> str:
-    """Return how a database writes what is not so."""
-    return "FALSE" if vendor == "postgresql" else "0"
+    among = f"= ANY(ARRAY({names}))" if is_postgresql else f"IN ({names})"
+    no = "FALSE" if is_postgresql else "0"
+    own = _LISTED.format(any="IS NOT NULL", scope=f"= {workspace}", among=among, no=no)
+    everywhere = _LISTED.format(any="IS NULL", scope="IS NULL", among=among, no=no)
+    return f"({own} OR {everywhere})"
 
 
 class DomainTail(Func):
@@ -58,9 +55,9 @@ class DomainTail(Func):
         """Join the parts between the last dots."""
         key, parameters = compiler.compile(self.source_expressions[0])
         parts = [f"split_part(split_part({key}, '@', -1), '.', -{number})" for number in range(self.labels, 0, -1)]
-        return "(%s)" % " || '.' || ".join(parts), [*parameters] * self.labels
+        return "({})".format(" || '.' || ".join(parts)), [*parameters] * self.labels
 
-    def as_sqlite(
+    def as_sqlite(  # type: ignore[override]
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_context: Any
     ) -> tuple[str, list[Any]]:
         """Cut everything that is no dot off the end, as often as there are labels; what was cut off is wanted."""

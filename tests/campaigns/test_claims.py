@@ -6,11 +6,12 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns.claims import LEASE, claim_due, fence
 from campaigns.models import CampaignState, Delivery, DeliveryState
-from lists.models import StopReason
+from lists.models import Exclusion, ExclusionKind, StopReason
 from lists.subscribers import stop
 from tests.factories import make_campaign, make_delivery, make_lane, make_list, make_subscriber
 
@@ -133,6 +134,50 @@ def fenced_pair():
     return campaign, claim_due(lane, now=timezone.now(), limit=10)
 
 
+def exclude(campaign, value, *, everywhere=False, **fields):
+    kind = ExclusionKind.ADDRESS if "@" in value else ExclusionKind.DOMAIN
+    return Exclusion.objects.create(
+        workspace=None if everywhere else campaign.workspace, kind=kind, value=value, **fields
+    )
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+@pytest.mark.parametrize("value", ["mori@mail.example.com", "mail.example.com", "example.com"])
+def test_a_row_whose_address_came_on_the_exclusion_list_becomes_excluded(value, everywhere):
+    """E13: the row says 送信除外 and why, never 配信済み."""
+    campaign = sending_campaign()
+    mailing_list = campaign.mailing_lists.get()
+    out = make_delivery(campaign, make_subscriber(mailing_list, "Mori@mail.example.com"))
+    stays = make_delivery(campaign, make_subscriber(mailing_list, "omori@myexample.com"))
+    exclude(campaign, value, everywhere=everywhere)
+    claim = claim_due(out.lane, now=timezone.now(), limit=10)
+    assert [row.pk for row in claim.deliveries] == [stays.pk]
+    assert claim.left_out == 1
+    out.refresh_from_db()
+    assert out.get_state_display() == "送信除外"
+    assert "除外リスト" in out.text
+    assert (out.lease_token, out.attempts) == (None, 1)
+
+
+def test_an_entry_of_another_workspace_or_one_that_is_over_excludes_nobody():
+    delivery = make_delivery(sending_campaign())
+    now = timezone.now()
+    exclude(make_campaign(), delivery.address)
+    exclude(delivery.campaign, delivery.address, expires_at=now)
+    assert [row.pk for row in claim_due(delivery.lane, now=now, limit=10).deliveries] == [delivery.pk]
+    assert fence([delivery.pk], Delivery.objects.get().lease_token, now=now) == {delivery.pk}
+
+
+def test_the_exclusion_list_costs_a_claim_no_query_of_its_own(django_assert_num_queries):
+    delivery = make_delivery(sending_campaign())
+    with CaptureQueriesContext(connection) as without:
+        claim_due(delivery.lane, now=timezone.now(), limit=10)
+    Delivery.objects.update(state=DeliveryState.PENDING)
+    exclude(delivery.campaign, "somebody@example.com")
+    with django_assert_num_queries(len(without)):
+        claim_due(delivery.lane, now=timezone.now(), limit=10)
+
+
 def test_fences_own_rows():
     _campaign, claim = fenced_pair()
     ids = [row.pk for row in claim.deliveries]
@@ -169,6 +214,20 @@ def test_fences_nobody_who_unsubscribed_in_mid_send():
     _campaign, claim = fenced_pair()
     gone, stays = claim.deliveries
     stop(gone.subscriber, StopReason.UNSUBSCRIBED, actor=None, now=timezone.now())
+    assert fence([gone.pk, stays.pk], claim.token, now=timezone.now()) == {stays.pk}
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+@pytest.mark.parametrize("is_domain", [False, True])
+def test_fences_nobody_who_came_on_the_exclusion_list_in_mid_send(is_domain, everywhere):
+    """E13."""
+    campaign = sending_campaign()
+    mailing_list = campaign.mailing_lists.get()
+    lane = make_delivery(campaign, make_subscriber(mailing_list, "mori@www.example.com")).lane
+    make_delivery(campaign, make_subscriber(mailing_list, "mori@example.jp"))
+    claim = claim_due(lane, now=timezone.now(), limit=10)
+    gone, stays = claim.deliveries
+    exclude(campaign, "example.com" if is_domain else gone.address, everywhere=everywhere)
     assert fence([gone.pk, stays.pk], claim.token, now=timezone.now()) == {stays.pk}
 
 

@@ -19,7 +19,7 @@ from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState, D
 from campaigns.pacing import Grant
 from campaigns.scheduling import cancel, pause
 from campaigns.sending import End, take_turn
-from lists.models import StopReason, Subscriber, SubscriberStatus
+from lists.models import Exclusion, ExclusionKind, StopReason, Subscriber, SubscriberStatus
 from lists.subscribers import stop
 from mta.circuit import FIRST_WAIT, LONGEST_WAIT, Admission
 from mta.mail_routes import load_route
@@ -150,6 +150,32 @@ def test_a_campaign_stopped_in_mid_send_sends_no_more(relay, steer, left):
     assert sent == len(relay.messages)
     assert 1 <= sent < 40
     assert Delivery.objects.filter(state=left).count() == 40 - sent
+
+
+def test_an_entry_of_the_exclusion_list_made_in_mid_send_keeps_the_rest_from_leaving(relay):
+    """E13: what is claimed already does not leave either, and says 送信除外."""
+    campaign = sending_campaign(40)
+    handle = relay.handle_DATA
+    excluded = asyncio.Event()
+
+    async def exclude_after_the_first(server, session, envelope):
+        """No mail is answered before the entry stands, so only what was on its way by then is sent."""
+        answer = await handle(server, session, envelope)
+        if len(relay.messages) == 1:
+            entry = Exclusion(workspace=campaign.workspace, kind=ExclusionKind.DOMAIN, value="example.jp")
+            await to_thread(entry.save)
+            excluded.set()
+        await excluded.wait()
+        return answer
+
+    relay.handle_DATA = exclude_after_the_first
+    sending.send_lane(lane_of(campaign).pk)
+    # What the fence held back was given back, and is looked at by the next claim.
+    sending.send_lane(lane_of(campaign).pk)
+    sent = Delivery.objects.filter(state=DeliveryState.SENT).count()
+    assert sent == len(relay.messages)
+    assert 1 <= sent < 40
+    assert states() == [DeliveryState.EXCLUDED] * (40 - sent) + [DeliveryState.SENT] * sent
 
 
 async def to_thread(function, *arguments, **named):
