@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from accounts.models import Workspace
 from lists.models import Headcount, MailingList, Subscriber, SubscriberStatus, Subscription
@@ -15,6 +15,9 @@ LIVE = 5_000
 LIVE_ALL = 50_000
 # How old the figures of many people may become while people are being stopped.
 FRESH_FOR = timedelta(minutes=10)
+# After so long a count that did not come to its end is begun anew.
+LEASE = timedelta(minutes=5)
+MARKED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +37,28 @@ class ListCounts:
         return max(self.total - self.stopped, 0)
 
 
-def counts_of(mailing_lists: Iterable[MailingList]) -> dict[int, ListCounts]:
-    """Return the counts of each list by its id, in three queries, whatever the size of the lists."""
+def counts_of(mailing_lists: Iterable[MailingList], *, at_once: int = LIVE_ALL) -> dict[int, ListCounts]:
+    """Return the counts of each list by its id, in three queries, whatever the size of the lists.
+
+    `at_once` is how many people of all the lists are counted now.
+    """
     ids = [mailing_list.pk for mailing_list in mailing_lists]
     stored = {row.mailing_list_id: row for row in Headcount.objects.filter(mailing_list__in=ids)}
     # A list that was found large is not counted again on the page.
     sizes = _count_places([pk for pk in ids if pk not in stored or stored[pk].total <= LIVE])
-    live = _choose_live(sizes)
+    live = _choose_live(sizes, at_once)
     stops = _count_stops(live)
     counts = {pk: ListCounts(sizes[pk], stops.get(pk, 0)) for pk in live}
     return counts | {pk: _stored_counts(stored.get(pk), sizes.get(pk, 0)) for pk in ids if pk not in counts}
 
 
-def _choose_live(sizes: dict[int, int]) -> list[int]:
+def _choose_live(sizes: dict[int, int], at_once: int) -> list[int]:
     """Return the lists whose figures are counted now: the smallest first, until the page has enough to do."""
     chosen: list[int] = []
     together = 0
     for pk, size in sorted(sizes.items(), key=lambda item: item[1]):
         together += size
-        if size > LIVE or together > LIVE_ALL:
+        if size > LIVE or together > at_once:
             break
         chosen.append(pk)
     return chosen
@@ -118,14 +124,26 @@ def mark_due(workspace_id: int, list_ids: Collection[int] = (), *, now: datetime
 
 
 def has_due(now: datetime) -> bool:
-    """Say whether something is to be counted anew; cheap enough for each tick."""
+    """Say whether something is to be counted anew; cheap enough for each tick.
+
+    Marks what was never counted, and the figures of many people of whom some were stopped since they were counted.
+    """
+    mark_missing(now)
+    mark_stale(now)
     return Headcount.objects.filter(due_at__lte=now).exists()
 
 
+def mark_missing(now: datetime) -> None:
+    """Have lists and workspaces counted that never were; a few at a time."""
+    lists = MailingList.objects.filter(~Exists(Headcount.objects.filter(mailing_list=OuterRef("pk"))))
+    for pk, workspace_id in lists.values_list("pk", "workspace_id")[:MARKED_AT_ONCE]:
+        mark_due(workspace_id, [pk], now=now)
+
+
 def mark_stale(now: datetime) -> None:
-    """Have the figures counted anew of those large ones that people were stopped in since they were counted."""
+    """Have the figures of many people counted anew where somebody was stopped since, at most once in FRESH_FOR."""
     old = Headcount.objects.filter(due_at=None, total__gt=LIVE, counted_at__lt=now - FRESH_FOR)
-    for workspace_id, counted_at in old.values_list("workspace_id").annotate(Max("counted_at")).order_by():
+    for workspace_id, counted_at in old.order_by().values_list("workspace_id").annotate(Min("counted_at")):
         stops = Subscriber.objects.filter(workspace=workspace_id).stopped().filter(stopped_at__gte=counted_at)
         if stops.exists():
             old.filter(workspace=workspace_id).update(due_at=now)
@@ -133,20 +151,27 @@ def mark_stale(now: datetime) -> None:
 
 def recount_due(now: datetime) -> int:
     """Count what is due, one row after the other; return how many were counted."""
-    due = list(Headcount.objects.filter(due_at__lte=now).order_by("due_at", "pk"))
-    for headcount in due:
-        _recount(headcount, now)
-    return len(due)
+    due = Headcount.objects.filter(due_at__lte=now).order_by("due_at", "pk")
+    return sum(_recount(headcount, now) for headcount in list(due))
 
 
-def _recount(headcount: Headcount, now: datetime) -> None:
-    if headcount.mailing_list_id is None:
-        people = Subscriber.objects.filter(workspace=headcount.workspace_id)
-        total, stopped = people.count(), people.stopped().count()
-    else:
-        total = Subscription.objects.filter(mailing_list=headcount.mailing_list_id).count()
-        stopped = _count_stops([headcount.mailing_list_id]).get(headcount.mailing_list_id, 0)
+def _recount(headcount: Headcount, now: datetime) -> bool:
+    """Count one row, unless somebody else is at it."""
     row = Headcount.objects.filter(pk=headcount.pk)
+    # A process that dies over it leaves it due.
+    lease = now + LEASE
+    if not row.filter(due_at=headcount.due_at).update(due_at=lease):
+        return False
+    total, stopped = _count_all(headcount)
     row.update(total=total, stopped=stopped, counted_at=now)
     # Who changed something while this was being counted has marked it anew.
-    row.filter(due_at=F("due_at") if headcount.due_at is None else headcount.due_at).update(due_at=None)
+    row.filter(due_at=lease).update(due_at=None)
+    return True
+
+
+def _count_all(headcount: Headcount) -> tuple[int, int]:
+    if headcount.mailing_list_id is None:
+        people = Subscriber.objects.filter(workspace=headcount.workspace_id)
+        return people.count(), people.stopped().count()
+    total = Subscription.objects.filter(mailing_list=headcount.mailing_list_id).count()
+    return total, _count_stops([headcount.mailing_list_id]).get(headcount.mailing_list_id, 0)
