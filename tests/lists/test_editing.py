@@ -1,0 +1,133 @@
+"""Adding and changing single subscribers."""
+
+import pytest
+
+from accounts.models import AuditEntry, Workspace
+from lists.address import clean_address
+from lists.editing import AddressErased, AddressTaken, Person, add_subscriber, edit_subscriber
+from lists.erasing import erase, find_erased
+from lists.models import Consent, MailingList, Subscriber
+from tests.factories import make_list, make_subscriber, make_user
+from tests.lists.clock import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+def person(address: str = "taro@example.jp", **fields: object) -> Person:
+    return Person(clean_address(address), **fields)  # type: ignore[arg-type]
+
+
+def add(workspace: Workspace, *lists: MailingList, may_return: bool = False, **fields: object) -> Subscriber:
+    return add_subscriber(
+        workspace,
+        person(**fields),  # type: ignore[arg-type]
+        mailing_lists=lists,
+        evidence="申込書",
+        actor=make_user(workspace),
+        now=NOW,
+        may_return=may_return,
+    )
+
+
+def test_who_is_added_is_on_the_lists_with_a_consent_a4(mailing_list: MailingList) -> None:
+    """A4."""
+    subscriber = add(mailing_list.workspace, mailing_list, name="山田 太郎", attributes={"ランク": "金", "空": ""})
+    assert (subscriber.status, subscriber.attributes) == ("active", {"ランク": "金"})
+    consent = Consent.objects.get(subscriber=subscriber)
+    assert (consent.mailing_list, consent.source, consent.evidence, consent.at) == (
+        mailing_list,
+        "manual",
+        "申込書",
+        NOW,
+    )
+    assert consent.recorded_by is not None
+    created, listed = AuditEntry.objects.order_by("pk")
+    assert (created.action, created.target, created.detail) == ("subscriber.created", "taro@example.jp", {})
+    assert (listed.action, listed.detail) == ("subscriber.listed", {"list": mailing_list.name})
+
+
+def test_an_address_is_there_only_once(mailing_list: MailingList) -> None:
+    subscriber = make_subscriber(mailing_list, "Taro@example.jp")
+    with pytest.raises(AddressTaken) as caught:
+        add(mailing_list.workspace)
+    assert caught.value.subject == subscriber
+
+
+def test_an_erased_address_comes_back_only_on_a_word(workspace: Workspace) -> None:
+    subscriber = make_subscriber(workspace=workspace, address="taro@example.jp")
+    erase([subscriber.pk], workspace=workspace, actor=None, now=NOW)
+    with pytest.raises(AddressErased):
+        add(workspace)
+    add(workspace, may_return=True)
+    assert find_erased(workspace, ["taro@example.jp"]) == set()
+    assert AuditEntry.objects.get(action="subscriber.created").detail == {"returned": True}
+
+
+def test_a_change_is_written_down_without_its_values(mailing_list: MailingList) -> None:
+    workspace = mailing_list.workspace
+    subscriber = make_subscriber(mailing_list, "taro@example.jp", attributes={"ランク": "金", "古い": "x", "点": 1})
+    other = make_list(workspace)
+    changed = edit_subscriber(
+        subscriber,
+        person(name="山田 次郎", attributes={"ランク": "銀", "点": ""}),
+        mailing_lists=[other],
+        evidence="電話",
+        actor=make_user(workspace),
+        now=NOW,
+    )
+    assert changed == ["name", "ランク", "点"]
+    assert (subscriber.name, subscriber.attributes) == ("山田 次郎", {"ランク": "銀", "古い": "x"})
+    assert [place.mailing_list for place in subscriber.subscriptions.all()] == [other]
+    edited, listed, unlisted = AuditEntry.objects.order_by("pk")
+    assert (edited.action, edited.detail) == ("subscriber.edited", {"fields": ["name", "ランク", "点"]})
+    assert (listed.detail, unlisted.detail) == ({"list": other.name}, {"list": mailing_list.name})
+
+
+def test_nothing_changed_writes_nothing(mailing_list: MailingList) -> None:
+    subscriber = make_subscriber(mailing_list, "taro@example.jp", name="山田", attributes={"ランク": "金"})
+    changed = edit_subscriber(
+        subscriber,
+        person(name="山田"),
+        mailing_lists=[mailing_list],
+        evidence="",
+        actor=make_user(mailing_list.workspace),
+        now=NOW,
+    )
+    assert changed == []
+    assert not AuditEntry.objects.exists()
+
+
+def test_leaving_a_list_ends_its_consent_a4(mailing_list: MailingList) -> None:
+    """A4."""
+    subscriber = add(mailing_list.workspace, mailing_list)
+    edit_subscriber(
+        subscriber, person(), mailing_lists=[], evidence="", actor=make_user(mailing_list.workspace), now=NOW
+    )
+    assert Consent.objects.get().ended_at == NOW
+
+
+def test_the_history_follows_a_changed_address(mailing_list: MailingList) -> None:
+    workspace = mailing_list.workspace
+    subscriber = add(workspace, mailing_list)
+    edit_subscriber(
+        subscriber,
+        person("jiro@example.jp"),
+        mailing_lists=[mailing_list],
+        evidence="",
+        actor=make_user(workspace),
+        now=NOW,
+    )
+    assert (subscriber.address, subscriber.address_key) == ("jiro@example.jp", "jiro@example.jp")
+    assert set(AuditEntry.objects.values_list("target", flat=True)) == {"jiro@example.jp"}
+    edited = AuditEntry.objects.get(action="subscriber.edited")
+    assert edited.detail == {"fields": ["address"], "was_address": "taro@example.jp"}
+
+
+def test_an_address_cannot_be_changed_to_one_that_is_there(mailing_list: MailingList) -> None:
+    make_subscriber(mailing_list, "jiro@example.jp")
+    subscriber = make_subscriber(mailing_list, "taro@example.jp")
+    actor = make_user(mailing_list.workspace)
+    with pytest.raises(AddressTaken):
+        edit_subscriber(subscriber, person("jiro@example.jp"), mailing_lists=[], evidence="", actor=actor, now=NOW)
+    subscriber.refresh_from_db()
+    assert subscriber.subscriptions.count() == 1
