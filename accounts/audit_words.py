@@ -22,6 +22,13 @@ ACTIONS = {
     "subscriber.listed": _("購読者のリストへの追加"),
     "subscriber.unlisted": _("購読者をリストから外す操作"),
     "subscriber.edited": _("購読者の変更"),
+    "attribute.create": _("差し込み項目の追加"),
+    "attribute.update": _("差し込み項目の変更"),
+    "attribute.archive": _("差し込み項目の使用の終了"),
+    "attribute.restore": _("差し込み項目の使用の再開"),
+    "segment.create": _("セグメントの作成"),
+    "segment.update": _("セグメントの変更"),
+    "segment.delete": _("セグメントの削除"),
     "bulk.stop": _("一括操作: 配信停止"),
     "bulk.resume": _("一括操作: 配信再開"),
     "bulk.erase": _("一括操作: 個人情報の消去"),
@@ -87,6 +94,7 @@ ACTIONS = {
 }
 
 DETAILS = {
+    "kind": _("種類"),
     "list": _("リスト"),
     "bulk": _("一括操作の番号"),
     "error_limit": _("エラー停止までの回数"),

@@ -9,10 +9,10 @@ from django.views.decorators.http import require_safe
 from accounts.access import member_required
 from accounts.models import Workspace
 from accounts.requests import WorkspaceRequest
-from campaigns.models import Campaign, CampaignQuerySet
+from campaigns.models import Campaign, CampaignQuerySet, Part
 from campaigns.results import Result, describe
 from campaigns.tally import Figures, figures_by_campaign, median_apart_from, newest_rates
-from lists.models import MailingList
+from lists.models import MailingList, Segment
 
 PAGE = 20
 NEWEST = 5
@@ -67,3 +67,13 @@ def list_campaigns(request: WorkspaceRequest, pk: int) -> HttpResponse:
     rows = with_results(newest, request.workspace)
     context = {"mailing_list": mailing_list, "rows": rows}
     return render(request, "campaigns/_list_campaigns.html", context)
+
+
+@require_safe
+@member_required()
+def segment_campaigns(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """The newest mailings to a segment, a part of the segment's page."""
+    segment = get_object_or_404(Segment, workspace=request.workspace, pk=pk)
+    sent = started_campaigns(request).filter(audience_parts__segment=segment, audience_parts__part=Part.INCLUDE_SEGMENT)
+    rows = with_results(list(sent[:NEWEST]), request.workspace)
+    return render(request, "campaigns/_segment_campaigns.html", {"rows": rows})

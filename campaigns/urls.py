@@ -54,6 +54,7 @@ urlpatterns = [
     path("operator/paces/<int:pace_id>/reset/", lane_views.operator_pace_reset, name="operator_pace_reset"),
     path("history/", history_views.history, name="history"),
     path("lists/<int:pk>/campaigns/", history_views.list_campaigns, name="list_campaigns"),
+    path("segments/<int:pk>/campaigns/", history_views.segment_campaigns, name="segment_campaigns"),
     path("error-rate/", gate_views.gate_detail, name="gate_detail"),
     path("operator/gates/", gate_views.operator_gates, name="operator_gates"),
     path("operator/gates/<int:workspace_id>/", gate_views.operator_gate, name="operator_gate"),
