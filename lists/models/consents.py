@@ -64,3 +64,11 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_source_display()} {self.at:%Y-%m-%d}"
+
+    def list_words(self) -> str:
+        """Return the name of the list as it was when the place ended, else as it is."""
+        return self.list_name or (self.mailing_list.name if self.mailing_list else "")
+
+    def is_list_deleted(self) -> bool:
+        """Say whether the list is gone for everybody."""
+        return self.mailing_list is None or self.mailing_list.deleted_at is not None
