@@ -204,6 +204,7 @@ CELERY_BEAT_SCHEDULE = {
         ("lists.tasks.tick", 1.0),
         ("campaigns.tasks.tick", 1.0),
         ("bounces.tasks.tick", 1.0),
+        ("cleaning.tasks.tick", 1.0),
         ("campaigns.tasks.slow_tick", 10.0),
         ("bounces.tasks.slow_tick", 10.0),
     )
