@@ -30,6 +30,8 @@ PLACES = (
     Place("history", _("配信履歴"), "history"),
     Place("list_index", _("リスト"), "layers"),
     Place("subscriber_index", _("購読者"), "users"),
+    Place("segment_index", _("セグメント"), "funnel"),
+    Place("cleaning_upload", _("事前クリーニング"), "sparkles"),
     Place("stopped_index", _("停止アドレス"), "user-x"),
     Place("error_report", _("エラーレポート"), "chart-column"),
     Place("sender_index", _("送信元"), "at-sign"),
