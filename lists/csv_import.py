@@ -1,6 +1,7 @@
 """The beginning of an import: the file stored, its columns guessed and chosen; then it waits to be checked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
@@ -12,9 +13,11 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from lists.attributes import ensure_attributes
 from lists.csv_columns import ADDRESS, NAME, guess_columns
-from lists.csv_reading import Format, Preview, inspect_file, preview_file
+from lists.csv_reading import Format, Preview
 from lists.exceptions import ImportRefused, UnreadableFile
-from lists.models import AttributeKind, CsvImport, ImportMode, ImportState, MailingList
+from lists.models import AttributeKind, CsvImport, FileKind, ImportMode, ImportState, MailingList
+from lists.table_files import inspect_table, preview_table
+from lists.xlsx_reading import sheet_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,10 @@ class Choice:
 def create_import(
     mailing_list: MailingList, file: File[Any], user: User | None, mode: ImportMode = ImportMode.MERGE
 ) -> CsvImport:
-    """Store an uploaded file with its guessed encoding, separator and columns; raises UnreadableFile."""
+    """Store an uploaded file (CSV or XLSX) with its guessed format and columns; raises UnreadableFile."""
     if (file.size or 0) > settings.UPLOAD_MAX_BYTES:
         raise UnreadableFile(describe_size_limit())
-    found = inspect_file(cast(BinaryIO, file.file))
+    found = inspect_table(cast(BinaryIO, file.file))
     file.seek(0)
     filename = (file.name or "upload.csv").rpartition("/")[2][-255:]
     return CsvImport.objects.create(
@@ -45,6 +48,8 @@ def create_import(
         created_by=user,
         file=File(file.file, name=filename),
         filename=filename,
+        kind=found.kind,
+        sheet=found.format.sheet,
         encoding=found.format.encoding,
         separator=found.format.separator,
         has_header=found.format.has_header,
@@ -61,13 +66,34 @@ def describe_size_limit() -> str:
     return _("ファイルが大きすぎます(%dMBまで)。ファイルを分けて取り込んでください。") % megabytes
 
 
+def format_of(csv_import: CsvImport) -> Format:
+    """Return how the file of an import is read, as guessed or chosen."""
+    return Format(csv_import.encoding, csv_import.separator, csv_import.has_header, csv_import.sheet)
+
+
 def preview_import(csv_import: CsvImport, layout: Format) -> Preview:
     """Return the first rows of the stored file as `layout` reads them; raises UnreadableFile."""
+    with open_stored(csv_import) as file:
+        return preview_table(file, layout)
+
+
+def sheets_of(csv_import: CsvImport) -> list[str]:
+    """Return the sheets of the stored file, none where it is no workbook; raises UnreadableFile."""
+    if csv_import.kind != FileKind.XLSX:
+        return []
+    with open_stored(csv_import) as file:
+        return sheet_names(file)
+
+
+@contextmanager
+def open_stored(csv_import: CsvImport) -> Iterator[BinaryIO]:
+    """Give the stored file of an import; raises UnreadableFile where it is gone."""
     try:
-        with csv_import.file.open("rb") as file:
-            return preview_file(cast(BinaryIO, file.file), layout)
+        stored = csv_import.file.open("rb")
     except (FileNotFoundError, ValueError) as error:
         raise UnreadableFile(_("アップロードされたファイルは保存期間を過ぎて削除されました。"), csv_import) from error
+    with stored:
+        yield cast(BinaryIO, stored.file)
 
 
 def queue_import(csv_import: CsvImport, choice: Choice, user: User | None) -> bool:

@@ -26,7 +26,7 @@ ACCEPTED = (
     ".csv,.tsv,.txt,.xlsx,text/csv,text/tab-separated-values,text/plain,"
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 )
-# What a column is: left out, the address, the name, an attribute named after it, or one that there is.
+# What a column is, beside the address and the name: the attribute named after it, or another one that there is.
 OWN = "attribute"
 KNOWN = "known:"
 # With more choices than this in all, columns offer only the attribute that they are or would be.
@@ -147,6 +147,7 @@ class ColumnsForm(forms.Form):
         """`columns` is what was guessed, `known` the columns of the workspace (lists.columns.columns_of)."""
         super().__init__(*args, **kwargs)
         self.known = {column.name: column for column in known if column.name not in (ADDRESS, NAME)}
+        self.headers = preview.headers
         self.attributes = attribute_names_for(preview.headers)
         for number, target in columns.items():
             # An attribute that was archived, or that another file named.
@@ -160,15 +161,27 @@ class ColumnsForm(forms.Form):
 
     def _add_column(self, index: int, header: str, target: str, offered: dict[str, Column]) -> None:
         attribute = self.attributes[index]
-        choices = [("", _("取り込まない")), (ADDRESS, _("メールアドレス")), (NAME, _("お名前"))]
-        if attribute not in self.known:
-            choices.append((OWN, _("新しい差し込み項目「%s」") % attribute))
-        own = {name: self.known[name] for name in (attribute, target) if name in self.known}
-        choices += [
-            (KNOWN + column.name, _("差し込み項目「%s」") % column.label) for column in {**own, **offered}.values()
-        ]
+        own = (
+            _("差し込み項目「%s」") % self.known[attribute].label
+            if attribute in self.known
+            else _("新しい差し込み項目「%s」") % attribute
+        )
+        others = {**{name: self.known[name] for name in [target] if name in self.known}, **offered}
         self.fields[f"column_{index}"] = forms.ChoiceField(
-            label=header, required=False, initial=self._initial_target(target), choices=choices
+            label=header,
+            required=False,
+            initial=self._initial_target(index, target),
+            choices=[
+                ("", _("取り込まない")),
+                (ADDRESS, _("メールアドレス")),
+                (NAME, _("お名前")),
+                (OWN, own),
+                *(
+                    (KNOWN + name, _("差し込み項目「%s」") % column.label)
+                    for name, column in others.items()
+                    if name != attribute
+                ),
+            ],
         )
 
     def _add_kind(self, index: int, header: str, preview: Preview) -> None:
@@ -180,10 +193,10 @@ class ColumnsForm(forms.Form):
             choices=[(kind.value, kind.label) for kind in NEW_KINDS],
         )
 
-    def _initial_target(self, target: str) -> str:
+    def _initial_target(self, index: int, target: str) -> str:
         if target in ("", ADDRESS, NAME):
             return target
-        return KNOWN + target if target in self.known else OWN
+        return OWN if target == self.attributes[index] else KNOWN + target
 
     def clean(self) -> dict[str, Any]:
         """Require exactly one address column and no attribute twice."""
@@ -218,7 +231,7 @@ class ColumnsForm(forms.Form):
         return {
             self.attributes[number]: AttributeKind(self.cleaned_data.get(f"kind_{number}") or AttributeKind.TEXT)
             for number in range(len(self.attributes))
-            if self.cleaned_data.get(f"column_{number}") == OWN
+            if self.cleaned_data.get(f"column_{number}") == OWN and self.attributes[number] not in self.known
         }
 
     def choice(self, layout: Format) -> Choice:

@@ -1,7 +1,12 @@
 """Pages of the first half of an import: upload, and what the columns of the file are."""
 
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
+from django.forms import BoundField
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -12,16 +17,35 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
+from lists.column_memory import remember
+from lists.columns import ADDRESS, columns_of
 from lists.csv_columns import guess_columns
-from lists.csv_import import create_import, preview_import, queue_import
+from lists.csv_import import (
+    create_import,
+    describe_size_limit,
+    format_of,
+    preview_import,
+    queue_import,
+    sheets_of,
+)
 from lists.csv_reading import Format, Preview
 from lists.exceptions import ListsError, UnreadableFile
-from lists.forms import ColumnsForm, FormatForm, UploadForm
+from lists.import_forms import ColumnsForm, FormatForm, SheetForm, UploadForm
 from lists.import_leftovers import delete_file, give_up
-from lists.models import CsvImport, ImportMode, ImportState, MailingList
+from lists.import_reasons import RejectReason
+from lists.models import CsvImport, FileKind, ImportMode, ImportState, MailingList
 from lists.uploads import refuse_large_uploads
 
 PREVIEW_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ShownColumn:
+    """One column on the page: what it is, of which kind where it becomes new, some of its values."""
+
+    target: BoundField
+    kind: BoundField | None
+    values: list[str]
 
 
 # The size has to be known before the form's token is read out of the body: so the protection against
@@ -44,7 +68,13 @@ def upload_csv(request: WorkspaceRequest, pk: int) -> HttpResponseBase:
             form.add_error("file", error.sentence)
         else:
             return redirect("import_columns", csv_import.pk)
-    return render(request, "lists/import_upload.html", {"form": form, "mailing_list": mailing_list})
+    context = {
+        "form": form,
+        "mailing_list": mailing_list,
+        "max_bytes": settings.UPLOAD_MAX_BYTES,
+        "too_large": describe_size_limit(),
+    }
+    return render(request, "lists/import_upload.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -54,33 +84,48 @@ def choose_columns(request: WorkspaceRequest, pk: int) -> HttpResponse:
     csv_import = fetch_import(request, pk)
     if csv_import.state != ImportState.UPLOADED:
         return redirect("import_detail", pk)
-    layout, format_form = read_format(request, csv_import)
+    context: dict[str, Any] = {"csv_import": csv_import}
     try:
+        layout, context["format_form"] = read_format(request, csv_import)
         preview = preview_import(csv_import, layout)
     except UnreadableFile as error:
-        context = {"csv_import": csv_import, "format_form": format_form, "unreadable": error.sentence}
-        return render(request, "lists/import_columns.html", context)
-    stored = Format(csv_import.encoding, csv_import.separator, csv_import.has_header)
-    columns = csv_import.columns if layout == stored else guess_columns(csv_import.mailing_list, preview)
-    data = request.POST if request.method == "POST" else None
-    form = ColumnsForm(data, preview=preview, columns=columns, initial={"mode": csv_import.mode})
-    if form.is_valid():
-        try:
-            queue_import(csv_import, form.choice(layout), request.user)
-        except ListsError as error:
-            form.add_error(None, error.sentence)
-        else:
-            return redirect("import_detail", pk)
-    context = {
-        "csv_import": csv_import,
-        "format_form": format_form,
+        return render(request, "lists/import_columns.html", {**context, "unreadable": error.sentence})
+    columns = guess_columns(csv_import.mailing_list, preview)
+    if layout == format_of(csv_import):
+        columns = csv_import.columns
+    form = ColumnsForm(
+        request.POST if request.method == "POST" else None,
+        preview=preview,
+        columns=columns,
+        known=columns_of(request.workspace),
+        initial={"mode": csv_import.mode},
+    )
+    if form.is_valid() and begin(request, csv_import, form, layout):
+        return redirect("import_detail", pk)
+    context |= {
         "form": form,
+        "chosen": describe_format(layout),
         "preview": preview,
         "rows": preview.rows[:PREVIEW_SHOWN],
         "columns": describe_columns(form, preview),
-        "has_guess": "address" in columns.values(),
+        "has_guess": ADDRESS in columns.values(),
+        "repeated": find_repeated(preview.headers) if layout.has_header else [],
+        "damaged": sum(row.code == RejectReason.ENCODING for row in preview.rows),
     }
     return render(request, "lists/import_columns.html", context)
+
+
+def begin(request: WorkspaceRequest, csv_import: CsvImport, form: ColumnsForm, layout: Format) -> bool:
+    """Queue the import as a valid form says and keep what its columns were; False where it is refused."""
+    choice = form.choice(layout)
+    try:
+        queued = queue_import(csv_import, choice, request.user)
+    except ListsError as error:
+        form.add_error(None, error.sentence)
+        return False
+    if queued and layout.has_header:
+        remember(csv_import.mailing_list, form.headers, choice.columns, timezone.now())
+    return True
 
 
 @require_POST
@@ -102,22 +147,36 @@ def fetch_import(request: WorkspaceRequest, pk: int) -> CsvImport:
     return get_object_or_404(imports, pk=pk)
 
 
-def read_format(request: WorkspaceRequest, csv_import: CsvImport) -> tuple[Format, FormatForm]:
-    """Return the format that the request chose, or the guessed one, with its form."""
-    stored = Format(csv_import.encoding, csv_import.separator, csv_import.has_header)
+def read_format(request: WorkspaceRequest, csv_import: CsvImport) -> tuple[Format, FormatForm | SheetForm]:
+    """Return the format that the request chose, or the guessed one, with its form; raises UnreadableFile."""
+    stored = format_of(csv_import)
     values = request.POST if request.method == "POST" else request.GET
-    if "encoding" not in values:
-        return stored, FormatForm(FormatForm.initial_for(stored))
-    form = FormatForm(values)
-    if form.is_valid():
-        return form.layout(), form
-    return stored, form
+    form: FormatForm | SheetForm
+    if csv_import.kind == FileKind.XLSX:
+        sheets = sheets_of(csv_import)
+        form = SheetForm(values if "sheet" in values else SheetForm.initial_for(stored), sheets=sheets)
+    else:
+        form = FormatForm(values if "encoding" in values else FormatForm.initial_for(stored))
+    return (form.layout() if form.is_valid() else stored), form
 
 
-def describe_columns(form: ColumnsForm, preview: Preview) -> list[tuple[object, list[str]]]:
-    """Return the control of each column with a few of the column's values."""
-    described: list[tuple[object, list[str]]] = []
+def describe_format(layout: Format) -> list[tuple[str, str]]:
+    """Return the hidden controls by which the columns are sent together with the format they were chosen for."""
+    values = SheetForm.initial_for(layout) if layout.sheet else FormatForm.initial_for(layout)
+    values["has_header"] = "on" if layout.has_header else ""
+    return [(name, value) for name, value in values.items() if value]
+
+
+def describe_columns(form: ColumnsForm, preview: Preview) -> list[ShownColumn]:
+    """Return the controls of each column with a few of the column's values."""
+    shown = []
     for number in range(len(preview.headers)):
         values = (row.cells[number].strip() for row in preview.rows if number < len(row.cells))
-        described.append((form[f"column_{number}"], [value for value in values if value][:3]))
-    return described
+        kind = form[f"kind_{number}"] if f"kind_{number}" in form.fields else None
+        shown.append(ShownColumn(form[f"column_{number}"], kind, [value for value in values if value][:3]))
+    return shown
+
+
+def find_repeated(headers: list[str]) -> list[str]:
+    """Return the headers that more than one column has."""
+    return [header for header, number in Counter(headers).items() if number > 1]

@@ -44,7 +44,7 @@ class Package:
         _check_directory(file)
         try:
             self.archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, struct.error, ValueError, OSError, NotImplementedError) as error:
             raise _damaged() from error
         self.parts = {info.filename: info for info in self.archive.infolist()}
         if len(self.parts) > MAX_PARTS:
@@ -73,8 +73,16 @@ class Package:
                     if self.left < 0:
                         raise _too_large()
                     yield piece
-        # RuntimeError: the part is encrypted.
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        # RuntimeError: the part is encrypted or packed in a way unknown here. ValueError: places before the file.
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            struct.error,
+            EOFError,
+            OSError,
+            RuntimeError,
+            ValueError,
+        ) as error:
             raise _damaged() from error
 
 

@@ -72,7 +72,7 @@ def test_a_list_is_made_filled_and_read(client_for: ClientFor) -> None:
 
 def test_the_replace_button_suggests_replacing(editor: Client, mailing_list: MailingList) -> None:
     page = text_of(editor.get(reverse("import_upload", args=[mailing_list.pk]), {"mode": "replace"}))
-    assert "CSVで差し替え" in page
+    assert "ファイルで差し替え" in page
     upload(editor, mailing_list, FILE, mode="replace")
     assert CsvImport.objects.get().mode == ImportMode.REPLACE
 
@@ -301,8 +301,8 @@ def test_a_file_that_is_no_list_is_refused_on_the_page(
 
 def test_no_file_is_told(editor: Client, mailing_list: MailingList) -> None:
     response = editor.post(reverse("import_upload", args=[mailing_list.pk]), {"mode": "merge"})
-    assert "CSVファイルを選んでください" in text_of(response)
-    assert "CSVファイルを選んでください" in text_of(editor.post(reverse("import_upload", args=[mailing_list.pk])))
+    assert "CSVまたはExcelのファイルを選んでください" in text_of(response)
+    assert "CSVまたはExcelのファイルを選んでください" in text_of(editor.post(reverse("import_upload", args=[mailing_list.pk])))
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_stored(
