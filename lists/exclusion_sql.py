@@ -13,8 +13,11 @@ _NAMES: Final = """WITH RECURSIVE tail(part) AS (
         FROM tail WHERE {find}(part, '.') > 0
     ) SELECT part FROM tail"""
 # Only addresses have an @, so a value is enough to tell an address from a domain; the kind is there for the index.
-# Whether there are entries at all is asked once for a statement: where there are none, no row is looked up.
-_LISTED: Final = """CASE WHEN (SELECT EXISTS (SELECT 1 FROM lists_exclusion WHERE workspace_id {any})) THEN EXISTS (
+# Whether there are entries at all is asked once for a statement: where there are none, no row is looked up. The lowest
+# value stands at the beginning of the index; EXISTS might read the whole table for it.
+_LISTED: Final = """CASE WHEN (
+        SELECT MIN({first}) FROM lists_exclusion WHERE workspace_id {any}
+    ) IS NOT NULL THEN EXISTS (
         SELECT 1 FROM lists_exclusion AS entry
         WHERE entry.workspace_id {scope} AND entry.kind IN ('address', 'domain') AND entry.value {among}
             AND (entry.expires_at IS NULL OR entry.expires_at > %(now)s)
@@ -31,8 +34,8 @@ def listed_sql(vendor: str, *, key: str, workspace: str) -> str:
     # An array is made once for a row, whatever the planner thinks of the recursion.
     among = f"= ANY(ARRAY({names}))" if is_postgresql else f"IN ({names})"
     no = "FALSE" if is_postgresql else "0"
-    own = _LISTED.format(any="IS NOT NULL", scope=f"= {workspace}", among=among, no=no)
-    everywhere = _LISTED.format(any="IS NULL", scope="IS NULL", among=among, no=no)
+    own = _LISTED.format(first="workspace_id", any="IS NOT NULL", scope=f"= {workspace}", among=among, no=no)
+    everywhere = _LISTED.format(first="kind", any="IS NULL", scope="IS NULL", among=among, no=no)
     return f"({own} OR {everywhere})"
 
 
