@@ -49,6 +49,12 @@ def find_audience_refusal(campaign: Campaign, audience: Audience, *, now: dateti
     return ""
 
 
+def left_out_names(campaign: Campaign) -> list[str]:
+    """Return the names of the lists and segments whose people are left out."""
+    parts = campaign.audience_parts.exclude(part=Part.INCLUDE_SEGMENT).select_related("mailing_list", "segment")
+    return [str(found.mailing_list or found.segment) for found in parts]
+
+
 def set_parts(campaign: Campaign, chosen: Mapping[Part, Iterable[MailingList | Segment]]) -> None:
     """Store the segments and the lists beside those that a campaign is sent to, in place of what there was."""
     campaign.audience_parts.all().delete()

@@ -12,6 +12,7 @@ from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns import closed_times
+from campaigns.audiences import copy_audience, set_parts
 from campaigns.forms import CampaignForm
 from campaigns.merge_tags import offer_tags
 from campaigns.models import Campaign, CampaignState, QuietMode
@@ -93,6 +94,7 @@ def save_draft(form: CampaignForm, own_rules: Rules | None) -> Campaign | None:
     with transaction.atomic():
         if campaign.pk is None:
             form.save()
+            set_parts(campaign, form.parts())
             closed_times.save_own_rules(campaign, own_rules)
             return campaign
         unchanged = Campaign.objects.filter(
@@ -104,6 +106,7 @@ def save_draft(form: CampaignForm, own_rules: Rules | None) -> Campaign | None:
         fields = ["subject", "sender", "text", "html", "doubt_policy", "quiet_mode", "late_tolerance", "updated_at"]
         campaign.save(update_fields=fields)
         form.save_m2m()
+        set_parts(campaign, form.parts())
         closed_times.save_own_rules(campaign, own_rules)
     return campaign
 
@@ -126,7 +129,7 @@ def copy_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
             created_by=request.user,
         )
         closed_times.copy_own_rules(source, copy)
-        copy.mailing_lists.set(source.mailing_lists.all())
+        copy_audience(source, copy)
     messages.success(request, _("複製して新しい下書きを作りました。"))
     return redirect("campaign_edit", pk=copy.pk)
 

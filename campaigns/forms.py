@@ -10,15 +10,16 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.form_fields import one_line
 from accounts.models import Workspace
+from campaigns.audience_forms import AudienceFields
 from campaigns.merge_tags import broken_tags, find_tags, unknown_tags
 from campaigns.models import Campaign, DoubtPolicy, QuietMode
 from campaigns.quiet_forms import tolerance_field
 from lists.address import InvalidAddress, clean_address
-from lists.models import MailingList, Subscriber
+from lists.models import Subscriber
 from senders.models import Sender
 
 
-class CampaignForm(forms.ModelForm[Campaign]):
+class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
     """The content, sender and audience of a draft."""
 
     # A line break in the subject could add a header; strip=False keeps it visible for the validator.
@@ -74,14 +75,13 @@ class CampaignForm(forms.ModelForm[Campaign]):
         self.workspace = workspace
         self.fields["revision"].initial = self.instance.revision
         self.choices_of("sender").queryset = Sender.objects.filter(workspace=workspace, archived_at__isnull=True)
-        self.choices_of("mailing_lists").queryset = MailingList.objects.filter(workspace=workspace).order_by("name")
+        self.offer_audience(workspace, self.instance)
         self.fields["sender"].required = True
         self.choices_of("sender").empty_label = str(_("送信元を選んでください"))
         self.fields["sender"].error_messages |= {
             "required": _("送信元を選んでください。"),
             "invalid_choice": _("この送信元は使えません。一覧から選び直してください。"),
         }
-        self.fields["mailing_lists"].error_messages["required"] = _("配信先リストを1つ以上選んでください。")
         self.fields["subject"].error_messages["required"] = _("件名を入力してください。")
         self.fields["text"].error_messages["required"] = _("テキスト本文を入力してください。")
         if self.instance.pk is None and self.choices_of("sender").queryset.count() == 1:
@@ -94,6 +94,11 @@ class CampaignForm(forms.ModelForm[Campaign]):
     def choices_of(self, name: str) -> "forms.ModelChoiceField[Any]":
         """Return a field whose choices come from a query."""
         return cast("forms.ModelChoiceField[Any]", self.fields[name])
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        self.check_audience()
+        return cleaned
 
     def clean_subject(self) -> str:
         return self.require_known_tags("subject").strip()

@@ -35,8 +35,8 @@ class MailingRate:
 
     @property
     def lists(self) -> str:
-        """The names of the lists that it was sent to."""
-        return "、".join(found.name for found in self.campaign.mailing_lists.all())
+        """The names of the lists and segments that it was sent to."""
+        return self.campaign.audience_words()
 
 
 def by_provider(campaigns: QuerySet[Campaign]) -> list[ProviderRate]:
@@ -47,7 +47,9 @@ def by_provider(campaigns: QuerySet[Campaign]) -> list[ProviderRate]:
 def by_mailing(campaigns: QuerySet[Campaign], *, limit: int = MAILINGS) -> list[MailingRate]:
     """Return the rate of the mailings with most errors."""
     counted = rates(campaigns, "campaign", limit=limit)
-    found = Campaign.objects.prefetch_related("mailing_lists").in_bulk([pk for pk, _ in counted])
+    found = Campaign.objects.prefetch_related(
+        "mailing_lists", "audience_parts__segment", "audience_parts__mailing_list"
+    ).in_bulk([pk for pk, _ in counted])
     return [MailingRate(found[pk], rate) for pk, rate in counted if pk in found]
 
 

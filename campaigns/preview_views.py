@@ -1,10 +1,10 @@
 """The page on which a mailing is checked before it is sent: preview, test mail, schedule."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,6 +16,8 @@ from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
+from campaigns.audience_views import count_audience
+from campaigns.audiences import audience_of, left_out_names
 from campaigns.closed_times import opening
 from campaigns.forms import ScheduleForm, TestMailForm
 from campaigns.freezing import find_refusal
@@ -25,8 +27,11 @@ from campaigns.quiet_words import moment_words
 from campaigns.rendering import preview
 from campaigns.scheduling import CampaignError, require_sendable
 from campaigns.views import change_state, find_campaign
-from lists.audience import recipients
-from lists.models import Subscriber
+from lists.audience import Audience, people_of
+from lists.models import Subscriber, SubscriberQuerySet
+from lists.prefix import starts_with
+from lists.segment_counts import first_people
+from lists.segments import SegmentRefused
 
 # What a preview of foreign HTML may do: show itself. No script, no form, no frame, no navigation of ours.
 # A link opens a page of its own, so that what is behind it can be tried.
@@ -37,20 +42,30 @@ PREVIEW_POLICY = (
 # How many subscribers the preview offers to choose from; any other one is found by address.
 CHOICES = 20
 TESTS_AN_HOUR = 100
+# Seconds that the page looks for people to show, and counts them; what is left is counted while it is read.
+LOOK = 0.05
+COUNT = 0.1
 
 
-def people_of(campaign: Campaign) -> QuerySet[Subscriber]:
-    """Return those whom a draft would go to."""
-    return recipients(list(campaign.mailing_lists.values_list("pk", flat=True)))
+def people_to_show(campaign: Campaign, audience: Audience) -> SubscriberQuerySet:
+    """Return those whom a draft would go to; nobody where its segments cannot be used, which the page says."""
+    if audience.is_empty:
+        return Subscriber.objects.none()
+    try:
+        return people_of(campaign.workspace, audience, now=timezone.now())
+    except SegmentRefused:
+        return Subscriber.objects.none()
 
 
-def chosen_person(request: WorkspaceRequest, people: QuerySet[Subscriber]) -> Subscriber | None:
+def chosen_person(
+    request: WorkspaceRequest, people: SubscriberQuerySet, offered: Sequence[Subscriber]
+) -> Subscriber | None:
     """Return the subscriber named by `subscriber` (id) or `q` (beginning of the address), else the first one."""
     if (chosen := request.GET.get("subscriber", "")).isdecimal():
         return get_object_or_404(Subscriber, workspace=request.workspace, pk=int(chosen))
     if query := request.GET.get("q", "").replace("\0", "").strip().lower():
-        return people.filter(address_key__startswith=query).order_by("address_key").first()
-    return people.order_by("pk").first()
+        return people.filter(starts_with("address_key", query)).order_by("address_key").first()
+    return next(iter(offered), None)
 
 
 @require_safe
@@ -68,15 +83,16 @@ def show_preview(
     test_form: TestMailForm | None = None,
 ) -> HttpResponse:
     """Show the check page; a form that was refused comes back with what was typed and why."""
-    people = people_of(campaign)
-    person = chosen_person(request, people)
+    audience = audience_of(campaign)
+    people = people_to_show(campaign, audience)
+    offered, _is_certain = first_people(people, request.workspace, CHOICES, budget=LOOK)
+    person = chosen_person(request, people, offered)
     now = timezone.now()
     obstacle = ""
     try:
         require_sendable(campaign)
     except CampaignError as error:
         obstacle = error.sentence
-    offered = people.order_by("pk")[:CHOICES]
     context: dict[str, Any] = {
         "campaign": campaign,
         "person": person,
@@ -84,12 +100,16 @@ def show_preview(
         "query": request.GET.get("q", ""),
         "people": offered,
         "content": preview(campaign, person),
-        "audience": people.count(),
+        "audience": count_audience(request.workspace, audience, budget=COUNT),
+        "audience_lists": campaign.mailing_lists.all(),
+        "audience_segments": audience.segments,
+        "left_out": left_out_names(campaign),
         "obstacle": obstacle,
         "opening": moment_words(begin, now) if campaign.is_editable() and (begin := opening(campaign, now)) else "",
         "footer_added": bool(missing_items(campaign.text)),
         "schedule_form": schedule_form or ScheduleForm(),
-        "test_form": test_form or TestMailForm(people=people, initial={"address": request.user.email}),
+        "test_form": test_form
+        or TestMailForm(people=Subscriber.objects.none(), initial={"address": request.user.email}),
         "test_mails": campaign.test_mails.order_by("-pk")[:5],
     }
     return render(request, "campaigns/preview.html", context)
@@ -100,7 +120,9 @@ def show_preview(
 def preview_frame(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """The HTML part alone, for a sandboxed frame under a policy of its own."""
     campaign = find_campaign(request.workspace, pk)
-    person = chosen_person(request, people_of(campaign))
+    people = people_to_show(campaign, audience_of(campaign))
+    offered, _is_certain = first_people(people, request.workspace, 1, budget=LOOK)
+    person = chosen_person(request, people, offered)
     shown = '<base target="_blank">' + preview(campaign, person).html
     return HttpResponse(shown, headers={"Content-Security-Policy": PREVIEW_POLICY})
 

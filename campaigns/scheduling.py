@@ -3,23 +3,29 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import User
 from campaigns import closed_times
+from campaigns.audiences import audience_of
 from campaigns.deliveries import cancel_unsent, unsent
 from campaigns.error_gate import is_stopped
 from campaigns.late_starts import startable, too_late, waiting
 from campaigns.merge_tags import broken_tags, unknown_tags
 from campaigns.models import Campaign, CampaignState
 from campaigns.tally import mark_due
-from lists.audience import recipients
+from lists.audience import people_of
+from lists.segment_counts import first_people
+from lists.segments import SegmentRefused
 from senders.errors import SenderError
 from senders.verification import require_verified
 
 # The furthest a campaign may be scheduled ahead; a later date is a slip of the year.
 FURTHEST = timedelta(days=366)
+# Seconds for which somebody to send to is looked for.
+LOOK = 0.05
 
 
 class CampaignError(Exception):
@@ -52,13 +58,28 @@ def require_sendable(campaign: Campaign) -> None:
         require_verified(campaign.sender)
     except SenderError as error:
         raise CampaignError(campaign, error.sentence) from error
-    lists = list(campaign.mailing_lists.values_list("pk", flat=True))
-    if not lists:
+    require_audience(campaign)
+
+
+def require_audience(campaign: Campaign) -> None:
+    """Raise CampaignError where the campaign is sent to nobody, as far as a moment's look can tell."""
+    audience = audience_of(campaign)
+    if audience.is_empty:
         raise CampaignError(campaign, _("配信先のリストが選ばれていません。編集画面でリストを選んでください。"))
-    if not recipients(lists).exists():
+    try:
+        people = people_of(campaign.workspace, audience, now=timezone.now())
+    except SegmentRefused as error:
+        raise CampaignError(campaign, error.sentence) from error
+    found, is_certain = first_people(people, campaign.workspace, 1, budget=LOOK)
+    if found or not is_certain:
+        return
+    if audience.is_plain:
         raise CampaignError(
             campaign, _("選んだリストに配信できる宛先がありません。CSVを取り込むか、別のリストを選んでください。")
         )
+    raise CampaignError(
+        campaign, _("選んだ配信先に当てはまる人がいません。セグメントの条件と、除く相手を確かめてください。")
+    )
 
 
 def schedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from campaigns import (
+    audience_views,
     compose_views,
     gate_views,
     history_views,
@@ -18,6 +19,8 @@ from campaigns import (
 urlpatterns = [
     path("campaigns/", views.campaign_index, name="campaign_index"),
     path("campaigns/new/", compose_views.create_campaign, name="campaign_create"),
+    path("campaigns/audience/", audience_views.draft_audience, name="campaign_draft_audience"),
+    path("campaigns/<int:pk>/audience/", audience_views.campaign_audience, name="campaign_audience"),
     path("campaigns/<int:pk>/", views.campaign_detail, name="campaign_detail"),
     path("campaigns/<int:pk>/progress/", views.campaign_progress, name="campaign_progress"),
     path("campaigns/<int:pk>/deliveries/", views.campaign_deliveries, name="campaign_deliveries"),

@@ -29,6 +29,8 @@ from campaigns.tally import figures, normal_percent
 from lists.models import Subscriber
 
 PAGE = 50
+# What Campaign.audience_words reads.
+AUDIENCE = ("mailing_lists", "audience_parts__segment", "audience_parts__mailing_list")
 # States that the pages show together.
 STATE_GROUPS = {"failures": FAILURES, "waiting": WAITING}
 
@@ -47,9 +49,9 @@ def campaign_index(request: WorkspaceRequest) -> HttpResponse:
     counts = dict(campaigns.values_list("state").annotate(Count("pk")).order_by())
     if state in CampaignState.values:
         campaigns = campaigns.filter(state=state)
-    page = Paginator(
-        campaigns.select_related("sender").prefetch_related("mailing_lists").order_by("-pk"), PAGE
-    ).get_page(request.GET.get("page"))
+    page = Paginator(campaigns.select_related("sender").prefetch_related(*AUDIENCE).order_by("-pk"), PAGE).get_page(
+        request.GET.get("page")
+    )
     filters = [(value, label, counts[value]) for value, label in CampaignState.choices if value in counts]
     context = {"page": page, "state": state, "filters": filters, "total": sum(counts.values())}
     return render(request, "campaigns/index.html", context)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -26,6 +28,21 @@ class Slice:
     active: int = 0
     after: int = 0
     is_complete: bool = False
+
+
+def mark_of(what: object) -> str:
+    """Return a short mark of what is counted (JSON), so that a count is not gone on with for something else."""
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+
+def read_slice(given: Mapping[str, str]) -> Slice:
+    """Return how far a count came, as the page carries it; what is no number counts as nothing."""
+
+    def number(name: str) -> int:
+        text = given.get(name, "")
+        return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else 0
+
+    return Slice(number("found"), number("active"), number("after"))
 
 
 def count_slice(

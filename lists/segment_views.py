@@ -1,7 +1,5 @@
 """Pages of segments: index, one with its people, the builder, live counts."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +16,7 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.conditions import Group, SegmentRefused, read_conditions
 from lists.models import Segment, Subscriber
-from lists.segment_counts import Slice, count_slice, first_people
+from lists.segment_counts import Slice, count_slice, first_people, mark_of, read_slice
 from lists.segment_drafts import DraftGroup, change, draft_of, finish, new_draft, read_draft, settle, show
 from lists.segment_editing import delete_segment, save_segment
 from lists.segment_fields import Field, fields_of
@@ -162,22 +160,12 @@ def count_draft(request: WorkspaceRequest, draft: DraftGroup, fields: Mapping[st
 
 def count_group(request: WorkspaceRequest, group: Group) -> dict[str, Any]:
     """Go on counting where the request says that it stopped."""
-    mark = hashlib.sha256(json.dumps(group.as_json()).encode()).hexdigest()[:16]
+    mark = mark_of(group.as_json())
     given = request.POST if request.method == "POST" else request.GET
     # A count that was begun for other conditions is not gone on with.
     begun = read_slice(given) if given.get("mark") == mark else Slice()
     condition = compile_group(group, request.workspace, now=timezone.now())
     return {"slice": count_slice(request.workspace, condition, begun), "mark": mark}
-
-
-def read_slice(given: Mapping[str, str]) -> Slice:
-    """Return how far a count came, as the page carries it."""
-
-    def number(name: str) -> int:
-        text = given.get(name, "")
-        return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else 0
-
-    return Slice(number("found"), number("active"), number("after"))
 
 
 @require_safe

@@ -164,6 +164,17 @@ class Campaign(models.Model):
     def __str__(self) -> str:
         return self.subject
 
+    def audience_words(self) -> str:
+        """Return the names of the lists and segments that it is sent to, and of those it leaves out."""
+        parts = list(self.audience_parts.all())
+        sent = [found.name for found in self.mailing_lists.all()]
+        sent += [str(row.segment) for row in parts if row.part == Part.INCLUDE_SEGMENT]
+        left_out = [str(row.mailing_list or row.segment) for row in parts if row.part != Part.INCLUDE_SEGMENT]
+        words = "、".join(sent)
+        return (
+            _("%(sent)s(除く: %(left_out)s)") % {"sent": words, "left_out": "、".join(left_out)} if left_out else words
+        )
+
     def is_editable(self) -> bool:
         """Say whether content and audience may still be changed."""
         return self.state == CampaignState.DRAFT

@@ -1,0 +1,56 @@
+"""Counts whom a mailing is sent to, slice by slice, while it is written and before it is sent."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import member_required
+from accounts.models import Role, Workspace
+from accounts.requests import WorkspaceRequest
+from campaigns.audience_forms import AudienceForm
+from campaigns.audiences import audience_of
+from campaigns.views import find_campaign
+from lists.audience import Audience, audience_condition
+from lists.segment_counts import BUDGET, Slice, count_slice, mark_of, read_slice
+from lists.segments import SegmentRefused
+
+
+def count_audience(
+    workspace: Workspace, audience: Audience, begun: Slice | None = None, *, budget: float = BUDGET
+) -> dict[str, Any]:
+    """Return how many people an audience has as far as they are counted, or the sentence of what is wrong with it."""
+    if audience.is_empty:
+        return {"slice": Slice(is_complete=True)}
+    try:
+        condition = audience_condition(workspace, audience, now=timezone.now())
+    except SegmentRefused as error:
+        return {"problem": error.sentence}
+    return {"slice": count_slice(workspace, condition, begun or Slice(), budget=budget)}
+
+
+@require_safe
+@member_required()
+def campaign_audience(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Go on counting the audience of a draft."""
+    campaign = find_campaign(request.workspace, pk)
+    context = count_audience(request.workspace, audience_of(campaign), read_slice(request.GET))
+    return render(request, "campaigns/_audience_count.html", context | {"campaign": campaign})
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def draft_audience(request: WorkspaceRequest) -> HttpResponse:
+    """Count what is chosen in the form of a mailing; stores nothing."""
+    form = AudienceForm(request.POST, workspace=request.workspace)
+    if not form.is_valid():
+        return render(request, "campaigns/_audience_count.html", {"is_open": True})
+    audience = form.audience()
+    ids = [*audience.lists, "|", *(found.pk for found in audience.segments), "|", *audience.excluded_lists]
+    mark = mark_of([*ids, "|", *(found.pk for found in audience.excluded_segments)])
+    # A count that was begun for another choice is not gone on with.
+    begun = read_slice(request.POST) if request.POST.get("mark") == mark else None
+    context = count_audience(request.workspace, audience, begun)
+    return render(request, "campaigns/_audience_count.html", context | {"mark": mark})
