@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import audit
 from accounts.models import User
 from bounces.reports import UNSORTED, Filter, failures_of, label_of, removable_parts
-from campaigns.models import Campaign, DeliveryQuerySet
+from campaigns.models import Campaign, DeliveryQuerySet, Part
 from lists.models import StopReason, Subscriber, Subscription
 from mta.verdicts import Reason
 
@@ -104,11 +104,13 @@ def chunks(deliveries: DeliveryQuerySet) -> Iterator[list[int]]:
 
 
 def remove_chunk(campaign: Campaign, subscriber_ids: Sequence[int], removal: Removal, *, now: datetime) -> int:
-    """Change some subscribers; return how many."""
+    """Change some subscribers; return how many. A segment's people are taken off every list that they are on."""
     if removal == Removal.STOP:
         own = Subscriber.objects.for_workspace(campaign.workspace).filter(pk__in=subscriber_ids)
         return own.mark_stopped(StopReason.MANUAL, now)
-    places = Subscription.objects.filter(mailing_list__in=campaign.mailing_lists.all(), subscriber__in=subscriber_ids)
+    places = Subscription.objects.filter(subscriber__in=subscriber_ids, subscriber__workspace=campaign.workspace)
+    if not campaign.audience_parts.filter(part=Part.INCLUDE_SEGMENT).exists():
+        places = places.filter(mailing_list__in=campaign.mailing_lists.all())
     people = places.values("subscriber").distinct().count()
     places.delete()
     return people

@@ -7,16 +7,20 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QuerySet, Value, When
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from accounts import audit
 from accounts.models import User
 from bounces.reports import FailureCounts, failures_of
+from campaigns.audiences import audience_of, copy_parts
 from campaigns.closed_times import copy_own_rules
-from campaigns.models import Campaign, CampaignState, Delivery, DeliveryQuerySet, DeliveryState
+from campaigns.models import Campaign, CampaignState, Delivery, DeliveryQuerySet, DeliveryState, Part
 from campaigns.tally import OVER
-from lists.models import MailingList, SubscriberStatus, Subscription
+from lists.audience import audience_condition
+from lists.models import MailingList, Subscriber, SubscriberQuerySet, SubscriberStatus, Subscription
+from lists.segments import SegmentRefused
 from mta.verdicts import Reason
 
 # What passes with time.
@@ -46,7 +50,7 @@ class Fate(StrEnum):
 LEFT_OUT = {
     Fate.STOPPED: gettext_noop("配信停止になっている"),
     Fate.GONE: gettext_noop("購読者から削除されている"),
-    Fate.UNLISTED: gettext_noop("この配信のリストから外れている"),
+    Fate.UNLISTED: gettext_noop("この配信の配信先から外れている"),
     Fate.RESENT: gettext_noop("前に作った再送の宛先に入っている"),
 }
 
@@ -129,7 +133,6 @@ def count_doubts(campaign: Campaign) -> int:
 def with_fates(campaign: Campaign, deliveries: DeliveryQuerySet) -> QuerySet[Any, Any]:
     """Note at each delivery what would become of its recipient in a resend (`fate`)."""
     own = Subscription.objects.filter(subscriber=OuterRef("subscriber"))
-    lists = list(campaign.mailing_lists.values_list("pk", flat=True))
     earlier = list(campaign.resends.values_list("pk", "state"))
     planned = [pk for pk, state in earlier if state in NOT_FROZEN]
     frozen = Delivery.objects.filter(campaign__in=[pk for pk, _state in earlier], subscriber=OuterRef("subscriber"))
@@ -137,12 +140,22 @@ def with_fates(campaign: Campaign, deliveries: DeliveryQuerySet) -> QuerySet[Any
     fate = Case(
         When(subscriber=None, then=Value(Fate.GONE)),
         When(subscriber__status=SubscriberStatus.STOPPED, then=Value(Fate.STOPPED)),
-        When(~Exists(own.filter(mailing_list__in=lists)), then=Value(Fate.UNLISTED)),
+        When(~Exists(still_meant(campaign)), then=Value(Fate.UNLISTED)),
         When(again, then=Value(Fate.RESENT)),
         default=Value(Fate.SEND),
         output_field=CharField(),
     )
     return deliveries.annotate(fate=fate)
+
+
+def still_meant(campaign: Campaign) -> SubscriberQuerySet:
+    """Return those whom the campaign would go to now, for an EXISTS over deliveries; nobody where nobody knows."""
+    meant = Subscriber.objects.for_workspace(campaign.workspace).filter(pk=OuterRef("subscriber"))
+    audience = audience_of(campaign)
+    try:
+        return meant.filter(audience_condition(campaign.workspace, audience, now=timezone.now()))
+    except SegmentRefused:
+        return meant.none()
 
 
 def look_ahead(campaign: Campaign, selection: Selection) -> Outlook:
@@ -159,7 +172,7 @@ def look_ahead(campaign: Campaign, selection: Selection) -> Outlook:
 def make_resend(campaign: Campaign, selection: Selection, *, actor: User) -> Resend | None:
     """Make a draft with the content of `campaign` to a list of exactly those who are sent to again.
 
-    They gave their consent to the lists of the campaign, and are still on one of them: no new consent is made. A
+    They gave their consent to lists of the campaign, and are still among those it is meant for: no new consent is made. A
     second call finds them in the first one's draft and returns that; None where there is nobody.
     """
     with transaction.atomic():
@@ -173,6 +186,8 @@ def make_resend(campaign: Campaign, selection: Selection, *, actor: User) -> Res
         mailing_list = make_list(campaign, subscribers)
         draft = copy_content(campaign, actor)
         draft.mailing_lists.add(mailing_list)
+        # Whom the mailing leaves out the resend leaves out as well, also who is left out from now on.
+        copy_parts(campaign, draft, Part.EXCLUDE_LIST, Part.EXCLUDE_SEGMENT)
         audit.record(
             campaign.workspace,
             actor,

@@ -97,7 +97,7 @@ def test_who_is_left_out_is_said(editor: Client, campaign: Campaign) -> None:
     outlook = look_ahead(campaign, Selection(["mailbox_full"]))
     assert (outlook.chosen, outlook.sent_to, [number for _why, number in outlook.left_out]) == (4, 1, [1, 1, 1])
     page = resend(editor, campaign, reasons=["mailbox_full"]).content.decode()
-    for words in ("配信停止になっている", "購読者から削除されている", "リストから外れている", "1件への下書きを作る"):
+    for words in ("配信停止になっている", "購読者から削除されている", "配信先から外れている", "1件への下書きを作る"):
         assert words in page
 
 
