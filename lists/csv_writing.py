@@ -9,17 +9,21 @@ from io import StringIO
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-# Rows that are encoded together.
+# Rows that are encoded together, and letters after which fewer are.
 BATCH = 500
+LETTERS = 64 * 1024
 CHARSETS = {"utf-8-sig": "utf-8", "cp932": "Shift_JIS"}
 
-# What a spreadsheet takes for the beginning of a formula, also in full width (OWASP: CSV injection).
-FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+# What a spreadsheet takes for the beginning of a formula, also in full width (OWASP: CSV injection). The minus sign
+# U+2212 becomes a full-width hyphen in CP932.
+FORMULA_STARTS = "=+-@\t\r\n＝＋－＠−"
+FORMULA = re.compile(f"[{re.escape(FORMULA_STARTS)}]")
 NEGATIVE_NUMBER = re.compile(r"-[0-9]+(?:\.[0-9]+)?")
-GUARDED = re.compile(r"'[=+\-@\t\r\n＝＋－＠]")
+GUARDED = re.compile(f"'{FORMULA.pattern}")
+_STARTS = frozenset(FORMULA_STARTS)
 
 # Characters that other systems write for what CP932 has under a neighbouring code point.
-CP932_NEIGHBOURS = str.maketrans("〜−‖—¢£¬", "～－∥―￠￡￢")
+CP932_NEIGHBOURS = str.maketrans("〜−‖—¢£¬¥‾", "～－∥―￠￡￢￥￣")
 
 
 def stream_csv(rows: Iterable[Sequence[object]], filename: str, encoding: str = "utf-8-sig") -> StreamingHttpResponse:
@@ -36,23 +40,38 @@ def encode_csv(rows: Iterable[Sequence[object]], encoding: str = "utf-8-sig") ->
     """Yield the bytes of a CSV file (RFC 4180: CRLF, quotes where needed), each cell guarded."""
     if encoding == "utf-8-sig":
         yield codecs.BOM_UTF8
+    for _number, text in write_csv(rows):
+        if encoding == "cp932":
+            yield text.translate(CP932_NEIGHBOURS).encode("cp932", "replace")
+        else:
+            yield encode_utf8(text)
+
+
+def encode_utf8(text: str) -> bytes:
+    """Return text as UTF-8; a lone surrogate, which broken input can leave, must not break the download of the rest."""
+    return text.encode("utf-8", "replace")
+
+
+def write_csv(rows: Iterable[Sequence[object]]) -> Iterator[tuple[int, str]]:
+    """Yield CSV in pieces of whole rows, each cell guarded: how many rows, and their text."""
     buffer = StringIO()
     writer = csv.writer(buffer)
-    for number, row in enumerate(rows, start=1):
+    number = 0
+    for row in rows:
         writer.writerow([guard_cell(cell) for cell in row])
-        if number % BATCH == 0:
-            yield _take(buffer, encoding)
-    yield _take(buffer, encoding)
+        number += 1
+        if number == BATCH or buffer.tell() > LETTERS:
+            yield number, _take(buffer)
+            number = 0
+    if number:
+        yield number, _take(buffer)
 
 
-def _take(buffer: StringIO, encoding: str) -> bytes:
+def _take(buffer: StringIO) -> str:
     text = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()
-    if encoding == "cp932":
-        return text.translate(CP932_NEIGHBOURS).encode("cp932", "replace")
-    # A lone surrogate, which broken input can leave behind, must not break the download of the rest.
-    return text.encode("utf-8", "replace")
+    return text
 
 
 def guard_cell(cell: object) -> object:
@@ -60,7 +79,7 @@ def guard_cell(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
     text = cell.replace("\0", "")
-    if FORMULA.match(text) and not NEGATIVE_NUMBER.fullmatch(text):
+    if text[:1] in _STARTS and not NEGATIVE_NUMBER.fullmatch(text):
         return f"'{text}"
     return text
 

@@ -102,7 +102,7 @@ def as_text(value: object) -> str:
 
 
 # The people of one file have the same times.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def show_moment(moment: datetime, zone: str) -> str:
     """Return a moment to the minute, as the clock of `zone` shows it."""
     return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
