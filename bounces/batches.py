@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
+from bounces.erased import forget_mails
 from bounces.judging import COUNTED, choose_recipient, describe
 from bounces.matching import Match, Why, fetch_deliveries, find_delivery
 from bounces.models import Bounce, NoticeState, RawNotice
@@ -26,6 +27,7 @@ from bounces.processing import (
     settle,
     settled,
 )
+from campaigns.erased import is_erased
 from campaigns.failures import Failure, Recorded
 from campaigns.models import Delivery
 from campaigns.notice_batches import record_arrivals, record_notices, write_columns
@@ -167,6 +169,8 @@ def write_results(cases: Sequence[Case], *, now: datetime) -> None:
     Bounce.objects.filter(notice__in=[case.notice for case in over if case.notice.reading]).delete()
     Bounce.objects.bulk_create([row for case in over for row in case.bounces()], ignore_conflicts=True)
     write_columns(RawNotice, [(case.notice.pk, settled(case.notice, case.parsed, case.match)) for case in over])
+    if erased := [case.notice.pk for case in over if is_erased(case.match.delivery)]:
+        forget_mails(erased)
 
 
 def settle_alone(notice: RawNotice, parsed: ParsedNotice, *, now: datetime) -> list[Exception]:

@@ -1,6 +1,5 @@
 """Erases people from everything: what returned mails and mailings keep of them, then the subscribers themselves."""
 
-import zlib
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
@@ -9,14 +8,13 @@ from django.db.models import CharField, F, Q, Value
 from django.db.models.functions import Cast, Concat, Lower
 
 from accounts.models import User, Workspace
+from bounces.erased import NOTHING
 from bounces.models import Bounce, NoticeState, RawNotice
-from campaigns.erasing import PREFIX, deliveries_of, erase_mails
+from campaigns.erased import PREFIX
+from campaigns.erasing import deliveries_of, erase_mails
 from lists.erasing import erase
 from lists.models import Subscriber
 from lists.transactions import retry_transaction
-
-# What is left of a notice's mail: nothing, as it is stored.
-NOTHING: Final = zlib.compress(b"")
 
 
 def erase_notices(people: Sequence[Subscriber], now: datetime) -> None:

@@ -16,6 +16,7 @@ from django.db.models import F
 
 from accounts.models import Workspace
 from bounces import rule_digest
+from bounces.erased import blank, forget_mails
 from bounces.judging import COUNTED, choose_recipient, code_of, describe, judge
 from bounces.matching import Match, Why, find_delivery
 from bounces.mime_reading import MAX_BYTES, UnreadableNotice
@@ -24,6 +25,7 @@ from bounces.parsed import NoticeKind, ParsedNotice, ParsedRecipient
 from bounces.parsing import parse
 from bounces.webhook_events import parse_event
 from campaigns.deliveries import record_evidence
+from campaigns.erased import is_erased
 from campaigns.failures import Recorded, record_notice
 from lists.transactions import retry_transaction
 
@@ -132,6 +134,8 @@ def write_down(notice: RawNotice, parsed: ParsedNotice, *, now: datetime) -> Non
     applied = chosen if recorded is Recorded.DONE else None
     Bounce.objects.bulk_create(make_bounces(notice, parsed, match, applied=applied), ignore_conflicts=True)
     RawNotice.objects.filter(pk=notice.pk).update(**settled(notice, parsed, match))
+    if is_erased(match.delivery):
+        forget_mails([notice.pk])
 
 
 def apply(parsed: ParsedNotice, chosen: ParsedRecipient | None, match: Match, *, now: datetime) -> Recorded:
@@ -195,7 +199,7 @@ def make_bounces(
                 applied=recipient is applied,
             )
         )
-    return rows
+    return blank(rows) if is_erased(match.delivery) else rows
 
 
 def final_state(parsed: ParsedNotice, match: Match) -> NoticeState:

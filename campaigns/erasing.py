@@ -2,23 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from django.db.models import CharField, F, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat, Lower
 
+from campaigns.erased import PREFIX
 from campaigns.models import CLAIMABLE, Delivery, DeliveryState, TestMail
 from campaigns.tally import mark_due
 from lists.models import Subscriber
 from lists.traces import ERASED
-
-# In front of the delivery's number, where its address stood; no address begins so without an @ behind it.
-PREFIX: Final = "erased-"
-
-
-def is_erased(delivery: Delivery) -> bool:
-    """Say whether the person of a delivery was erased."""
-    return delivery.subscriber_id is None and delivery.address_key == f"{PREFIX}{delivery.pk}"
 
 
 def deliveries_of(people: Sequence[Subscriber]) -> QuerySet[Delivery]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.models import Workspace
+from campaigns.erased import keep_text
 from campaigns.models import CLAIMABLE, Delivery, DeliveryState, HoldState, Lane, StopHold
 from campaigns.tally import mark_due
 from lists.errors import ErrorEvent, Weight, count_error
@@ -58,7 +59,7 @@ def record_refusal(delivery: Delivery, failure: Failure, *, token: UUID, now: da
         pk=delivery.pk, lease_token=token, state__in=(DeliveryState.CLAIMED, DeliveryState.FENCED)
     )
     with transaction.atomic():
-        if not own.update(lease_token=None, lease_until=None, **settled(failure, now)):
+        if not own.update(lease_token=None, lease_until=None, **settle_columns(failure, now)):
             return False
         count(delivery, failure, now=now)
     return True
@@ -72,7 +73,7 @@ def record_notice(delivery_id: int, failure: Failure, *, now: datetime) -> Recor
     complaint = failure.kind == Kind.COMPLAINT
     returned = Delivery.objects.filter(pk=delivery_id, state__in=returnable(failure))
     with transaction.atomic():
-        moved = returned.update(lease_token=None, lease_until=None, **settled(failure, now))
+        moved = returned.update(lease_token=None, lease_until=None, **settle_columns(failure, now))
         if moved or complaint:
             # Whoever complains must not be sent to again, whatever became of this delivery meanwhile.
             delivery = Delivery.objects.select_related("workspace", "campaign").get(pk=delivery_id)
@@ -109,6 +110,12 @@ def settled(failure: Failure, now: datetime) -> dict[str, object]:
         "phase": failure.phase,
         "rule": failure.rule[:60],
     }
+
+
+def settle_columns(failure: Failure, now: datetime) -> dict[str, object]:
+    """Return the columns for rows that nobody has locked: a reply is kept only where the person was not erased."""
+    columns = settled(failure, now)
+    return columns | {"text": keep_text(str(columns["text"]))}
 
 
 def count(delivery: Delivery, failure: Failure, *, now: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
+from campaigns.erased import is_erased
 from campaigns.failures import OPEN, Failure, Recorded, make_event, returnable, settled
 from campaigns.models import Delivery, DeliveryState, HoldState, StopHold
 from lists.error_batches import count_errors
@@ -23,15 +24,19 @@ def record_notices(told: Mapping[int, Failure], *, now: datetime) -> dict[int, R
     """
     found = lock_deliveries(told)
     moved = [row for row in found if row.state in returnable(told[row.pk])]
-    write_columns(
-        Delivery, [(row.pk, {"lease_token": None, "lease_until": None} | settled(told[row.pk], now)) for row in moved]
-    )
+    write_columns(Delivery, [(row.pk, columns_of(row, told[row.pk], now)) for row in moved])
     # Whoever complains must not be sent to again, whatever became of this delivery meanwhile.
     counted = {row.pk for row in moved} | {row.pk for row in found if told[row.pk].kind == Kind.COMPLAINT}
     count([row for row in found if row.pk in counted], told, now=now)
     done = {row.pk: Recorded.DONE for row in moved}
     early = {row.pk: Recorded.TOO_EARLY for row in found if row.state in OPEN}
     return dict.fromkeys(told, Recorded.IGNORED) | early | done
+
+
+def columns_of(row: Delivery, failure: Failure, now: datetime) -> dict[str, object]:
+    """Return what is written into a locked row; no reply where its person was erased."""
+    erased = {"text": ""} if is_erased(row) else {}
+    return {"lease_token": None, "lease_until": None} | settled(failure, now) | erased
 
 
 def lock_deliveries(ids: Collection[int]) -> list[Delivery]:

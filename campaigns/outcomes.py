@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from campaigns.claims import FENCE_ROWS, NOT_LISTED, OWN_ROWS, Claim, fence_rows
 from campaigns.closed_times import lifetime_ends
+from campaigns.erased import IS_ERASED_SQL, keep_text
 from campaigns.failures import TEXT_LIMIT, Failure, record_refusal
 from campaigns.models import Delivery, DeliveryState
 from campaigns.statements import Statement, run_prepared
@@ -29,11 +30,11 @@ FAULT_PAUSE = timedelta(seconds=30)
 
 _ACCEPT_ROWS = """
     UPDATE campaigns_delivery SET state = 'sent', settled_at = %(now)s, lease_token = NULL, lease_until = NULL,
-        code = told.code, text = told.text, phase = 'dot', kind = '', reason = '', rule = ''
+        code = told.code, text = CASE WHEN {erased} THEN '' ELSE told.text END, phase = 'dot', kind = '', reason = '', rule = ''
     FROM {told}
     WHERE campaigns_delivery.id = told.id AND lease_token = told.token AND state IN ('fenced', 'doubt')
     RETURNING campaigns_delivery.id
-"""
+""".replace("{erased}", IS_ERASED_SQL)
 _TOLD = (
     "unnest(%(told)s::bigint[], %(told_tokens)s::uuid[], %(codes)s::text[], %(texts)s::text[])"
     " AS told(id, token, code, text)"
@@ -184,7 +185,7 @@ def record_accepted(delivery: Delivery, outcome: Outcome, *, token: UUID, now: d
             lease_token=None,
             lease_until=None,
             code=accepted_code(outcome),
-            text=outcome.text[:TEXT_LIMIT],
+            text=keep_text(outcome.text[:TEXT_LIMIT]),
             phase=Phase.DOT,
             kind="",
             reason="",
@@ -216,7 +217,7 @@ def accepted_code(outcome: Outcome) -> str:
 def record_doubt(delivery: Delivery, *, token: UUID, text: str) -> bool:
     """fenced → doubt: the connection was lost after the dot. The token stays, for a late 250."""
     own = Delivery.objects.filter(pk=delivery.pk, lease_token=token, state=DeliveryState.FENCED)
-    return bool(own.update(state=DeliveryState.DOUBT, text=text[:TEXT_LIMIT], phase=Phase.DOT))
+    return bool(own.update(state=DeliveryState.DOUBT, text=keep_text(text[:TEXT_LIMIT]), phase=Phase.DOT))
 
 
 def record_deferral(delivery: Delivery, outcome: Outcome, verdict: Verdict, *, token: UUID, now: datetime) -> bool:
@@ -248,7 +249,7 @@ def record_deferral(delivery: Delivery, outcome: Outcome, verdict: Verdict, *, t
             reason=verdict.reason,
             rule=verdict.rule[:60],
             code=outcome.status or str(outcome.code or ""),
-            text=outcome.text[:TEXT_LIMIT],
+            text=keep_text(outcome.text[:TEXT_LIMIT]),
             phase=outcome.phase,
         )
     )

@@ -37,9 +37,9 @@ class Words:
     def __init__(self, spellings: Mapping[str, int]) -> None:
         self.ids = {spelling.lower(): pk for spelling, pk in spellings.items() if spelling}
         self.all = sorted(self.ids)
-        # Between what cannot belong to an address; one pass for all of them.
+        # Between what cannot belong to an address (a Japanese letter cannot); one pass for all of them.
         whole = "|".join(re.escape(word) for word in sorted(self.all, key=len, reverse=True))
-        self.pattern = re.compile(rf"(?<![\w.+-])(?:{whole})(?![\w-])", re.IGNORECASE)
+        self.pattern = re.compile(rf"(?<![A-Za-z0-9.+_-])(?:{whole})(?![A-Za-z0-9_-])", re.IGNORECASE)
 
     @classmethod
     def of(cls, people: Sequence[Subscriber]) -> Words:
