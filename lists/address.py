@@ -34,6 +34,8 @@ QUOTED = re.compile(r'"([^"]*)"(@[^"]*)')
 INVISIBLE = dict.fromkeys(
     [0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x206A), 0xFEFF]
 )
+# RFC 5894 section 7.2; the joiners among them are taken out as invisible.
+DEVIATIONS = "ßẞς"
 # Full stops that IDNA reads as a dot (RFC 3490 section 3.1); NFKC leaves the first as it is.
 DOTS = str.maketrans("。．｡", "...")
 
@@ -130,6 +132,15 @@ def _to_ascii(domain: str) -> str:
     # The codec takes quadratic time, and no label over 63 characters can become a valid one.
     if any(len(label) > 63 for label in domain.split(".")):
         raise InvalidAddress(_("ドメインに長すぎる部分があります(「.」の間は63文字まで)。"), domain)
+    # IDNA 2008 keeps these letters, IDNA 2003 (the codec) turns them into others: that is somebody else's domain.
+    if any(letter in domain for letter in DEVIATIONS):
+        raise InvalidAddress(
+            _(
+                "ドメインの文字「%s」は、メールソフトにより別のドメインと読まれるため使えません。「xn--」で始まる形で書いてください。"
+            )
+            % next(letter for letter in DEVIATIONS if letter in domain),
+            domain,
+        )
     try:
         return domain.encode("idna").decode("ascii")
     except UnicodeError as error:
