@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -13,7 +14,7 @@ from accounts.models import Workspace
 from cleaning.flaws import Flaw
 from lists.erasing import find_erased
 from lists.exclusions import find_excluded
-from lists.models import RECIPIENTS_WILL, Exclusion, StopReason, Subscriber
+from lists.models import RECIPIENTS_WILL, Exclusion, StopReason, Subscriber, SubscriberStatus
 
 # Flaw → what is to be said beside its name.
 Facts = dict[Flaw, str]
@@ -22,7 +23,9 @@ Facts = dict[Flaw, str]
 def find_facts(workspace: Workspace, keys: Collection[str], *, now: datetime) -> dict[str, Facts]:
     """Return what speaks against each of the addresses (as they are compared); those without anything are left out."""
     found: dict[str, Facts] = {}
-    own = Subscriber.objects.for_workspace(workspace).filter(address_key__in=keys)
+    # Most addresses of a list are those of people to whom nothing has happened.
+    remarkable = Q(status=SubscriberStatus.STOPPED) | Q(error_count__gt=0)
+    own = Subscriber.objects.for_workspace(workspace).filter(remarkable, address_key__in=keys)
     for subscriber in own.only("address_key", "status", "stop_reason", "stopped_at", "error_count"):
         if facts := facts_of(subscriber):
             found[subscriber.address_key] = facts

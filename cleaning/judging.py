@@ -16,7 +16,11 @@ from lists.exceptions import RowRefused
 from lists.row_cleaning import Cleaner, Layout, compile_cleaner
 
 
-@dataclass(frozen=True, slots=True)
+# As plain numbers: a million rows are compared with them.
+DISPOSABLE, CARRIER_DOTS = int(Hint.DISPOSABLE), int(Hint.CARRIER_DOTS)
+
+
+@dataclass(slots=True)
 class Judged:
     """A row with what speaks against it. `value` is what stands in the file, `key` its address as it is compared.
 
@@ -56,11 +60,11 @@ class Judge:
         flaws: Facts = {}
         if (first := self.seen.setdefault(key.encode(), line)) != line:
             flaws[Flaw.DUPLICATE] = _("%d行目と同じ") % first
-        if flags & Hint.DISPOSABLE:
+        if flags & DISPOSABLE:
             flaws[Flaw.DISPOSABLE] = domain
         if meant := find_meant(domain):
             flaws[Flaw.TYPO] = f"{address.rpartition('@')[0]}@{meant}"
-        return Judged(line, value, key, domain, flaws, has_carrier_dots=bool(flags & Hint.CARRIER_DOTS))
+        return Judged(line, value, key, domain, flaws, bool(flags & CARRIER_DOTS))
 
 
 def value_of(row: Row, column: int) -> str:

@@ -99,7 +99,9 @@ def detail(request: WorkspaceRequest, token: str) -> HttpResponse:
     }
     if report is None or not report.is_over or report.problem:
         return render(request, "cleaning/progress.html", context | describe_progress(about, report))
-    return render(request, "cleaning/result.html", context | describe_result(request, report))
+    # A changed choice replaces its part of the page only.
+    template = "cleaning/_split.html" if request.htmx else "cleaning/result.html"
+    return render(request, template, context | describe_result(request, report))
 
 
 def choose_column(request: WorkspaceRequest, cleaning: Cleaning, about: About) -> HttpResponse:

@@ -24,6 +24,7 @@ shop.example. 60 IN MX 10 mx.shop.example.
 plain.example. 60 IN A 192.0.2.3
 text.example. 60 IN TXT "no mail here"
 null.example. 60 IN MX 0 .
+yahoo.co.jp. 60 IN MX 10 mx.yahoo.co.jp.
 """
 
 

@@ -39,13 +39,28 @@ def test_time_is_bounded(zones: ZoneServer) -> None:
     assert answers.missing == set()
 
 
-def test_a_dns_out_of_reach_is_given_up_soon() -> None:
-    resolver = MxResolver(["127.0.0.1:9"], server_timeout=0.2, question_timeout=0.2)
+def test_a_dns_that_knows_nobody_is_not_believed(zones: ZoneServer, resolver: MxResolver) -> None:
+    zones.records.clear()
+    answers = look_up({"shop.example": 1, "nowhere.example": 1}, resolver)
+    assert (answers.missing, answers.unknown) == (set(), {"shop.example", "nowhere.example"})
+    assert answers.is_silent()
+
+
+def test_a_dns_that_falls_silent_is_given_up_soon(zones: ZoneServer) -> None:
     names = {f"domain{number}.example": 1 for number in range(500)}
+    zones.silent.update(names)
+    resolver = MxResolver([zones.address], server_timeout=0.2, question_timeout=0.2)
     answers = look_up(names, resolver)
     assert answers.is_silent()
     assert (answers.missing, len(answers.unknown)) == (set(), 500)
     assert answers.asked < domains.SILENT_AFTER + domains.LOOKUPS_AT_ONCE
+
+
+def test_a_dns_out_of_reach_is_given_up_at_once() -> None:
+    resolver = MxResolver(["127.0.0.1:9"], server_timeout=0.2, question_timeout=0.2)
+    answers = look_up({"shop.example": 1}, resolver)
+    assert answers.is_silent()
+    assert (answers.missing, answers.unknown, answers.asked) == (set(), {"shop.example"}, 0)
 
 
 def test_a_name_is_asked_once(zones: ZoneServer, resolver: MxResolver) -> None:
