@@ -14,7 +14,9 @@ from accounts import audit
 from accounts.models import User
 from bounces.reports import UNSORTED, Filter, failures_of, label_of, removable_parts
 from campaigns.models import Campaign, DeliveryQuerySet, Part
-from lists.models import StopReason, Subscriber, Subscription
+from lists.consents import end_consents
+from lists.headcounts import mark_due
+from lists.models import MailingList, StopReason, Subscriber, Subscription
 from mta.verdicts import Reason
 
 # Reasons that may be removed as a whole: the address is at fault, or its owner refuses.
@@ -112,5 +114,9 @@ def remove_chunk(campaign: Campaign, subscriber_ids: Sequence[int], removal: Rem
     if not campaign.audience_parts.filter(part=Part.INCLUDE_SEGMENT).exists():
         places = places.filter(mailing_list__in=campaign.mailing_lists.all())
     people = places.values("subscriber").distinct().count()
+    left = list(MailingList.objects.filter(pk__in=set(places.values_list("mailing_list", flat=True))))
     places.delete()
+    for mailing_list in left:
+        end_consents(subscriber_ids, mailing_list, now=now)
+    transaction.on_commit(lambda: mark_due(campaign.workspace_id, [row.pk for row in left], now=now))
     return people

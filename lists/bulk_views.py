@@ -72,7 +72,7 @@ OFFERS = (
         BulkAction.ERASE,
         "eraser",
         gettext_lazy(
-            "メールアドレス・お名前・項目の値を、配信の記録も含めて消します。元に戻せません。同じ人を誤って取り込まないための照合用の値だけが残ります。"
+            "配信の記録も含めて個人情報を消します。元に戻せません。誤って取り込まないための照合用の値だけが残ります。"
         ),
         True,
     ),
@@ -127,7 +127,9 @@ def with_action(search: Search, action: BulkAction | None) -> str:
 def confirm(request: WorkspaceRequest, search: Search, offer: Offer) -> HttpResponse:
     """Ask whether the action is to be done to so many people; queue it where the form says so."""
     newest = newest_id()
-    initial = {"last_id": newest, "mailing_list": search.list_id}
+    initial: dict[str, int | None] = {"last_id": newest}
+    if offer.action == BulkAction.REMOVE_FROM_LIST:
+        initial |= {"mailing_list": search.list_id}
     data = request.POST if request.method == "POST" else None
     form = FORMS[offer.action](data, workspace=request.workspace, initial=initial)
     if form.is_valid():

@@ -13,7 +13,7 @@ from lists.consent_ledger import ENDED, LIVE, FoundConsents, LedgerSearch, find_
 from lists.exporting import CSV, FORMATS, stream
 from lists.models import MailingList
 
-STATES = ((LIVE, _("リストに入っている")), (ENDED, _("終了した")))
+STATES = ((LIVE, _("登録中")), (ENDED, _("終了")))
 
 
 @require_safe

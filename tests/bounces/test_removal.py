@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry, Role, User, Workspace
 from bounces.removal import CHUNK, Choice, Removal, remove_failures
 from campaigns.models import Campaign
-from lists.models import StopReason, Subscriber, Subscription
+from lists.models import Consent, StopReason, Subscriber, Subscription
 from mta.verdicts import Kind, Reason
 from tests.bounces.failing import fail
 from tests.factories import make_campaign, make_list, make_user, make_workspace
@@ -68,6 +68,18 @@ def test_single_addresses_are_taken_off_the_lists(editor: Client, campaign: Camp
         ("a@x.example", elsewhere.pk),
     }
     assert Subscriber.objects.active().count() == 2
+
+
+def test_consents_end_with_the_places_f4(editor: Client, campaign: Campaign) -> None:
+    chosen, kept = fail(campaign), fail(campaign)
+    for delivery in (chosen, kept):
+        mailing_list = campaign.mailing_lists.get()
+        Consent.objects.create(
+            subscriber=delivery.subscriber, mailing_list=mailing_list, source="csv", at=timezone.now()
+        )
+    remove(editor, campaign, ids=[chosen.pk], removal="unlist", confirmed="1")
+    assert Consent.objects.get(subscriber=chosen.subscriber).ended_at is not None
+    assert Consent.objects.get(subscriber=kept.subscriber).ended_at is None
 
 
 def test_all_that_is_filtered_is_taken_off(editor: Client, campaign: Campaign) -> None:

@@ -213,9 +213,7 @@ def test_the_number_is_counted_on(editor: Client, mailing_list: MailingList, mon
     for _number in range(5):
         make_subscriber(mailing_list)
     monkeypatch.setattr(bulk_counts, "FIRST", 2)
-    monkeypatch.setattr(
-        bulk_counts.count_slice, "__kwdefaults__", bulk_counts.count_slice.__kwdefaults__ | {"budget": 0}
-    )
+    monkeypatch.setattr(bulk_counts, "BUDGET", 0)
     page = text(editor.get(CREATE))
     steps = 0
     while "人以上" in page:
