@@ -15,7 +15,6 @@ from lists.csv_reading import Row
 from lists.exceptions import RowRefused
 from lists.row_cleaning import Cleaner, Layout, compile_cleaner
 
-
 # As plain numbers: a million rows are compared with them.
 DISPOSABLE, CARRIER_DOTS = int(Hint.DISPOSABLE), int(Hint.CARRIER_DOTS)
 
