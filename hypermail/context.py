@@ -31,6 +31,7 @@ PLACES = (
     Place("list_index", _("リスト"), "layers"),
     Place("subscriber_index", _("購読者"), "users"),
     Place("segment_index", _("セグメント"), "funnel"),
+    Place("exclusion_index", _("除外リスト"), "ban"),
     Place("cleaning_upload", _("事前クリーニング"), "sparkles"),
     Place("stopped_index", _("停止アドレス"), "user-x"),
     Place("error_report", _("エラーレポート"), "chart-column"),
@@ -45,6 +46,7 @@ OPERATOR_PLACES = (
     Place("operator_gates", _("配信エラー率"), "shield-alert"),
     Place("route_index", _("配信経路"), "route"),
     Place("operator_paces", _("送信ペース"), "gauge"),
+    Place("operator_exclusion_index", _("除外リスト(全体)"), "ban"),
 )
 
 
