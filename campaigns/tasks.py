@@ -27,6 +27,7 @@ from campaigns import (
 )
 from campaigns.freezing import freeze_recipients, starts_to_hint
 from campaigns.models import Campaign, TestMail, TestMailState
+from lists.exclusion_entries import forget_old
 from mta import pace_store
 from mta.tasks import hint_mail_domains, hint_route_checks
 
@@ -139,6 +140,7 @@ SLOW_STEPS: tuple[Step, ...] = (
     recoveries.recheck_errors,
     pace_store.recover_paces,
     consent_keeping.purge_consents,
+    forget_old,
 )
 
 
