@@ -81,8 +81,8 @@ def test_the_confirmation_says_how_many_and_the_post_acts(
 ) -> None:
     make_subscriber(mailing_list, "taro@old.example")
     make_subscriber(mailing_list, "hanako@new.example")
-    page = editor.get(CREATE, {"q": "@old.example", "action": "stop"})
-    assert "<strong>1人</strong>" in text(page)
+    question = editor.get(CREATE, {"q": "@old.example", "action": "stop"})
+    assert "<strong>1人</strong>" in text(question)
     assert BulkJob.objects.count() == 0
     answer = send("stop", "q=@old.example")
     job = BulkJob.objects.get()

@@ -128,17 +128,17 @@ def test_many_are_deleted_in_batches(mailing_list: MailingList, monkeypatch: pyt
 
 
 def test_looking_for_what_may_go_uses_the_index() -> None:
-    consents = Consent.objects.raw(
+    sql = (
         "SELECT * FROM lists_consent WHERE ended_at IS NOT NULL AND COALESCE(mailed_at, ended_at) <= %s"
-        " ORDER BY COALESCE(mailed_at, ended_at) LIMIT 1000",
-        [NOW.isoformat()],
+        " ORDER BY COALESCE(mailed_at, ended_at) LIMIT 1000"
     )
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            # An empty table is read faster without an index.
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("SET LOCAL enable_sort = off")
         explain = "EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN "
-        cursor.execute(explain + consents.raw_query, [NOW.isoformat()])
+        cursor.execute(explain + sql, [NOW.isoformat()])
         plan = " ".join(str(row) for row in cursor.fetchall())
     assert "consent_kept" in plan
 
@@ -235,7 +235,7 @@ def test_the_export_holds_the_whole_record_a4(admin: Client, editor: Client, mai
 def test_the_export_comes_in_each_format(kind: str, admin: Client, mailing_list: MailingList) -> None:
     make_consent(make_subscriber(mailing_list), mailing_list)
     response = admin.get(reverse("consent_export"), {"format": kind})
-    assert len(b"".join(response)) > 100  # type: ignore[arg-type]
+    assert len(b"".join(response)) > 100
 
 
 def test_the_subscribers_page_tells_that_a_consent_ended(viewer: Client, mailing_list: MailingList) -> None:
