@@ -55,9 +55,10 @@ GONE = """
 SELECT subscriber_id FROM lists_subscription WHERE mailing_list_id = %(mailing_list)s
 EXCEPT SELECT subscriber_id FROM lists_stagedrow WHERE csv_import_id = %(csv_import)s
 """
+# The sign keeps the planner from reading all consents of the list for each of them.
 END_CONSENTS = """
 UPDATE lists_consent SET ended_at = %(now)s, list_name = %(list_name)s
-WHERE mailing_list_id = %(mailing_list)s AND ended_at IS NULL AND subscriber_id IN
+WHERE +mailing_list_id = %(mailing_list)s AND ended_at IS NULL AND subscriber_id IN
 """
 REMOVE = f"DELETE FROM lists_subscription WHERE mailing_list_id = %(mailing_list)s AND subscriber_id IN ({GONE})"  # noqa: S608
 
@@ -85,13 +86,13 @@ def merge_rows(csv_import: CsvImport, claim: Claim, *, pulse: Pulse, now: dateti
     """
     PeopleState.objects.bulk_create([PeopleState(workspace_id=csv_import.workspace_id)], ignore_conflicts=True)
     for _attempt in range(TRIES - 1):
-        match_rows(csv_import)
+        match_rows(csv_import, claim)
         try:
             return retry_transaction(lambda: _merge(csv_import, claim, pulse, now))
         except (IntegrityError, StaleMatch):
             # Somebody added one of the addresses by hand or erased one of them just now.
             continue
-    match_rows(csv_import)
+    match_rows(csv_import, claim)
     return _merge(csv_import, claim, pulse, now)
 
 
@@ -144,7 +145,8 @@ def _run_statements(csv_import: CsvImport, pulse: Pulse, now: datetime) -> Merge
         if counts.new > counts.unknown:
             place_known(cursor, values)
         pulse(5)
-        update_changed(cursor, values)
+        if counts.changed:
+            update_changed(cursor, values)
         pulse(6)
     return counts
 

@@ -16,6 +16,7 @@ from lists.erasing import find_erased
 from lists.exceptions import ImportRefused, RowRefused
 from lists.exclusions import find_excluded, has_exclusions
 from lists.import_claims import Claim
+from lists.import_matching import give_memory
 from lists.import_reasons import RejectReason
 from lists.import_sources import open_rows
 from lists.loading import load_rows
@@ -135,6 +136,7 @@ def begin_staging(csv_import: CsvImport, claim: Claim, now: datetime) -> Staging
     columns = columns_of(csv_import.workspace)
     layout = make_layout(csv_import.columns, csv_import.headers, columns, keeps_blank=keeps_blank)
     with transaction.atomic():
+        give_memory()
         claim.renew(rows_done=0, rows_rejected=0, rows_duplicate=0, rows_erased=0, rows_excluded=0, rows_staged=0)
         StagedRow.objects.filter(csv_import=csv_import).delete()
         RejectedRow.objects.filter(csv_import=csv_import).delete()

@@ -124,7 +124,7 @@ def _end(claim: Claim, state: ImportState, sentence: str, now: datetime) -> None
 
 def _check(csv_import: CsvImport, claim: Claim, now: datetime) -> None:
     stage_and_note(csv_import, claim, now=now)
-    match_rows(csv_import)
+    match_rows(csv_import, claim)
     counts = count_matched(csv_import)
     require_rows(csv_import, counts)
     generation = MailingList.everything.values_list("generation", flat=True).get(pk=csv_import.mailing_list_id)

@@ -116,7 +116,7 @@ def refresh_statistics() -> None:
         if connection.vendor == "sqlite":
             # As SQLite's documentation of ANALYZE advises for large tables.
             cursor.execute("PRAGMA analysis_limit = 400")
-        for table in ("lists_subscriber", "lists_subscription"):
+        for table in ("lists_subscriber", "lists_subscription", "lists_consent"):
             cursor.execute(f"ANALYZE {table}")
 
 
