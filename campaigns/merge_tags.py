@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
-from lists.attributes import attribute_names
+from lists.attributes import attribute_names, attributes_of
 
 # {{ tag }} or {{ tag|fallback }}; neither part holds braces or a line break.
 TAG = re.compile(r"\{\{[ \t\u3000]*([^\s{}|](?:[^{}|\r\n]*[^\s{}|])?)[ \t\u3000]*(?:\|([^{}\r\n]*))?\}\}")
@@ -38,7 +38,7 @@ def known_tags(workspace: Workspace) -> list[str]:
 
 def offer_tags(workspace: Workspace) -> list[tuple[str, str]]:
     """Return what the editor offers: the text to insert, and its name for people."""
-    names = {**FIXED_TAGS, **{name: name for name in attribute_names(workspace)}}
+    names = {**FIXED_TAGS, **{found.name: found.label for found in attributes_of(workspace)}}
     return [
         ("{{" + "|".join(filter(None, (tag, str(FALLBACKS.get(tag, ""))))) + "}}", str(names[tag])) for tag in names
     ]

@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 from lists.conditions import (
     ATTRIBUTE,
     FIXED,
+    MAX_CONDITIONS,
     OPERATORS,
     Shape,
     operators_for,
 )
-from lists.models import Consent, Engagement, Subscriber, Subscription
+from lists.models import Consent, Engagement, Segment, Subscriber, Subscription
 from lists.segments import (
+    SegmentRefused,
     compile_group,
+    compile_segment,
+    lists_named,
     read_conditions,
+    segments_naming,
 )
 from tests.factories import make_list, make_subscriber, make_workspace
 from tests.lists.segment_reference import fulfils
@@ -146,3 +151,87 @@ def test_the_query_finds_whom_plain_python_finds(data):
         found = Subscriber.objects.for_workspace(workspace).filter(compile_group(group, workspace, now=NOW))
         wanted = [person.pk for person in loaded if fulfils(group, person, NOW)]
         assert sorted(found.values_list("pk", flat=True)) == sorted(wanted), group
+
+
+def one(field, op, value=None):
+    return {"field": field, "op": op} | ({} if value is None else {"value": value})
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({}, "条件を読み取れません"),
+        ({"v": 2, "all": [one("name", "is", "x")]}, "条件を読み取れません"),
+        ({"v": 1, "all": []}, "条件がありません"),
+        ({"v": 1, "all": ["x"]}, "条件を読み取れません"),
+        ({"v": 1, "all": [], "any": []}, "条件を読み取れません"),
+        ({"v": 1, "all": [one("password", "is", "x")]}, "比べ方"),
+        ({"v": 1, "all": [one("", "is", "x")]}, "項目を選んで"),
+        ({"v": 1, "all": [one("name", "gt", 1)]}, "比べ方"),
+        ({"v": 1, "all": [one("name", "is", "")]}, "言葉を入力"),
+        ({"v": 1, "all": [one("name", "is", "x\0y")]}, "制御文字"),
+        ({"v": 1, "all": [one("name", "is", "x" * 201)]}, "200文字まで"),
+        ({"v": 1, "all": [one("errors", "ge", "たくさん")]}, "数値は"),
+        ({"v": 1, "all": [one("errors", "ge", "1" * 16)]}, "15桁"),
+        ({"v": 1, "all": [one("errors", "ge", "NaN")]}, "数値は"),
+        ({"v": 1, "all": [one("errors", "between", [2, 1])]}, "小さい値"),
+        ({"v": 1, "all": [one("joined_at", "date_is", "2026-02-30")]}, "日付は"),
+        ({"v": 1, "all": [one("joined_at", "dates", ["2026-02-02", "2026-02-01"])]}, "早い日"),
+        ({"v": 1, "all": [one("joined_at", "last_days", "-1")]}, "日数は"),
+        ({"v": 1, "all": [one("joined_at", "month", "13")]}, "月を選んで"),
+        ({"v": 1, "all": [one("status", "one_of", [])]}, "1つ以上選んで"),
+        ({"v": 1, "all": [one("list", "on", ["x"])]}, "リストを1つ以上"),
+        ({"v": 1, "all": [one("opened", "campaign", [])]}, "配信を選んで"),
+        ({"v": 1, "all": [{"all": [{"all": [{"all": [one("name", "is", "x")]}]}]}]}, "3段まで"),
+        ({"v": 1, "all": [one("name", "is", "x")] * (MAX_CONDITIONS + 1)}, "50個まで"),
+        ({"v": 1, "all": [{"all": [one("name", "is", "x")] * 30}] * 2}, "50個まで"),
+        ({"v": 1, "all": [one("name", "is", "あ" * 200)] * 50}, "文字が多すぎ"),
+    ],
+)
+def test_what_is_no_condition_is_refused_with_a_sentence(data, sentence):
+    with pytest.raises(SegmentRefused, match=sentence):
+        read_conditions(data)
+
+
+def test_what_people_type_is_normalised():
+    group = read_conditions(
+        {
+            "v": 1,
+            "any": [
+                one("errors", "ge", "1,000"),
+                one("errors", "eq", "-0.50"),
+                one("joined_at", "after", "2026/2/3"),
+            ],
+        }
+    )
+    assert [condition.value for condition in group.conditions()] == [1000, -0.5, "2026-02-03"]
+    assert read_conditions(group.as_json()) == group
+
+
+def test_a_list_of_another_workspace_or_a_deleted_one_is_refused():
+    mine, other = make_list(), make_list()
+    group = read_conditions({"v": 1, "all": [one("list", "not_on", [mine.pk, other.pk])]})
+    assert lists_named(group) == {mine.pk, other.pk}
+    with pytest.raises(SegmentRefused, match="リストが削除"):
+        compile_group(group, mine.workspace, now=NOW)
+    segment = Segment.objects.create(workspace=mine.workspace, name="読者", conditions=group.as_json())
+    with pytest.raises(SegmentRefused, match="「読者」は使えません"):
+        compile_segment(segment, now=NOW)
+    assert segments_naming(mine) == [segment]
+    assert segments_naming(other) == []
+
+
+def test_addresses_and_domains_are_compared_as_they_are_kept():
+    person = make_subscriber(None, "Taro@Mail.Example.JP", attributes={"会員": "Ａ"})
+    everyone = Subscriber.objects.for_workspace(person.workspace)
+
+    def finds(*condition):
+        group = read_conditions({"v": 1, "all": [one(*condition)]})
+        return everyone.filter(compile_group(group, person.workspace, now=NOW)).exists()
+
+    assert finds("address", "begins", "ＴＡＲＯ")
+    assert finds("domain", "is", "@mail.example.jp")
+    assert finds("domain", "ends", "EXAMPLE.jp")
+    assert not finds("domain", "is", "example.jp")
+    # An attribute's wide letters are others.
+    assert not finds("attribute:会員", "is", "A")
