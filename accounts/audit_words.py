@@ -18,6 +18,9 @@ ACTIONS = {
     "exclusion.create": _("除外リストへの登録"),
     "exclusion.delete": _("除外リストからの削除"),
     "exclusion.import": _("除外リストのファイルでの登録"),
+    "list.export": _("リストのエクスポート"),
+    "segment.export": _("セグメントのエクスポート"),
+    "subscriber.export": _("購読者の検索結果のエクスポート"),
     "subscriber.stopped": _("購読者の配信停止"),
     "subscriber.resumed": _("購読者の配信再開"),
     "subscriber.created": _("購読者の追加"),
@@ -125,6 +128,8 @@ DETAILS = {
     "reason": _("理由"),
     "why": _("理由"),
     "was": _("以前の停止理由"),
+    "columns": _("列の数"),
+    "format": _("ファイルの形式"),
     "file": _("ファイル"),
     "files": _("ファイル数"),
     "rows": _("件数"),
@@ -154,6 +159,9 @@ DETAILS = {
 }
 
 VALUES = {
+    "csv": _("CSV(UTF-8)"),
+    "cp932": _("CSV(Shift_JIS)"),
+    "xlsx": _("Excel(XLSX)"),
     "admin": _("管理者"),
     "editor": _("作成者"),
     "viewer": _("閲覧者"),

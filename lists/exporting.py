@@ -23,7 +23,7 @@ from lists.xlsx_writing import CONTENT_TYPE, write_pieces
 from lists.zip_streaming import stream_zip
 
 # Rows that are fetched together by the plain way.
-BATCH = 2000
+BATCH = 500
 
 CSV: Final = "csv"
 CP932: Final = "cp932"

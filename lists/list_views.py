@@ -1,8 +1,8 @@
-"""Pages of lists: index, one list with its subscribers, create, edit, delete, export."""
+"""Pages of lists: index, one list with its subscribers, create, edit, delete."""
 
 from django.contrib import messages
 from django.db.models import ProtectedError
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,8 +12,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from lists.csv_export import export_list
-from lists.csv_writing import CHARSETS, stream_csv
 from lists.finding import Search
 from lists.headcounts import counts_of
 from lists.limits import preview_list_limit
@@ -127,14 +125,3 @@ def delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
         return redirect("list_index")
     counts = counts_of([mailing_list])[pk]
     return render(request, "lists/delete.html", {"mailing_list": mailing_list, "counts": counts})
-
-
-@require_safe
-@member_required(Role.EDITOR)
-def export(request: WorkspaceRequest, pk: int) -> StreamingHttpResponse:
-    """Download the list as CSV; ?encoding=cp932 for Shift_JIS."""
-    mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
-    encoding = request.GET.get("encoding", "")
-    return stream_csv(
-        export_list(mailing_list), f"{mailing_list.name}.csv", encoding if encoding in CHARSETS else "utf-8-sig"
-    )

@@ -11,7 +11,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("lists/<int:pk>/edit/", list_views.edit, name="list_edit"),
     path("lists/<int:pk>/limit-preview/", list_views.limit_preview, name="list_limit_preview"),
     path("lists/<int:pk>/delete/", list_views.delete, name="list_delete"),
-    path("lists/<int:pk>/export/", list_views.export, name="list_export"),
     path("lists/<int:pk>/import/", import_views.upload_csv, name="import_upload"),
     path("imports/<int:pk>/", import_run_views.detail, name="import_detail"),
     path("imports/<int:pk>/columns/", import_views.choose_columns, name="import_columns"),

@@ -45,7 +45,7 @@ def queue_csv() -> Importer:
         data = content.encode() if isinstance(content, str) else content
         user = user or make_user(mailing_list.workspace)
         csv_import = create_import(mailing_list, ContentFile(data, name=name), user)
-        layout = Format(csv_import.encoding, csv_import.separator, csv_import.has_header)
+        layout = Format(csv_import.encoding, csv_import.separator, csv_import.has_header, csv_import.sheet)
         assert queue_import(csv_import, Choice(layout, csv_import.columns, mode), user)
         csv_import.refresh_from_db()
         return csv_import

@@ -1,0 +1,97 @@
+"""Pages of exports: the columns and the format of a list, a segment or a search, then the file."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import member_required
+from accounts.audit import record
+from accounts.models import Role
+from accounts.requests import WorkspaceRequest
+from lists.export_forms import ExportForm
+from lists.exporting import Table, stream
+from lists.finding import Search
+from lists.models import MailingList, Segment
+from lists.people_export import list_table, search_table, segment_table
+from lists.search_words import Words, describe_search, require_known
+from lists.segments import SegmentRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an export is of, as the page and the audit log name it."""
+
+    table: Table
+    # In the audit log.
+    action: str
+    target: str
+    # Whom it is about, in words; nothing for everybody.
+    words: Words
+    back_url: str
+    back_label: str
+
+
+@require_http_methods(["GET", "POST"])
+@member_required(Role.EDITOR)
+def export_list(request: WorkspaceRequest, pk: int) -> HttpResponseBase:
+    """Offer everybody on a list as a file; the form's answer is the file."""
+    mailing_list = get_object_or_404(MailingList, workspace=request.workspace, pk=pk)
+    words = [(_("リスト"), mailing_list.name)]
+    back_url = reverse("list_detail", args=[pk])
+    table = list_table(mailing_list)
+    return answer(request, Subject(table, "list.export", mailing_list.name, words, back_url, mailing_list.name))
+
+
+@require_http_methods(["GET", "POST"])
+@member_required(Role.EDITOR)
+def export_segment(request: WorkspaceRequest, pk: int) -> HttpResponseBase:
+    """Offer everybody in a segment as a file."""
+    segment = get_object_or_404(Segment, workspace=request.workspace, pk=pk)
+    try:
+        table = segment_table(segment, now=timezone.now())
+    except SegmentRefused as error:
+        messages.error(request, error.sentence)
+        return redirect("segment_detail", pk)
+    words = [(_("セグメント"), segment.name)]
+    back_url = reverse("segment_detail", args=[pk])
+    return answer(request, Subject(table, "segment.export", segment.name, words, back_url, segment.name))
+
+
+@require_http_methods(["GET", "POST"])
+@member_required(Role.EDITOR)
+def export_search(request: WorkspaceRequest) -> HttpResponseBase:
+    """Offer everybody whom the search in the page's address finds as a file."""
+    search = Search.from_query(request.GET)
+    try:
+        require_known(request.workspace, search)
+    except SegmentRefused as error:
+        messages.error(request, error.sentence)
+        return redirect("subscriber_index")
+    table = search_table(request.workspace, search, now=timezone.now())
+    words = describe_search(request.workspace, search)
+    target = "、".join(text for _label, text in words)
+    query = request.GET.urlencode()
+    back_url = reverse("subscriber_index") + (f"?{query}" if query else "")
+    return answer(request, Subject(table, "subscriber.export", target, words, back_url, _("購読者")))
+
+
+def answer(request: WorkspaceRequest, subject: Subject) -> HttpResponseBase:
+    """Return the page that asks for columns and format, or, once they were sent, the file, which is written down."""
+    form = ExportForm(request.POST if request.method == "POST" else None, table=subject.table)
+    if not form.is_valid():
+        return show(request, subject, form)
+    columns, kind = form.cleaned_data["columns"], form.cleaned_data["format"]
+    record(request.workspace, request.user, subject.action, subject.target, columns=len(columns), format=kind)
+    return stream(subject.table, columns, kind)
+
+
+def show(request: WorkspaceRequest, subject: Subject, form: ExportForm) -> HttpResponse:
+    """Return the page with the form."""
+    return render(request, "lists/export.html", {"subject": subject, "words": subject.words, "form": form})
