@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -27,6 +28,7 @@ from cleaning.forms import ChoiceForm, CleaningForm, StartForm
 from cleaning.intake import begin, guess_column, preview, start
 from cleaning.results import clean_pieces, excluded_rows, split_rows
 from cleaning.work import CLEAN, EXCLUDED, About, Cleaning, Report, find_cleaning, own_cleanings
+from lists.csv_import import describe_size_limit
 from lists.csv_reading import Format
 from lists.csv_writing import CHARSETS, encode_csv
 from lists.exceptions import ListsError
@@ -73,7 +75,14 @@ def upload(request: WorkspaceRequest) -> HttpResponseBase:
         {"cleaning": cleaning, "about": about, "ends_at": local(cleaning.ends_at(about, cleaning.report()))}
         for cleaning, about in own_cleanings(request.workspace, request.user)
     ]
-    context = {"form": form, "opened": opened, "meanings": MEANINGS.items(), "is_gone": "gone" in request.GET}
+    context = {
+        "form": form,
+        "opened": opened,
+        "meanings": MEANINGS.items(),
+        "is_gone": "gone" in request.GET,
+        "max_bytes": settings.UPLOAD_MAX_BYTES,
+        "too_large": describe_size_limit(),
+    }
     return render(request, "cleaning/upload.html", context)
 
 
@@ -101,7 +110,7 @@ def detail(request: WorkspaceRequest, token: str) -> HttpResponse:
         return render(request, "cleaning/progress.html", context | describe_progress(about, report))
     # A changed choice replaces its part of the page only.
     template = "cleaning/_split.html" if request.htmx else "cleaning/result.html"
-    return render(request, template, context | describe_result(request, report))
+    return render(request, template, context | describe_result(request, about, report))
 
 
 def choose_column(request: WorkspaceRequest, cleaning: Cleaning, about: About) -> HttpResponse:
@@ -136,13 +145,16 @@ def read_format(request: WorkspaceRequest, about: About) -> tuple[Format, Format
     return (form.layout() if is_chosen and form.is_valid() else about.format), form
 
 
-def describe_result(request: WorkspaceRequest, report: Report) -> dict[str, object]:
+def describe_result(request: WorkspaceRequest, about: About, report: Report) -> dict[str, object]:
     """Return what the page of the result shows for the flaws that were chosen."""
     chosen = ChoiceForm(request.GET).flaws()
     query = urlencode([("chosen", "on"), *(("flaw", flaw.value) for flaw in chosen)])
     split = split_rows(report, chosen)
     groups = [(group, MEANINGS[group.flaw]) for group in split.groups if group.number]
-    absent = [group.flaw.label for group in split.groups if not group.number]
+    was_asked = about.asks_dns and not report.is_dns_silent
+    absent = [
+        group.flaw.label for group in split.groups if not group.number and (was_asked or group.flaw != Flaw.NO_DOMAIN)
+    ]
     return {"split": split, "groups": groups, "absent": absent, "query": query}
 
 

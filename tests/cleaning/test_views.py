@@ -194,7 +194,9 @@ def test_a_problem_is_told_with_the_next_step(browser: Client, workspace: Worksp
 
 
 def test_notes_tell_what_was_not_asked(browser: Client, finished: str, workspace: Workspace, cleaner: User) -> None:
-    assert "ドメインがあるかどうかは確かめていません" in read(browser.get(finished))
+    page = read(browser.get(finished))
+    assert "ドメインがあるかどうかは確かめていません" in page
+    assert "ドメイン不存在" not in page
     cleaning, about = own_cleanings(workspace, cleaner)[0]
     report = cleaning.report()
     assert report
