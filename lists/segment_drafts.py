@@ -134,11 +134,15 @@ def change(draft: DraftGroup, action: str) -> DraftGroup:
     return number_parts(draft)
 
 
-def settle(draft: DraftGroup, fields: Mapping[str, Field]) -> None:
-    """Give every condition a field and an operator that fit together."""
+def settle(draft: DraftGroup, fields: Mapping[str, Field], stored: Group | None = None) -> None:
+    """Give every condition an operator that fits its field.
+
+    One that was stored keeps its operator also where the attribute is of another kind by now.
+    """
+    kept = {(condition.field, condition.op) for condition in stored.conditions()} if stored else set()
     for part in draft.walk():
         if isinstance(part, DraftCondition) and (found := fields.get(part.field)) is not None:
-            offered = found.operators(part.op)
+            offered = found.operators(part.op if (part.field, part.op) in kept else "")
             part.op = part.op if part.op in offered else offered[0]
 
 

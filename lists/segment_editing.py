@@ -10,7 +10,7 @@ from lists.models import Segment
 from lists.people_states import raise_people
 
 
-def save_segment(segment: Segment, group: Group, *, revision: int | None, actor: User) -> bool:
+def save_segment(segment: Segment, group: Group, *, revision: int, actor: User) -> bool:
     """Store a new or changed segment; False where somebody else changed it since `revision`.
 
     A campaign that is just freezing its people begins anew.

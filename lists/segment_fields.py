@@ -57,10 +57,10 @@ class Field:
         ]
 
 
-def fields_of(workspace: Workspace, used: Group | None = None) -> dict[str, Field]:
+def fields_of(workspace: Workspace, used: Group | None = None, *, has_archived: bool = False) -> dict[str, Field]:
     """Return the fields that the workspace's conditions may name, in the order in which they are offered.
 
-    Attributes that are not offered any more are among them where `used` names them.
+    Attributes that are not offered any more are among them where `used` names them, or all of them are asked for.
     """
     lists = MailingList.objects.filter(workspace=workspace).order_by("name").values_list("pk", "name")
     choices = dict(CHOICES) | {"list": [(str(pk), name) for pk, name in lists]}
@@ -79,7 +79,7 @@ def fields_of(workspace: Workspace, used: Group | None = None) -> dict[str, Fiel
             [(text, text) for text in one.choices],
         )
         for one in workspace.attribute_definitions.all()
-        if one.archived_at is None or one.name in named
+        if has_archived or one.archived_at is None or one.name in named
     }
     reactions = {name: found.pop(name) for name in events}
     return found | attributes | reactions

@@ -34,7 +34,7 @@ SAMPLE_BUDGET = 0.1
 @member_required()
 def index(request: WorkspaceRequest) -> HttpResponse:
     """Every segment with its conditions in words."""
-    fields = fields_of(request.workspace)
+    fields = fields_of(request.workspace, has_archived=True)
     segments = Segment.objects.filter(workspace=request.workspace).order_by("name")
     rows = [(segment, describe_segment(segment, fields)) for segment in segments]
     return render(request, "lists/segment_index.html", {"rows": rows})
@@ -98,8 +98,9 @@ def build(request: WorkspaceRequest, segment: Segment, draft: DraftGroup) -> Htt
         fields = fields_of(request.workspace, read_stored(segment))
         return show_builder(request, segment, stored_name, SegmentForm(instance=segment), draft, fields)
     draft = read_draft(request.POST)
-    fields = fields_of(request.workspace, read_stored(segment) if segment.pk else None)
-    settle(draft, fields)
+    stored = read_stored(segment) if segment.pk else None
+    fields = fields_of(request.workspace, stored)
+    settle(draft, fields, stored)
     if action := request.POST.get("do", ""):
         changed = change(draft, action)
         # What was typed stays, and is checked once it is saved.
@@ -108,7 +109,7 @@ def build(request: WorkspaceRequest, segment: Segment, draft: DraftGroup) -> Htt
     form = SegmentForm(request.POST, instance=segment)
     group = finish(draft, fields, request.workspace)
     if form.is_valid() and group is not None:
-        if save_segment(form.instance, group, revision=form.cleaned_data["revision"], actor=request.user):
+        if save_segment(form.instance, group, revision=form.cleaned_data["revision"] or 0, actor=request.user):
             messages.success(request, _("セグメント「%s」を保存しました。") % segment.name)
             return redirect("segment_detail", segment.pk)
         form.add_error(
@@ -146,9 +147,8 @@ def show_builder(
 @member_required(Role.EDITOR)
 def count(request: WorkspaceRequest) -> HttpResponse:
     """Count the people of what the builder holds, slice by slice; stores nothing."""
-    fields = fields_of(request.workspace)
+    fields = fields_of(request.workspace, has_archived=True)
     draft = read_draft(request.POST)
-    settle(draft, fields)
     return render(request, "lists/_segment_count.html", {"counted": count_draft(request, draft, fields)})
 
 
