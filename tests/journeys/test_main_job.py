@@ -78,7 +78,13 @@ def upload(visitor: Visitor, name: str, encoding: str) -> list[dict[str, str]]:
     expect(page.locator("main")).to_contain_text("メールアドレス")
     page.get_by_label("このファイルの宛先から配信の同意を得ています").check()
     visitor.take_picture("columns")
-    page.get_by_role("button", name=re.compile("取り込")).click()
+    page.get_by_role("button", name="次へ(内容の確認)").click()
+    # The dry run reads the whole file; nothing is imported before the answer.
+    import_it = page.get_by_role("button", name="この内容で取り込む")
+    expect(import_it).to_be_visible(timeout=PATIENCE)
+    assert number(stat(page, "新規").inner_text()) > 0
+    visitor.take_picture("import-check")
+    import_it.click()
     expect(page.get_by_text("取り込みが完了しました")).to_be_visible(timeout=PATIENCE)
     visitor.take_picture("import-result")
     with page.expect_download() as download:
@@ -290,9 +296,9 @@ def replace_the_list(visitor: Visitor) -> None:
     page.get_by_role("button", name="アップロードして次へ").click()
     page.get_by_label("このファイルの宛先から配信の同意を得ています").check()
     visitor.take_picture("replace")
-    page.get_by_role("button", name=re.compile("取り込|差し替え")).click()
-    expect(page.get_by_text("件がリストから外れます")).to_be_visible()
-    visitor.take_picture("replace-confirm")
+    page.get_by_role("button", name="次へ(内容の確認)").click()
+    expect(page.get_by_text("件がリストから外れます")).to_be_visible(timeout=PATIENCE)
+    visitor.take_picture("replace-check")
     page.get_by_role("button", name=re.compile("外して差し替える")).click()
     expect(page.get_by_text("取り込みが完了しました")).to_be_visible(timeout=PATIENCE)
     visitor.take_picture("replaced")
