@@ -30,6 +30,8 @@ MAX_COLUMNS = 200
 CHUNK = 1 << 16
 # Rows by which separator and header are guessed; also the rows of the preview.
 PREVIEW_ROWS = 20
+# Blank rows that are passed over while guessing.
+PREVIEW_BLANKS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def inspect_file(file: BinaryIO) -> Inspection:
         raise UnreadableFile(_("ファイルが空です。"))
     encoding = detect_encoding(scan)
     separator = detect_separator(file, encoding)
-    first = next(read_rows(file, encoding, separator), None)
+    first = next(_first_rows(file, encoding, separator), None)
     if first is None:
         raise UnreadableFile(_("ファイルに行がありません。"))
     layout = Format(encoding, separator, has_header=not has_address(first.cells))
@@ -96,7 +98,7 @@ def detect_separator(file: BinaryIO, encoding: str) -> str:
 
 def _score_separator(file: BinaryIO, encoding: str, separator: str) -> tuple[int, int]:
     try:
-        rows = list(islice(read_rows(file, encoding, separator), PREVIEW_ROWS))
+        rows = list(islice(_first_rows(file, encoding, separator), PREVIEW_ROWS))
     except UnreadableFile:
         return (0, 0)
     width = len(rows[0].cells) if rows else 0
@@ -120,7 +122,7 @@ def _is_address(cell: str) -> bool:
 
 def preview_file(file: BinaryIO, layout: Format) -> Preview:
     """Return the header and the first rows; raises UnreadableFile."""
-    rows = list(islice(read_rows(file, layout.encoding, layout.separator), PREVIEW_ROWS + 1))
+    rows = list(islice(_first_rows(file, layout.encoding, layout.separator), PREVIEW_ROWS + 1))
     return make_preview(rows, has_header=layout.has_header)
 
 
@@ -135,15 +137,20 @@ def make_preview(rows: list[Row], *, has_header: bool) -> Preview:
     return Preview([cell.strip() or _("列%d") % number for number, cell in enumerate(named, start=1)], rows)
 
 
-def read_rows(file: BinaryIO, encoding: str, separator: str) -> Iterator[Row]:
+def _first_rows(file: BinaryIO, encoding: str, separator: str) -> Iterator[Row]:
+    """Yield the rows of a file while somebody waits for its page: a file of blank rows takes no longer."""
+    return read_rows(file, encoding, separator, most_blanks=PREVIEW_BLANKS)
+
+
+def read_rows(file: BinaryIO, encoding: str, separator: str, *, most_blanks: int | None = None) -> Iterator[Row]:
     """Yield the rows that are not blank, from the file's beginning, the header included.
 
-    A row that cannot be read has a `fault`; raises UnreadableFile where the rest of the file cannot be
+    With `most_blanks` it ends after so many blank rows, as if the file did. A row that cannot be read has a `fault`; raises UnreadableFile where the rest of the file cannot be
     read either: a quote that never closes, a row beyond MAX_ROW.
     """
     file.seek(0)
     try:
-        yield from _parse(Feed(file, encoding), separator)
+        yield from _parse(Feed(file, encoding), separator, most_blanks)
     except UnicodeError as error:
         raise UnreadableFile(_("選ばれた文字コードでは読めないファイルです。")) from error
 
@@ -210,7 +217,8 @@ class Feed:
         )
 
 
-def _parse(feed: Feed, separator: str) -> Iterator[Row]:
+def _parse(feed: Feed, separator: str, most_blanks: int | None) -> Iterator[Row]:
+    blanks = 0
     reader = csv.reader(feed.lines(), delimiter=separator, strict=True)
     make = tuple.__new__
     while True:
@@ -219,6 +227,9 @@ def _parse(feed: Feed, separator: str) -> Iterator[Row]:
                 line = feed.row_began
                 feed.row_began = reader.line_num + 1
                 if not cells or ((not cells[0] or cells[0].isspace()) and _is_blank(cells)):
+                    blanks += 1
+                    if blanks == most_blanks:
+                        return
                     continue
                 if feed.is_suspicious or len(cells) > MAX_COLUMNS:
                     yield Row(line, cells, *find_fault(cells))

@@ -101,7 +101,7 @@ def test_one_damaged_row_does_not_hide_the_encoding() -> None:
     ("content", "sentence"),
     [
         (b"PK\x03\x04\x14\x00\x06\x00" + bytes(100), "Excel"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "Excel"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "パスワード付きのExcel"),
         (b"%PDF-1.7\n", "CSVファイルではない"),
         (b"email\na@example.jp\0\n", "NUL"),
         (b"\xef\xbb\xbfemail\na@example.jp\0\n", "NUL"),
