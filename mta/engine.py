@@ -76,7 +76,6 @@ def send_batches(
     if connections < 1 or window < 1:
         raise ValueError("at least one connection and a window of one are needed")
     commits = GroupCommit(ledger, window=window)
-
     plan = Plan(
         route=route,
         tls=tls_context(route),
@@ -85,24 +84,11 @@ def send_batches(
         messages_per_connection=messages_per_connection or route.messages_per_connection,
         seconds=deadline,
     )
-
-    async def begin() -> Dispatch:
-        if route.kind == "direct":
-            return DirectDispatch(commits, plan, direct or Direct())
-        return RelayDispatch(commits, plan)
-
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            dispatch = runner.run(begin())
+            dispatch = runner.run(begin(commits, plan, direct))
             try:
-                for batch in batches:
-                    for number, message in enumerate(batch, 1):
-                        if dispatch.offer(message):
-                            runner.run(dispatch.make_room())
-                        elif number % _GLANCE == 0:
-                            glance(runner.get_loop())
-                    if dispatch.is_over():
-                        break
+                feed(batches, dispatch, runner)
             except BaseException:
                 dispatch.stop()
                 raise
@@ -110,6 +96,25 @@ def send_batches(
                 runner.run(dispatch.finish())
     finally:
         commits.close()
+
+
+async def begin(commits: GroupCommit, plan: Plan, direct: Direct | None) -> Dispatch:
+    """Return what shares the mails among the connections of a route; it belongs to the loop that runs this."""
+    if plan.route.kind == "direct":
+        return DirectDispatch(commits, plan, direct or Direct())
+    return RelayDispatch(commits, plan)
+
+
+def feed(batches: Iterable[Iterable[Outgoing]], dispatch: Dispatch, runner: asyncio.Runner) -> None:
+    """Read the mails and hand them over; the loop runs where there is no room for more, and for a glance in between."""
+    for batch in batches:
+        for number, message in enumerate(batch, 1):
+            if dispatch.offer(message):
+                runner.run(dispatch.make_room())
+            elif number % _GLANCE == 0:
+                glance(runner.get_loop())
+        if dispatch.is_over():
+            break
 
 
 def glance(loop: asyncio.AbstractEventLoop, turns: int = _TURNS) -> None:
