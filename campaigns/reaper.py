@@ -19,6 +19,7 @@ from campaigns.models import (
     Delivery,
     DeliveryState,
     DoubtPolicy,
+    Lane,
 )
 from campaigns.tally import mark_all_due
 from mta.circuit import open_circuits
@@ -32,6 +33,8 @@ FENCE_LIMIT = timedelta(minutes=15)
 LATELY = timedelta(days=1)
 # Rows that one run moves at most; the next tick goes on.
 BATCH = 500
+# Waiting rows of a campaign and lane that one run looks at for lifetimes that are over.
+LOOK = 2000
 
 
 def reap_claims(*, now: datetime) -> int:
@@ -67,13 +70,16 @@ def resending() -> QuerySet[Campaign]:
     return Campaign.objects.filter(state=CampaignState.SENDING, doubt_policy=DoubtPolicy.RESEND)
 
 
-def expire_deliveries(*, now: datetime) -> int:
+def expire_deliveries(*, now: datetime, look: int = LOOK) -> int:
     """pending/deferred → expired (一時的なエラー) where the lifetime is over (B5); return how many.
 
     A row that was never claimed does not expire, and lifetimes do not run while a campaign is paused, in its
     配信禁止時間, or in a workspace that is slowed or stopped for its 配信エラー率. Nor does a row expire while the circuit
     of its route is open; after a long outage its lifetime begins anew (campaigns.lifetimes). A row that is due is tried
     first: that its lane is paused, slow or was not worked in is no fault of its recipient.
+
+    Of each campaign and lane the `look` rows are looked at that are due next, however many wait behind them. The others
+    come to the front as time goes by; those that become due unseen have their try.
     """
     expired = 0
     # Read first: a circuit is closed together with the new beginning of lifetimes.
@@ -83,12 +89,26 @@ def expire_deliveries(*, now: datetime) -> int:
         limit = oldest_beginning(campaign, campaign.lifetime, now=now)
         if campaign.lifetime_from is None or campaign.lifetime_from > limit:
             continue
-        over = Delivery.objects.filter(campaign=campaign, state__in=CLAIMABLE, mail_date__lte=limit, due_at__gt=now)
-        if broken:
-            over = over.exclude(lane__route__in=broken)
-        for delivery in over.select_related("workspace", "campaign").order_by("pk")[:BATCH]:
+        lanes = Lane.objects.filter(workspace=campaign.workspace_id).exclude(route__in=broken)
+        over: list[int] = []
+        for lane_id in lanes.order_by("pk").values_list("pk", flat=True):
+            over += find_over(campaign.pk, lane_id, limit, now=now, look=look)
+        rows = Delivery.objects.filter(pk__in=over[:BATCH]).select_related("workspace", "campaign")
+        for delivery in rows.order_by("pk"):
             expired += expire(delivery, now=now)
     return expired
+
+
+def find_over(campaign_id: int, lane_id: int, limit: datetime, *, now: datetime, look: int) -> list[int]:
+    """Return those of a campaign's next `look` waiting rows in a lane whose lifetime began at `limit` or before."""
+    rows = next_due(campaign_id, lane_id, now=now)[:look].values_list("pk", "mail_date")
+    return [pk for pk, mail_date in rows if mail_date is not None and mail_date <= limit]
+
+
+def next_due(campaign_id: int, lane_id: int, *, now: datetime) -> QuerySet[Delivery]:
+    """Return the rows of a campaign in a lane that are not due yet, in the order of the index of due rows."""
+    rows = Delivery.objects.waiting().filter(lane=lane_id, campaign=campaign_id, due_at__gt=now)
+    return rows.order_by("due_at")
 
 
 def expire(delivery: Delivery, *, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from campaigns import reaper, scheduling
@@ -135,6 +136,38 @@ def test_a_row_that_is_due_has_its_try_before_it_expires(now, state):
     # It was tried meanwhile, and came to nothing by a fault that is not its own.
     Delivery.objects.filter(pk=delivery.pk).update(due_at=now + timedelta(seconds=30))
     assert reaper.expire_deliveries(now=now) == 1
+
+
+def test_of_many_rows_that_wait_only_the_next_are_looked_at(now):
+    """The others come to the front as time goes by: none is forgotten, however many there are."""
+    long_ago, lately = now - timedelta(hours=25), now - timedelta(hours=1)
+    campaign = sending_campaign(long_ago)
+    for minutes in range(1, 21):
+        make_delivery(campaign, mail_date=lately, due_at=now + timedelta(minutes=minutes))
+    last = make_delivery(campaign, mail_date=long_ago, due_at=now + timedelta(minutes=21))
+    assert reaper.expire_deliveries(now=now, look=10) == 0
+    # Those before it have had their tries.
+    assert reaper.expire_deliveries(now=now + timedelta(minutes=12), look=10) == 1
+    last.refresh_from_db()
+    assert last.state == DeliveryState.EXPIRED
+
+
+def test_what_is_looked_at_is_read_from_the_index_of_due_rows_in_its_order(now):
+    campaign = sending_campaign(now)
+    delivery = make_delivery(campaign, due_at=now + timedelta(minutes=1))
+    plan = reaper.next_due(campaign.pk, delivery.lane_id, now=now)[:10].explain()
+    if connection.vendor == "sqlite":
+        assert "USING INDEX delivery_due" in plan
+        assert "TEMP B-TREE" not in plan
+    else:
+        with connection.cursor() as cursor:
+            # Few rows would be read and sorted.
+            cursor.execute(
+                "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
+            )
+        plan = reaper.next_due(campaign.pk, delivery.lane_id, now=now)[:10].explain()
+        assert "Index Scan using delivery_due" in plan
+        assert "Sort" not in plan
 
 
 def test_nothing_expires_that_was_never_tried_or_was_resumed_lately(now):
