@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User, Workspace
-from lists.address import clean_address
+from lists.address import DOTS, clean_address
 from lists.exceptions import InvalidAddress
 from lists.models import Exclusion, ExclusionKind
 
@@ -64,6 +64,10 @@ def read_value(text: str) -> tuple[ExclusionKind, str]:
         return ExclusionKind.ADDRESS, clean_address(text).key
     if not match[1]:
         raise InvalidAddress(_("メールアドレスまたはドメインが空です。"))
+    if "." not in match[1].translate(DOTS):
+        raise InvalidAddress(
+            _("メールアドレスでもドメインでもありません(例: taro@example.co.jp、example.co.jp)。"), text
+        )
     domain = clean_address(f"x@{match[1]}").domain
     if domain.count(".") >= MAX_LABELS:
         raise InvalidAddress(_("ドメインの「.」が多すぎます(%d個まで)。") % (MAX_LABELS - 1), text)
