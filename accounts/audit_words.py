@@ -159,6 +159,8 @@ DETAILS = {
 }
 
 VALUES = {
+    "address": _("メールアドレス"),
+    "name": _("お名前"),
     "csv": _("CSV(UTF-8)"),
     "cp932": _("CSV(Shift_JIS)"),
     "xlsx": _("Excel(XLSX)"),

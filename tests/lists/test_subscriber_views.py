@@ -1,13 +1,14 @@
 """The pages of subscribers: plain success, access, bad input."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import AuditEntry, Role, User
-from lists.models import CsvImport, MailingList, Subscriber
+from accounts.models import AuditEntry, Role, User, Workspace
+from lists.models import CsvImport, MailingList, Segment, Subscriber
 from tests.factories import make_errors, make_subscriber, make_user, make_workspace
 from tests.lists.pages import text_of
 
@@ -110,3 +111,47 @@ def test_a_viewer_sees_a_subscriber_without_buttons(finished: CsvImport, viewer:
 def test_a_stranger_sees_no_subscribers(finished: CsvImport, client_for: ClientFor) -> None:
     stranger = client_for(make_user(make_workspace(), Role.ADMIN))
     assert "taro@example.jp" not in text_of(stranger.get(reverse("subscriber_index")))
+
+
+# The search.
+
+
+def test_the_search_goes_on_where_its_time_was_over(editor: Client, workspace: Workspace) -> None:
+    for number in range(60):
+        make_subscriber(workspace=workspace, address=f"r{number}@example.jp")
+    url = reverse("subscriber_index")
+    page = text_of(editor.get(url, {"q": "example"}))
+    assert "r59@example.jp" in page
+    assert "r9@example.jp" not in page
+    link = re.search(r'rel="next" href="([^"]+)"', page)
+    assert link
+    page = text_of(editor.get(url + link[1].replace("&amp;", "&")))
+    assert "r9@example.jp" in page
+    assert "最初のページへ" in page
+    # The part is rows without a page around them.
+    part = text_of(editor.get(url, {"q": "nobody", "part": "1", "before": "5", "shown": "0"}))
+    assert part.strip().startswith("<tr>")
+    assert "条件に合う購読者はいません" in part
+    assert "条件に合う" not in text_of(editor.get(url, {"q": "nobody", "part": "1", "before": "5", "shown": "3"}))
+
+
+def test_a_segment_that_cannot_be_used_is_told(editor: Client, workspace: Workspace) -> None:
+    make_subscriber(workspace=workspace)
+    conditions = {"v": 1, "all": [{"field": "list", "op": "on", "value": [10**9]}]}
+    segment = Segment.objects.create(workspace=workspace, name="壊れた", conditions=conditions)
+    page = text_of(editor.get(reverse("subscriber_index"), {"segment": segment.pk}))
+    assert 'role="alert"' in page
+
+
+def test_a_reason_from_a_person_stops_as_their_own_will(editor: Client, mailing_list: MailingList) -> None:
+    subscriber = make_subscriber(mailing_list)
+    answer = {"reason": "unsubscribed", "why": "電話で依頼"}
+    editor.post(reverse("subscriber_stop", args=[subscriber.pk]), answer)
+    page = text_of(editor.get(reverse("subscriber_detail", args=[subscriber.pk])))
+    assert "本人の意思による配信停止です" in page
+    assert "電話で依頼" in page
+
+
+def test_the_page_names_the_file_that_changed_somebody_last(finished: CsvImport, editor: Client) -> None:
+    page = text_of(editor.get(url_of("subscriber_detail")))
+    assert reverse("import_detail", args=[finished.pk]) in page
