@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from importlib import import_module
 from itertools import count
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -125,6 +127,15 @@ def test_many_are_deleted_in_batches(mailing_list: MailingList, monkeypatch: pyt
         make_consent(make_subscriber(mailing_list), mailing_list, ended_at=NOW)
     assert purge_ended(now=NOW + MONTH, last_mailed=never) == 4
     assert purge_ended(now=NOW + MONTH, last_mailed=never) == 1
+
+
+def test_places_that_ended_before_ends_were_written_down(mailing_list: MailingList) -> None:
+    on_list, elsewhere = make_subscriber(mailing_list), make_subscriber(workspace=mailing_list.workspace)
+    live = make_consent(on_list, mailing_list)
+    make_consent(elsewhere, mailing_list)
+    make_consent(on_list, None)
+    import_module("lists.migrations.0013_end_old_consents").end_old_consents(apps, None)
+    assert Consent.objects.get(ended_at=None) == live
 
 
 def test_looking_for_what_may_go_uses_the_index() -> None:
