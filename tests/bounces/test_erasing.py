@@ -142,7 +142,7 @@ def make_mails(mailing_list: MailingList, subscriber: Subscriber) -> None:
         notice = make_notice(to=f"lost{number}@bounce.example.com", **{"taro@example.jp": ADDRESS})
         Bounce.objects.create(notice=notice, recipient=ADDRESS, kind="hard", reason="user_unknown")
         RawNotice.objects.filter(pk=notice.pk).update(workspace=owner, state="unmatched", note=f"{ADDRESS}?")
-    campaign = Campaign.objects.first()
+    campaign = Campaign.objects.order_by("pk")[0]
     campaign_models.TestMail.objects.create(campaign=campaign, address=ADDRESS.upper(), text=ADDRESS)
     campaign_models.TestMail.objects.create(
         campaign=campaign, address="me@example.jp", subscriber=subscriber, text="ok"

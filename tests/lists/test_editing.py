@@ -14,13 +14,13 @@ pytestmark = pytest.mark.django_db
 
 
 def person(address: str = "taro@example.jp", **fields: object) -> Person:
-    return Person(clean_address(address), **fields)  # type: ignore[arg-type]
+    return Person(clean_address(address), **fields)
 
 
 def add(workspace: Workspace, *lists: MailingList, may_return: bool = False, **fields: object) -> Subscriber:
     return add_subscriber(
         workspace,
-        person(**fields),  # type: ignore[arg-type]
+        person(**fields),
         mailing_lists=lists,
         evidence="申込書",
         actor=make_user(workspace),
