@@ -164,7 +164,7 @@ def _decodes(scan: Scan, encoding: str) -> bool:
 def _cost(text: str) -> tuple[float, int]:
     """Return how implausible the text is for a Japanese list, and its number of characters outside ASCII."""
     cost, characters, previous = 0.0, 0, ""
-    for character, following in zip(text, text[1:] + "\n", strict=True):
+    for character, following in zip(text, (text + "\n")[1:], strict=True):
         if not character.isascii():
             characters += 1
             cost += _character_cost(character, previous, following)
