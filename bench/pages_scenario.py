@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
+from django.core.management.color import no_style
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -43,6 +45,7 @@ class PeopleScenario(Scenario):
     def __init__(self, subscribers: int) -> None:
         self.recipients = subscribers
         self.workspace: Workspace = make_full_workspace()
+        reset_sequences()
         self.mailing_list = MailingList.objects.get(pk=PK)
         self.make_objects()
         chunk = 100_000
@@ -88,6 +91,13 @@ class PeopleScenario(Scenario):
                 f"SELECT id, %s, 'csv', {now}, 'meibo.csv' FROM {people}",
                 [self.mailing_list.pk],
             )
+
+
+def reset_sequences() -> None:
+    """Let the ids go on behind those that were given by hand."""
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), list(apps.get_models())):
+            cursor.execute(statement)
 
 
 def run(subscribers: int, rounds: int) -> dict[str, Any]:
