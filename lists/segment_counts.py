@@ -51,39 +51,41 @@ def count_slice(
     begun: Slice,
     *,
     budget: float = BUDGET,
+    size: int = FIRST_WINDOW,
     clock: Callable[[], float] = monotonic,
 ) -> Slice:
-    """Go on counting where `begun` ended, for about `budget` seconds, at least one window.
+    """Go on counting where `begun` ended, for about `budget` seconds, at least one window of `size` people.
 
     The page carries the figures from request to request; who comes or goes in between is counted or not.
     """
     people = Subscriber.objects.for_workspace(workspace)
     deadline = clock() + budget
-    found, active, after, size = begun.found, begun.active, begun.after, FIRST_WINDOW
-    while (end := find_window(people, after, size)) is not None:
+    found, active, after, is_last = begun.found, begun.active, begun.after, False
+    while not is_last:
         started = clock()
+        end, is_last = find_window(people, after, size)
         window = people.filter(pk__gt=after, pk__lte=end).filter(condition)
         counted = window.aggregate(found=Count("pk"), active=Count("pk", filter=Q(status=SubscriberStatus.ACTIVE)))
         found, active, after = found + counted["found"], active + counted["active"], end
         now = clock()
         # The next window would take about twice as long, and must still fit.
-        if now + 2 * (now - started) > deadline:
+        if not is_last and now + 2 * (now - started) > deadline:
             return Slice(found, active, after, is_complete=False)
         size = min(2 * size, LARGEST_WINDOW)
     return Slice(found, active, after, is_complete=True)
 
 
-def find_window(people: SubscriberQuerySet, after: int, size: int) -> int | None:
-    """Return the id that ends a window of at most 2 × `size` people of a workspace; None where nobody is left.
+def find_window(people: SubscriberQuerySet, after: int, size: int) -> tuple[int, bool]:
+    """Return the id that ends a window of at most 2 × `size` people of a workspace, and whether it is the last window.
 
     Asked status by status, since that is the index that holds the ids of one workspace in their order.
     """
     behind = people.filter(pk__gt=after)
     ids = [behind.filter(status=status).order_by("pk").values_list("pk", flat=True) for status in SubscriberStatus]
     if ends := [pk for found in ids for pk in found[size - 1 : size]]:
-        return min(ends)
+        return min(ends), False
     lasts = [found.aggregate(last=Max("pk"))["last"] for found in ids]
-    return max((last for last in lasts if last is not None), default=None)
+    return max((last for last in lasts if last is not None), default=after), True
 
 
 def first_people(
@@ -92,6 +94,7 @@ def first_people(
     number: int,
     *,
     budget: float = BUDGET,
+    size: int = FIRST_WINDOW,
     clock: Callable[[], float] = monotonic,
 ) -> tuple[list[Subscriber], bool]:
     """Return up to `number` people with the smallest ids, and whether all were looked at.
@@ -101,15 +104,16 @@ def first_people(
     everyone = Subscriber.objects.for_workspace(workspace)
     deadline = clock() + budget
     found: list[Subscriber] = []
-    after, size = 0, FIRST_WINDOW
-    while (end := find_window(everyone, after, size)) is not None:
+    after, is_last = 0, False
+    while not is_last:
         started = clock()
+        end, is_last = find_window(everyone, after, size)
         window = people.filter(pk__gt=after, pk__lte=end).order_by("pk")
         found += window[: number - len(found)]
         after, now = end, clock()
         if len(found) >= number:
             return found, True
-        if now + 2 * (now - started) > deadline:
+        if not is_last and now + 2 * (now - started) > deadline:
             return found, False
         size = min(2 * size, LARGEST_WINDOW)
     return found, True

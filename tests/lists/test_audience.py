@@ -86,14 +86,14 @@ def test_a_count_in_slices_is_the_count(workspace, world):
     condition = compile_segment(make_segment(workspace, "金"), now=timezone.now())
     ticks = iter(range(1000))
     # A clock on which every window takes longer than there is time.
-    counted = count_slice(workspace, condition, Slice(), budget=0.5, clock=lambda: next(ticks))
+    counted = count_slice(workspace, condition, Slice(), budget=0.5, size=2, clock=lambda: next(ticks))
     assert not counted.is_complete
     turns = 0
     while not counted.is_complete:
-        counted = count_slice(workspace, condition, counted, budget=0.5, clock=lambda: next(ticks))
+        counted = count_slice(workspace, condition, counted, budget=0.5, size=2, clock=lambda: next(ticks))
         turns += 1
     assert (counted.found, counted.active) == (4, 3)
-    assert turns == 1
+    assert turns == 2
     assert count_slice(make_workspace(), condition, Slice()) == Slice(is_complete=True)
 
 
@@ -101,6 +101,6 @@ def test_the_first_people_are_looked_for_no_longer_than_there_is_time(workspace,
     nobody = Subscriber.objects.for_workspace(workspace).filter(address="nobody")
     assert first_people(nobody, workspace, 3) == ([], True)
     ticks = iter(range(1000))
-    assert first_people(nobody, workspace, 3, budget=0.5, clock=lambda: next(ticks)) == ([], False)
+    assert first_people(nobody, workspace, 3, budget=0.5, size=2, clock=lambda: next(ticks)) == ([], False)
     people = Subscriber.objects.for_workspace(workspace)
     assert [person.address for person in first_people(people, workspace, 2)[0]] == ["a@example.jp", "b@example.jp"]
