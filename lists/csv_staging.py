@@ -176,7 +176,7 @@ DELETE FROM lists_stagedrow WHERE id IN (
 
 def reject_duplicates(staging: Staging) -> int:
     """Move every row whose address stands further up in the file to the rejected; return how many."""
-    values = {
+    values: dict[str, int | str] = {
         "csv_import": staging.csv_import.pk,
         "column": staging.layout.label(staging.layout.address)[:200],
         "reason": _("同じアドレスが{line}行目にもあります(最初の行を使いました)。"),

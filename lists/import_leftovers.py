@@ -39,8 +39,8 @@ def delete_file(csv_import: CsvImport) -> None:
 
 
 def clear_leftovers(now: datetime) -> None:
-    """Cancel imports nobody confirmed; delete files that were kept long enough and staged rows of imports
-    that are over; a few at a time.
+    """Cancel imports nobody confirmed; delete files that were kept long enough with their rejected rows, and staged
+    rows of imports that are over; a few at a time.
     """
     with_file = CsvImport.objects.exclude(file="")
     for csv_import in with_file.filter(created_at__lt=now - CANCEL_AFTER, state__in=UNDECIDED)[:FILES_A_TICK]:
@@ -48,6 +48,8 @@ def clear_leftovers(now: datetime) -> None:
             delete_file(csv_import)
     old = with_file.filter(created_at__lt=now - KEEP_FILES)
     for csv_import in old.exclude(state__in=(*RESTING, *WORKING))[:FILES_A_TICK]:
+        # What was refused of it holds the same data.
+        csv_import.rejected_rows.all().delete()
         delete_file(csv_import)
     first = StagedRow.objects.order_by("csv_import", "address_key", "line").values_list("csv_import", flat=True)
     # Asked in the order of the index: one row of each import that has any.

@@ -165,4 +165,4 @@ def rejected_rows(csv_import: CsvImport) -> Iterator[Sequence[object]]:
         left -= 1
         yield row
     if left > 0:
-        yield ["", "", "", _("このほかに%s行あります。数が多いため、ここには書き出していません。") % f"{left:,}"]
+        yield ["", "", "", _("このほかに%s行あります(残すのは最初の10万行まで、31日間です)。") % f"{left:,}"]

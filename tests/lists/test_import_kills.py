@@ -169,6 +169,12 @@ class Canceller:
             connection.close()
 
 
+def take_time(execute: Any, *args: Any) -> Any:
+    """Do a statement after a moment."""
+    time.sleep(0.01)
+    return execute(*args)
+
+
 def test_whoever_reads_during_a_replacement_sees_the_old_list_or_the_new_one(queue_csv: Importer) -> None:
     mailing_list = make_full_list()
     csv_import = queue_csv(mailing_list, FILE, ImportMode.REPLACE)
@@ -187,7 +193,7 @@ def test_whoever_reads_during_a_replacement_sees_the_old_list_or_the_new_one(que
     reader = threading.Thread(target=read)
     reader.start()
     # Every statement gives the reader time to look.
-    with connection.execute_wrapper(lambda execute, *args: (time.sleep(0.01), execute(*args))[1]):
+    with connection.execute_wrapper(take_time):
         apply_import(csv_import.pk, now=NOW)
     is_over.set()
     reader.join(60)

@@ -1,0 +1,132 @@
+"""What follows a merge, and what happens between the dry run and it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lists.erasing import digest_of
+from lists.import_checking import check_import
+from lists.import_leftovers import clear_leftovers
+from lists.import_running import apply_import, approve_import, reopen_import
+from lists.models import (
+    Consent,
+    CsvImport,
+    ErasedAddress,
+    Headcount,
+    ImportMode,
+    ImportState,
+    MailingList,
+    PeopleState,
+    RejectedRow,
+    StagedRow,
+    Subscriber,
+)
+from tests.factories import make_list, make_subscriber, make_user
+from tests.lists.clock import NOW
+
+Importer = Callable[..., CsvImport]
+pytestmark = pytest.mark.django_db
+
+FILE = """メールアドレス,氏名,会社名
+taro@example.jp,山田 太郎,みほん商店
+hanako@example.com,鈴木 花子,
+"""
+
+
+def addresses(mailing_list: MailingList) -> set[str]:
+    return set(Subscriber.objects.filter(subscriptions__mailing_list=mailing_list).values_list("address", flat=True))
+
+
+def counts(csv_import: CsvImport) -> dict[str, int]:
+    names = ("new", "updated", "unchanged", "rejected", "duplicate", "stopped", "removed")
+    return {name: value for name in names if (value := getattr(csv_import, f"rows_{name}"))}
+
+
+def test_consents_say_file_wording_and_who_and_end_with_the_place_a4(queue_csv: Importer) -> None:
+    """A4."""
+    mailing_list = make_list()
+    user = make_user(mailing_list.workspace)
+    csv_import = queue_csv(mailing_list, FILE, user=user)
+    CsvImport.objects.update(text_version="2026年4月版")
+    assert apply_import(csv_import.pk, now=NOW)
+    consent = Consent.objects.get(subscriber__address="taro@example.jp")
+    assert (consent.csv_import, consent.text_version, consent.recorded_by) == (csv_import.pk, "2026年4月版", user)
+    again = queue_csv(mailing_list, "email\nhanako@example.com\n", ImportMode.REPLACE)
+    assert apply_import(again.pk, now=NOW + timedelta(days=1))
+    consent.refresh_from_db()
+    assert (consent.ended_at, consent.list_name) == (NOW + timedelta(days=1), mailing_list.name)
+    assert Consent.objects.get(subscriber__address="hanako@example.com").ended_at is None
+
+
+def test_who_froze_a_segment_sees_that_people_changed(import_csv: Importer) -> None:
+    mailing_list = make_list()
+    import_csv(mailing_list, FILE)
+    import_csv(mailing_list, FILE)
+    assert PeopleState.objects.get(workspace=mailing_list.workspace).generation == 2
+    assert set(Subscriber.objects.values_list("last_import", flat=True)) == {CsvImport.objects.order_by("pk")[0].pk}
+    assert Headcount.objects.filter(mailing_list=mailing_list, due_at=NOW).exists()
+
+
+def test_an_import_touches_neither_errors_nor_stops_a7(import_csv: Importer) -> None:
+    """A7."""
+    mailing_list = make_list()
+    make_subscriber(mailing_list, "taro@example.jp", name="前", error_count=2, errors_due_at=NOW)
+    import_csv(mailing_list, FILE)
+    taro = Subscriber.objects.get(address="taro@example.jp")
+    assert (taro.name, taro.error_count, taro.errors_due_at) == ("山田 太郎", 2, NOW)
+
+
+def test_an_address_that_is_erased_after_the_dry_run_does_not_come_in(queue_csv: Importer) -> None:
+    mailing_list = make_list()
+    csv_import = queue_csv(mailing_list, FILE)
+    check_import(csv_import.pk, now=NOW)
+    workspace = mailing_list.workspace
+    ErasedAddress.objects.create(workspace=workspace, digest=digest_of(workspace.pk, "taro@example.jp"), at=NOW)
+    assert apply_import(csv_import.pk, now=NOW)
+    assert addresses(mailing_list) == {"hanako@example.com"}
+    assert RejectedRow.objects.get().code == "erased"
+    csv_import.refresh_from_db()
+    assert (csv_import.rows_erased, csv_import.rows_rejected) == (1, 1)
+
+
+def test_who_was_edited_after_the_dry_run_is_compared_again(queue_csv: Importer) -> None:
+    mailing_list = make_list()
+    csv_import = queue_csv(mailing_list, FILE)
+    check_import(csv_import.pk, now=NOW)
+    make_subscriber(mailing_list, "taro@example.jp", name="手で追加")
+    assert apply_import(csv_import.pk, now=NOW)
+    csv_import.refresh_from_db()
+    assert counts(csv_import) == {"new": 1, "updated": 1}
+    assert Subscriber.objects.get(address="taro@example.jp").name == "山田 太郎"
+
+
+def test_a_list_deleted_meanwhile_takes_nothing_in(queue_csv: Importer) -> None:
+    mailing_list = make_list()
+    csv_import = queue_csv(mailing_list, FILE)
+    MailingList.objects.update(deleted_at=NOW)
+    assert apply_import(csv_import.pk, now=NOW)
+    csv_import.refresh_from_db()
+    assert (csv_import.state, Subscriber.objects.count()) == (ImportState.FAILED, 0)
+    assert "リストが削除された" in csv_import.message
+
+
+def test_more_rows_than_an_import_may_have_are_refused(queue_csv: Importer, settings: Any) -> None:
+    settings.IMPORT_MAX_ROWS = 1
+    csv_import = queue_csv(make_list(), FILE)
+    assert apply_import(csv_import.pk, now=NOW)
+    csv_import.refresh_from_db()
+    assert csv_import.state == ImportState.FAILED
+    assert "行が多すぎます(1行まで)" in csv_import.message
+
+
+def test_a_dry_run_that_was_reopened_begins_anew(queue_csv: Importer) -> None:
+    mailing_list = make_list()
+    csv_import = queue_csv(mailing_list, FILE)
+    check_import(csv_import.pk, now=NOW)
+    assert reopen_import(csv_import)
+    assert not approve_import(csv_import, actor=None)
+    clear_leftovers(NOW)
+    assert not StagedRow.objects.exists()
+    assert csv_import.file
