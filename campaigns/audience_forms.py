@@ -76,7 +76,8 @@ class AudienceFields(forms.Form):
     @property
     def has_segments(self) -> bool:
         """Say whether there are segments to choose from."""
-        return any(True for _choice in self.boxes("segments").choices)
+        offered = self.boxes("segments").queryset
+        return offered is not None and offered.exists()
 
     def check_audience(self) -> None:
         """Refuse an audience of nobody, and what is sent to and left out at once."""
