@@ -23,7 +23,7 @@ from lists.segments import compile_group, read_conditions
 
 PAGE: Final = 50
 # Seconds after which a page shows what was found so far.
-BUDGET: Final = 0.12
+BUDGET: Final = 0.1
 # People who are looked at by the first statement of a search that no index serves, and by the largest.
 FIRST: Final = 2_000
 LARGEST: Final = 64_000
