@@ -72,7 +72,7 @@ def read_csv(content: bytes) -> list[list[str]]:
 
 def download(table: Table, kind: str = CSV, names: Iterable[str] = ()) -> bytes:
     chosen = list(names) or [column.name for column in table.columns if column.is_default]
-    return b"".join(stream(table, chosen, kind))  # type: ignore[arg-type]
+    return b"".join(stream(table, chosen, kind))
 
 
 def test_a_list_has_everybody_on_it_and_the_columns_of_the_workspace(mailing_list: MailingList) -> None:
