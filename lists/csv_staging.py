@@ -108,7 +108,8 @@ def stage_rows(csv_import: CsvImport, claim: Claim, *, now: datetime) -> Counter
             # Cleaned while the database takes them in; looked up only between two statements.
             cleaned = staging.clean(islice(rows, BATCH))
             if must_look_up:
-                cleaned = staging.leave_out(list(cleaned))
+                # To its end before COPY begins: during it the connection answers no question.
+                cleaned = iter(list(staging.leave_out(list(cleaned))))
             with transaction.atomic():
                 claim.renew(rows_done=before, rows_rejected=staging.reasons.total())
                 staged += load_rows("lists_stagedrow", STAGED, ((*row, csv_import.pk) for row in cleaned))
