@@ -67,12 +67,13 @@ class Staging:
             row = (line, refusal.column[:200], value, refusal.sentence[:200], refusal.code, self.csv_import.pk)
             self.rejected.append(row)
 
-    def leave_out(self, rows: list[StagedTuple]) -> Iterator[StagedTuple]:
-        """Yield the rows whose address was neither erased nor is on the 除外リスト; the others are noted."""
+    def leave_out(self, rows: list[StagedTuple]) -> list[StagedTuple]:
+        """Return the rows whose address was neither erased nor is on the 除外リスト; the others are noted."""
         keys = {row[2] for row in rows}
         erased = find_erased(self.csv_import.workspace, keys)
         excluded = find_excluded(self.csv_import.workspace_id, keys, now=self.now)
         column = self.layout.label(self.layout.address)
+        kept = []
         for row in rows:
             line, address, key = row[:3]
             if key in erased:
@@ -85,7 +86,8 @@ class Staging:
                     sentence = _("除外リストに入っています(理由: %s)。") % reason[:150]
                 self.refuse(line, RowRefused(sentence, column, address, RejectReason.EXCLUDED))
             else:
-                yield row
+                kept.append(row)
+        return kept
 
 
 def stage_rows(csv_import: CsvImport, claim: Claim, *, now: datetime) -> Counter[str]:
@@ -109,7 +111,7 @@ def stage_rows(csv_import: CsvImport, claim: Claim, *, now: datetime) -> Counter
             cleaned = staging.clean(islice(rows, BATCH))
             if must_look_up:
                 # To its end before COPY begins: during it the connection answers no question.
-                cleaned = iter(list(staging.leave_out(list(cleaned))))
+                cleaned = iter(staging.leave_out(list(cleaned)))
             with transaction.atomic():
                 claim.renew(rows_done=before, rows_rejected=staging.reasons.total())
                 staged += load_rows("lists_stagedrow", STAGED, ((*row, csv_import.pk) for row in cleaned))
