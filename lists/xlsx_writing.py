@@ -9,7 +9,7 @@ from math import isfinite
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-from lists.csv_writing import FORMULA
+from lists.csv_writing import FORMULA_STARTS
 from lists.zip_streaming import MEMBER_BYTES, stream_zip
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -17,6 +17,8 @@ CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.shee
 SHEET_ROWS = 1_048_576
 SHEET_BYTES = MEMBER_BYTES
 CELL_LETTERS = 32_767
+# How text begins that spreadsheets read meaning into when somebody edits the cell: "=1+1", "#N/A".
+TOUCHY = frozenset(f"#{FORMULA_STARTS}")
 # Rows that are written together.
 BATCH = 500
 # What XML 1.0 cannot hold (its section 2.2), and halves of surrogate pairs, which broken input can leave behind.
@@ -24,8 +26,8 @@ UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 # What readers take for an escaped character (ECMA-376 part 1, 22.9.2.19).
 ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 LINE_BREAK = re.compile(r"\r\n?")
-# Everything that is not written as it stands.
-SPECIAL = re.compile(rf"{UNWRITABLE.pattern}|[&<>\r]|_x")
+# What cannot be written as it stands, or may not: one class of characters, which is found ten times as fast as words.
+SPECIAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff&<>\r_]")
 
 # Parts of the file, all but the sheets (ECMA-376 part 1, chapters 12 and 18).
 XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -122,8 +124,7 @@ def write_cell(place: str, value: object) -> str:
     if isinstance(value, int | float | Decimal) and isfinite(value):
         return f'<c r="{place}"><v>{value}</v></c>'
     text = value if isinstance(value, str) else str(value)
-    # Spreadsheets read meaning into how such text begins when somebody edits the cell: "=1+1", "#N/A".
-    style = ' s="1"' if text[0] == "#" or FORMULA.match(text) else ""
+    style = ' s="1"' if text[0] in TOUCHY else ""
     if SPECIAL.search(text) or len(text) > CELL_LETTERS:
         text = escape_text(text)
     return f'<c r="{place}"{style} t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
