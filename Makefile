@@ -43,6 +43,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python bench/notices.py
 	$(BIN)/python bench/freeze.py --recipients 100000
 	$(BIN)/python bench/import.py --rows 100000
+	$(BIN)/python bench/export.py --rows 100000
 	$(BIN)/python bench/pages.py --subscribers 100000
 
 clean:
