@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -27,6 +28,10 @@ from lists.row_cleaning import Cleaner, Layout, StagedTuple, compile_cleaner, ma
 BATCH = 10_000
 # Rejected rows that are kept to be looked at; the others are only counted.
 REJECTED_KEPT = 100_000
+# Estimated rows from which on a file is large.
+LARGE = 20_000
+# As the model has it.
+MAKE_INDEX = "CREATE INDEX IF NOT EXISTS staged_by_address ON lists_stagedrow (csv_import_id, address_key, line)"
 STAGED = ("line", "address", "address_key", "name", "attributes", "flags", "csv_import_id")
 REJECTED = ("line", "column", "value", "reason", "code", "csv_import_id")
 
@@ -98,18 +103,18 @@ def stage_rows(csv_import: CsvImport, claim: Claim, *, now: datetime) -> Counter
     ImportCancelled, UnreadableFile, ImportRefused, FileNotFoundError.
     """
     staging = begin_staging(csv_import, claim, now)
-    # Asked only once: nearly no workspace has erased anybody, and many exclude nobody.
-    must_look_up = has_exclusions(csv_import.workspace_id) or (
-        ErasedAddress.objects.filter(workspace=csv_import.workspace_id).exists()
-    )
+    # Nearly no workspace has erased anybody, and many exclude nobody.
+    excludes = has_exclusions(csv_import.workspace_id)
+    erased = ErasedAddress.objects.filter(workspace=csv_import.workspace_id)
     staged = 0
-    with open_rows(csv_import) as rows:
+    with without_index(csv_import), open_rows(csv_import) as rows:
         is_over = False
         while not is_over:
             before = staging.read
             # Cleaned while the database takes them in; looked up only between two statements.
             cleaned = staging.clean(islice(rows, BATCH))
-            if must_look_up:
+            # Somebody may be erased while the file is read.
+            if excludes or erased.exists():
                 # To its end before COPY begins: during it the connection answers no question.
                 cleaned = iter(staging.leave_out(list(cleaned)))
             with transaction.atomic():
@@ -131,6 +136,24 @@ def stage_rows(csv_import: CsvImport, claim: Claim, *, now: datetime) -> Counter
         )
     csv_import.refresh_from_db()
     return staging.reasons
+
+
+@contextmanager
+def without_index(csv_import: CsvImport) -> Iterator[None]:
+    """Leave the index of the staging table away while a large file is loaded on SQLite, and make it after.
+
+    There each batch would write most pages of the index again; to build it at once is much less. Not where the rows of
+    another import are in the table. If the process dies in between, the next large file makes the index again.
+    """
+    is_left_away = connection.vendor == "sqlite" and csv_import.rows_total > LARGE and not StagedRow.objects.exists()
+    with connection.cursor() as cursor:
+        if is_left_away:
+            cursor.execute("DROP INDEX IF EXISTS staged_by_address")
+        try:
+            yield
+        finally:
+            if is_left_away:
+                cursor.execute(MAKE_INDEX)
 
 
 def begin_staging(csv_import: CsvImport, claim: Claim, now: datetime) -> Staging:

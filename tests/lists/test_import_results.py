@@ -5,9 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from lists.csv_staging import BATCH, LARGE, REJECTED_KEPT, begin_staging
 from lists.erasing import digest_of
+from lists.exceptions import RowRefused
 from lists.import_checking import check_import
+from lists.import_claims import claim_check
 from lists.import_leftovers import clear_leftovers
 from lists.import_running import apply_import, approve_import, reopen_import
 from lists.models import (
@@ -130,3 +135,37 @@ def test_a_dry_run_that_was_reopened_begins_anew(queue_csv: Importer) -> None:
     clear_leftovers(NOW)
     assert not StagedRow.objects.exists()
     assert csv_import.file
+
+
+def test_a_large_file_goes_in_by_many_batches(queue_csv: Importer) -> None:
+    mailing_list = make_list()
+    make_subscriber(mailing_list, "reader7@example.jp", name="前")
+    rows = LARGE + BATCH // 2
+    lines = [f"reader{number}@example.jp,名前" for number in range(rows)]
+    lines[BATCH] = "だめ,名前"
+    # The same address far apart, and a whole batch of nothing new.
+    lines += ["READER3@example.jp,名前"] * BATCH
+    csv_import = queue_csv(mailing_list, "email,name\n" + "\n".join(lines) + "\n")
+    with CaptureQueriesContext(connection) as queries:
+        assert apply_import(csv_import.pk, now=NOW)
+    csv_import.refresh_from_db()
+    assert counts(csv_import) == {"new": rows - 2, "updated": 1, "rejected": 1, "duplicate": BATCH}
+    assert mailing_list.subscriptions.count() == rows - 1
+    assert Subscriber.objects.get(address_key="reader3@example.jp").address == "reader3@example.jp"
+    assert RejectedRow.objects.filter(code="duplicate", reason__contains="5行目").count() == BATCH
+    # By sets: the number of statements follows the batches, not the rows.
+    assert len(queries) < 150
+    with connection.cursor() as cursor:
+        assert "staged_by_address" in connection.introspection.get_constraints(cursor, StagedRow._meta.db_table)
+
+
+def test_only_the_first_rejected_rows_are_kept_and_all_are_counted(queue_csv: Importer) -> None:
+    csv_import = queue_csv(make_list(), FILE)
+    claim = claim_check(csv_import.pk, now=NOW)
+    assert claim is not None
+    staging = begin_staging(csv_import, claim, NOW)
+    staging.kept = REJECTED_KEPT - 1
+    for line in (2, 3):
+        staging.refuse(line, RowRefused("だめです", "メールアドレス", "a\0b\ud800", "address"))
+    assert staging.reasons == {"address": 2}
+    assert staging.rejected == [(2, "メールアドレス", "ab?", "だめです", "address", csv_import.pk)]
