@@ -15,7 +15,16 @@ from django.utils.translation import gettext as _
 
 from lists.exceptions import ImportRefused, StaleMatch
 from lists.import_claims import Claim
-from lists.import_matching import MERGED, NEW_NAME, MergeCounts, count_matched, give_memory, match_rows, values_for
+from lists.import_matching import (
+    MERGED,
+    NEW_NAME,
+    MergeCounts,
+    count_matched,
+    forget_matches,
+    give_memory,
+    match_rows,
+    values_for,
+)
 from lists.models import CsvImport, ImportMode, ImportState, MailingList, PeopleState
 from lists.transactions import retry_transaction
 
@@ -69,12 +78,14 @@ SELECT COUNT(*) FROM (
     ORDER BY x.id FOR NO KEY UPDATE OF x
 ) AS locked
 """
-# Never anybody's status: stopped stays stopped (A11); nor their errors (A7).
+# Never anybody's status: stopped stays stopped (A11); nor their errors (A7). Whose address was changed since is somebody
+# else; the planner is not to join by it.
 UPDATE_CHANGED = f"""
 UPDATE lists_subscriber AS x
 SET address = s.address, name = {NEW_NAME}, attributes = MERGED, updated_at = %(now)s, last_import = %(csv_import)s
 FROM lists_stagedrow AS s
 WHERE s.csv_import_id = %(csv_import)s AND s.is_changed AND x.id = s.subscriber_id
+AND CASE WHEN x.address_key = s.address_key THEN TRUE ELSE FALSE END
 """  # noqa: S608
 
 
@@ -90,8 +101,8 @@ def merge_rows(csv_import: CsvImport, claim: Claim, *, pulse: Pulse, now: dateti
         try:
             return retry_transaction(lambda: _merge(csv_import, claim, pulse, now))
         except (IntegrityError, StaleMatch):
-            # Somebody added one of the addresses by hand or erased one of them just now.
-            continue
+            # Somebody added one of the addresses by hand, changed it or erased one of them just now.
+            forget_matches(csv_import, claim)
     match_rows(csv_import, claim)
     return _merge(csv_import, claim, pulse, now)
 
@@ -146,7 +157,7 @@ def _run_statements(csv_import: CsvImport, pulse: Pulse, now: datetime) -> Merge
             place_known(cursor, values)
         pulse(5)
         if counts.changed:
-            update_changed(cursor, values)
+            update_changed(cursor, values, counts.changed)
         pulse(6)
     return counts
 
@@ -157,6 +168,15 @@ def require_rows(csv_import: CsvImport, counts: MergeCounts) -> None:
         raise ImportRefused(
             _("取り込める行が1行もないため、差し替えを中止しました。リストは変わっていません。"), csv_import
         )
+
+
+def make_stale() -> StaleMatch:
+    """Return the error that makes a merge begin anew, with what people are told after the last time."""
+    return StaleMatch(
+        _(
+            "取り込みの間に購読者が変更され続けたため、中止しました。リストは変わっていません。しばらくしてから、もう一度取り込んでください。"
+        )
+    )
 
 
 def remove_missing(cursor: CursorWrapper, values: dict[str, Any]) -> None:
@@ -189,7 +209,7 @@ def insert_unknown(cursor: CursorWrapper, values: dict[str, Any], expected: int)
         )
         _consent_after(cursor, last)
     if cursor.rowcount != expected:
-        raise StaleMatch("subscribers came or went while a file was merged")
+        raise make_stale()
 
 
 def place_known(cursor: CursorWrapper, values: dict[str, Any]) -> None:
@@ -215,8 +235,8 @@ def _consent_after(cursor: CursorWrapper, values: dict[str, Any]) -> None:
     cursor.execute(f"{CONSENT} FROM lists_subscription WHERE id > %(last_place)s", values)
 
 
-def update_changed(cursor: CursorWrapper, values: dict[str, Any]) -> None:
-    """Write what the file says of the subscribers whom it changes.
+def update_changed(cursor: CursorWrapper, values: dict[str, Any], expected: int) -> None:
+    """Write what the file says of the subscribers whom it changes; raises StaleMatch.
 
     Who counts an error or unsubscribes waits for these rows until the commit, so everything slow comes before.
     """
@@ -225,3 +245,5 @@ def update_changed(cursor: CursorWrapper, values: dict[str, Any]) -> None:
         # As everybody else who locks several: nobody waits in a circle.
         cursor.execute(LOCK_CHANGED, values)
     cursor.execute(UPDATE_CHANGED.replace("MERGED", MERGED[connection.vendor]), values)
+    if cursor.rowcount != expected:
+        raise make_stale()

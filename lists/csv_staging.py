@@ -143,12 +143,15 @@ def without_index(csv_import: CsvImport) -> Iterator[None]:
     """Leave the index of the staging table away while a large file is loaded on SQLite, and make it after.
 
     There each batch would write most pages of the index again; to build it at once is much less. Not where the rows of
-    another import are in the table. If the process dies in between, the next large file makes the index again.
+    another import are in the table. If the process dies in between, the next file makes the index again.
     """
     is_left_away = connection.vendor == "sqlite" and csv_import.rows_total > LARGE and not StagedRow.objects.exists()
     with connection.cursor() as cursor:
         if is_left_away:
             cursor.execute("DROP INDEX IF EXISTS staged_by_address")
+        elif connection.vendor == "sqlite":
+            # There already, but for a process that died.
+            cursor.execute(MAKE_INDEX)
         try:
             yield
         finally:

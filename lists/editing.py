@@ -17,7 +17,7 @@ from lists.consents import end_consents, record_consents
 from lists.erasing import find_erased, forget_erasure
 from lists.exceptions import ListsError
 from lists.headcounts import mark_due
-from lists.models import MailingList, Subscriber, Subscription
+from lists.models import MailingList, StagedRow, Subscriber, Subscription
 from lists.recounting import lock_subscribers
 from lists.traces import FORMER
 
@@ -120,7 +120,7 @@ def edit_subscriber(
 
 
 def _change_fields(row: Subscriber, person: Person, *, actor: User, now: datetime) -> list[str]:
-    was = row.address
+    was, was_key = row.address, row.address_key
     attributes = row.attributes | dict(person.attributes)
     wanted = {
         "address": person.address.address,
@@ -142,6 +142,9 @@ def _change_fields(row: Subscriber, person: Person, *, actor: User, now: datetim
     detail = {}
     if "address_key" in changed:
         forget_erasure(row.workspace, row.address_key)
+        # A file that waits to be merged means somebody else by the former address.
+        staged = StagedRow.objects.filter(csv_import__workspace=row.workspace_id, address_key=was_key)
+        staged.update(subscriber_id=None, is_changed=False)
     if "address" in changed:
         # Who looks for what was done to this person looks for the address.
         AuditEntry.objects.filter(workspace=row.workspace, target=was[:200], action__startswith="subscriber.").update(

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db import OperationalError, connection, transaction
 from django.db.models import Q
 
+from lists.headcounts import mark_due
 from lists.models import CsvImport, ImportState, StagedRow
 
 # An uploaded file holds personal data and is needed for nothing once the import is over.
@@ -56,8 +57,16 @@ def clear_leftovers(now: datetime) -> None:
     import_id = first.first()
     while import_id is not None:
         if not CsvImport.objects.filter(pk=import_id, state__in=STAGED).exists():
+            mark_merged(import_id, now)
             drop_staged(import_id)
         import_id = first.filter(csv_import__gt=import_id).first()
+
+
+def mark_merged(import_id: int, now: datetime) -> None:
+    """Have the list counted anew where the import is done: its process died before it could ask for that."""
+    done = CsvImport.objects.filter(pk=import_id, state=ImportState.DONE)
+    for workspace_id, list_id in done.values_list("workspace_id", "mailing_list_id"):
+        mark_due(workspace_id, [list_id], now=now)
 
 
 def drop_staged(import_id: int) -> None:

@@ -35,6 +35,16 @@ AND s.id BETWEEN %(first)s AND %(last)s
 """
 CHANGED = f"(x.address <> s.address OR x.name <> {NEW_NAME} OR ADDS)"
 
+# Whoever a row was compared with may have gone since, or have another address.
+FORGET = """
+UPDATE lists_stagedrow SET subscriber_id = NULL, is_changed = FALSE
+WHERE csv_import_id = %(csv_import)s AND subscriber_id IS NOT NULL AND id BETWEEN %(first)s AND %(last)s
+AND NOT EXISTS (
+    SELECT 1 FROM lists_subscriber AS x
+    WHERE x.id = lists_stagedrow.subscriber_id AND x.address_key = lists_stagedrow.address_key
+)
+"""
+
 COUNT_PLACED = """
 SELECT COUNT(*), COUNT(s.subscriber_id), COUNT(p.id), COUNT(CASE WHEN s.is_changed THEN 1 END),
     COUNT(CASE WHEN p.id IS NOT NULL AND s.is_changed THEN 1 END)
@@ -87,7 +97,18 @@ def match_rows(csv_import: CsvImport, claim: Claim) -> None:
     May be done again: only what is different now is written. Raises ClaimLost, ImportCancelled.
     """
     changed = "FALSE" if csv_import.mode == ImportMode.ADD else CHANGED
-    sql = MATCH.replace("CHANGED", changed).replace("ADDS", ADDS[connection.vendor])
+    _run_in_pieces(csv_import, claim, MATCH.replace("CHANGED", changed).replace("ADDS", ADDS[connection.vendor]))
+
+
+def forget_matches(csv_import: CsvImport, claim: Claim) -> None:
+    """Take out of the staged rows the subscribers who do not have their address any more.
+
+    Raises ClaimLost, ImportCancelled.
+    """
+    _run_in_pieces(csv_import, claim, FORGET)
+
+
+def _run_in_pieces(csv_import: CsvImport, claim: Claim, sql: str) -> None:
     values = values_for(csv_import)
     for first, last in id_ranges(csv_import):
         with transaction.atomic(), connection.cursor() as cursor:

@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 # From so many changed rows on the planner is told at once; autovacuum would come only a minute later.
 MANY = 10_000
+# So often a file is read again before its merge, where somebody was erased meanwhile. No oftener: erasing in bulk goes on
+# for long, and itself takes people out of what was read before.
+READ_AGAIN = 2
 
 TELL_STEP = """
 UPDATE lists_csvimport SET step = %s, heartbeat_at = clock_timestamp()
@@ -57,7 +60,9 @@ def run_import(import_id: int, *, now: datetime) -> bool:
 
 
 def _run(csv_import: CsvImport, claim: Claim, now: datetime) -> None:
-    if not is_staged(csv_import):
+    for _attempt in range(READ_AGAIN):
+        if is_staged(csv_import):
+            break
         stage_and_note(csv_import, claim, now=now)
     with tell_steps(claim) as pulse:
         counts = merge_rows(csv_import, claim, pulse=pulse, now=now)
@@ -102,8 +107,9 @@ def is_staged(csv_import: CsvImport) -> bool:
 
 def _finish(csv_import: CsvImport, counts: MergeCounts, now: datetime) -> None:
     """Do what follows a merge; a process that dies here leaves it to the tick and to autovacuum."""
-    drop_staged(csv_import.pk)
     mark_due(csv_import.workspace_id, [csv_import.mailing_list_id], now=now)
+    # While these are there, the tick takes the rest upon itself.
+    drop_staged(csv_import.pk)
     if csv_import.has_header:
         remember(csv_import.mailing_list, csv_import.headers, csv_import.columns, now)
     if counts.new + counts.updated + counts.removed > MANY:

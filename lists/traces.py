@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.db.models import Count, F, QuerySet
-from django.db.models.functions import Lower
+from django.db.models.functions import Greatest, Lower
 
 from accounts.models import AuditEntry, Workspace
 from lists.models import (
@@ -95,7 +95,8 @@ def drop_staged(workspace: Workspace, words: Words) -> None:
     numbers = dict(staged.order_by().values_list("csv_import").annotate(Count("pk")))
     staged.delete()
     for pk, number in numbers.items():
-        CsvImport.objects.filter(pk=pk).update(rows_staged=F("rows_staged") - number)
+        # While a file is being read its rows are not counted yet; where the number is wrong it is read again.
+        CsvImport.objects.filter(pk=pk).update(rows_staged=Greatest(F("rows_staged") - number, 0))
 
 
 def scrub_rejected(workspace: Workspace, words: Words) -> None:
