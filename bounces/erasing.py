@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
+from django.db import IntegrityError
 from django.db.models import CharField, F, Q, Value
 from django.db.models.functions import Cast, Concat, Lower
 
@@ -47,4 +48,7 @@ ERASERS: Final = (erase_notices, erase_mails)
 
 def erase_people(ids: Collection[int], *, workspace: Workspace, actor: User | None, now: datetime) -> int:
     """Erase up to some hundred subscribers of a workspace from all tables; return how many."""
-    return retry_transaction(lambda: erase(ids, workspace=workspace, actor=actor, now=now, also=ERASERS))
+    # What a merge or a starting mailing writes about them at that moment is seen only after its commit.
+    return retry_transaction(
+        lambda: erase(ids, workspace=workspace, actor=actor, now=now, also=ERASERS), also=(IntegrityError,)
+    )

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -53,7 +53,8 @@ def run_bulk(job_id: int, *, now: datetime, acts: Mapping[str, Act] = ACTS, cloc
             # Outside of the pieces' transactions: it may take a second.
             claim.renew(now=now, found=people_of(job).count())
         while True:
-            if not retry_transaction(lambda: take_piece(job, claim, acts[job.action])):
+            # An import may be writing about the same people: who is erased then has rows that were not to be seen.
+            if not retry_transaction(lambda: take_piece(job, claim, acts[job.action]), also=(IntegrityError,)):
                 return False
             if clock() >= until:
                 tell_others(job, now=timezone.now())
