@@ -1,12 +1,14 @@
 """The tasks of lists, with a real broker."""
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
 import redis
 from django.utils import timezone
 
-from lists.import_claims import DEAD_AFTER, claim_import
+from lists.import_claims import DEAD_AFTER, claim_check, claim_import
+from lists.import_running import approve_import
 from lists.models import CsvImport, ImportState, Subscriber
 from lists.tasks import run_import, tick
 from tests.factories import make_list
@@ -23,17 +25,36 @@ def broker(valkey: str) -> Iterator[redis.Redis]:
     client.close()
 
 
+def asked_imports(broker: redis.Redis) -> list[int]:
+    """Return the imports that tasks are asked for; counts are asked for beside them."""
+    tasks = [json.loads(message)["headers"] for message in broker.lrange("lists", 0, -1)]
+    return [int(task["argsrepr"].strip("(),")) for task in tasks if task["task"] == run_import.name]
+
+
 def test_the_tick_asks_for_a_waiting_import_once(queue_csv: Importer, broker: redis.Redis) -> None:
     csv_import = queue_csv(make_list(), "email\na@example.jp\n")
     tick()
     tick()
-    assert broker.llen("lists") == 1
+    assert asked_imports(broker) == [csv_import.pk]
+    run_import(csv_import.pk)
+    run_import(csv_import.pk)
+    csv_import.refresh_from_db()
+    assert csv_import.state == ImportState.CHECKED
+    tick()
+    assert asked_imports(broker) == [csv_import.pk]
+
+
+def test_the_tick_asks_again_once_the_import_is_approved(queue_csv: Importer, broker: redis.Redis) -> None:
+    csv_import = queue_csv(make_list(), "email\na@example.jp\n")
+    run_import(csv_import.pk)
+    approve_import(csv_import, actor=None)
+    tick()
+    tick()
+    assert asked_imports(broker) == [csv_import.pk]
     run_import(csv_import.pk)
     run_import(csv_import.pk)
     csv_import.refresh_from_db()
     assert (csv_import.state, csv_import.rows_new) == (ImportState.DONE, 1)
-    tick()
-    assert broker.llen("lists") == 1
 
 
 def test_a_lost_message_is_asked_for_again(queue_csv: Importer, broker: redis.Redis) -> None:
@@ -42,16 +63,25 @@ def test_a_lost_message_is_asked_for_again(queue_csv: Importer, broker: redis.Re
     broker.flushall()
     CsvImport.objects.update(hinted_until=timezone.now())
     tick()
-    assert broker.llen("lists") == 1
-    run_import(csv_import.pk)
-    assert Subscriber.objects.count() == 1
+    assert asked_imports(broker) == [csv_import.pk]
 
 
-def test_the_tick_takes_over_from_a_process_that_died(queue_csv: Importer, broker: redis.Redis) -> None:
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_the_tick_takes_over_from_a_process_that_died(
+    queue_csv: Importer, broker: redis.Redis, is_approved: bool
+) -> None:
     csv_import = queue_csv(make_list(), "email\na@example.jp\n")
-    assert claim_import(csv_import.pk, now=timezone.now() - 2 * DEAD_AFTER)
+    long_ago = timezone.now() - 2 * DEAD_AFTER
+    if is_approved:
+        run_import(csv_import.pk)
+        approve_import(csv_import, actor=None)
+        assert claim_import(csv_import.pk, now=long_ago)
+    else:
+        assert claim_check(csv_import.pk, now=long_ago)
     tick()
-    assert broker.llen("lists") == 1
+    assert asked_imports(broker) == [csv_import.pk]
     run_import(csv_import.pk)
     csv_import.refresh_from_db()
-    assert (csv_import.state, csv_import.attempt) == (ImportState.DONE, 2)
+    states = (ImportState.DONE, 3) if is_approved else (ImportState.CHECKED, 2)
+    assert (csv_import.state, csv_import.attempt) == states
+    assert Subscriber.objects.count() == int(is_approved)
