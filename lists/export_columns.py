@@ -59,12 +59,7 @@ def choice_column(
 def moment_column(name: str, label: str, source: str, *, is_default: bool = True) -> ExportColumn:
     """Return a column of a date and time to the minute, in the present time zone."""
     zone = timezone.get_current_timezone_name()
-    sql = Func(
-        Value(zone),
-        F(source),
-        template="to_char(timezone(%(expressions)s), 'YYYY-MM-DD HH24:MI')",
-        output_field=CharField(),
-    )
+    sql = ToMinute(Value(zone), F(source), output_field=CharField())
 
     def show(moment: datetime | None) -> str:
         return "" if moment is None else show_moment(moment, zone)
@@ -75,6 +70,21 @@ def moment_column(name: str, label: str, source: str, *, is_default: bool = True
 def number_column(name: str, label: str, source: str, *, is_default: bool = True) -> ExportColumn:
     """Return a column of whole numbers."""
     return ExportColumn(name, label, source, as_text, Cast(F(source), CharField()), False, True, is_default=is_default)
+
+
+class ToMinute(Func):
+    """A moment as text to the minute, on PostgreSQL: the zone, then the moment."""
+
+    # Three times as fast as a pattern, but it says what DateStyle says.
+    plain = "left(timezone(%(expressions)s)::text, 16)"
+    by_pattern = "to_char(timezone(%(expressions)s), 'YYYY-MM-DD HH24:MI')"
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Return the SQL for the connection's DateStyle, which the server tells whenever it changes."""
+        connection.ensure_connection()
+        style = connection.connection.info.parameter_status("DateStyle") or ""
+        template = self.plain if style.startswith("ISO") else self.by_pattern
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 def attribute_column(

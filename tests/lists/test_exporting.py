@@ -312,6 +312,16 @@ def join(pieces: Iterator[tuple[int, bytes]]) -> tuple[int, bytes]:
 
 
 @ON_POSTGRESQL
+def test_a_server_with_another_style_of_dates_writes_the_same(mailing_list: MailingList) -> None:
+    make_subscriber(mailing_list)
+    table = list_table(mailing_list)
+    expected = download(table)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL DateStyle = 'German'")
+    assert download(table) == expected
+
+
+@ON_POSTGRESQL
 @pytest.mark.parametrize("name", HARD_CELLS)
 def test_a_row_of_one_cell_is_written_as_the_plain_way_writes_it(name: str, workspace: Workspace) -> None:
     make_subscriber(workspace=workspace, name=name)
