@@ -46,7 +46,9 @@ def draft_audience(request: WorkspaceRequest) -> HttpResponse:
     """Count what is chosen in the form of a mailing; stores nothing."""
     form = AudienceForm(request.POST, workspace=request.workspace)
     if not form.is_valid():
-        return render(request, "campaigns/_audience_count.html", {"is_open": True})
+        # What is chosen twice is said; that nothing is chosen yet is no fault.
+        twice = [str(text) for name in ("excluded_lists", "excluded_segments") for text in form.errors.get(name, [])]
+        return render(request, "campaigns/_audience_count.html", {"is_open": True, "problem": "".join(twice)})
     audience = form.audience()
     ids = [*audience.lists, "|", *(found.pk for found in audience.segments), "|", *audience.excluded_lists]
     mark = mark_of([*ids, "|", *(found.pk for found in audience.excluded_segments)])

@@ -1,5 +1,6 @@
 """Campaigns to segments, and with lists and segments left out: written, counted, frozen, copied."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -190,7 +191,17 @@ def test_the_audience_is_counted_while_it_is_chosen(editor, viewer, readers, gol
     assert "6 人" in page
     assert "3 人" in editor.post(url, {"mailing_lists": [readers.pk], "excluded_segments": [gold.pk]}).content.decode()
     assert "配信先を選ぶと" in editor.post(url, {}).content.decode()
+    twice = editor.post(url, {"segments": [gold.pk], "excluded_segments": [gold.pk]}).content.decode()
+    assert "は配信先にも選ばれています" in twice
     assert viewer.post(url, {}).status_code == 403
+
+
+def test_the_question_before_sending_tells_the_number(editor, readers, gold):
+    campaign = segment_campaign(readers, gold, state=CampaignState.DRAFT)
+    page = editor.get(reverse("campaign_preview", args=[campaign.pk])).content.decode()
+    number = re.search(r"data-audience>([\d,]+) 人", page)
+    assert number
+    assert f"{number[1]} 人に、今すぐ配信を始めます" in page
 
 
 def test_a_segment_of_a_planned_campaign_stays(readers, gold):
