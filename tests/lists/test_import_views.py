@@ -231,6 +231,7 @@ def test_an_import_is_cancelled_from_its_pages(editor: Client, mailing_list: Mai
     editor.post(url)
     page = text_of(editor.get(reverse("import_detail", args=[csv_import.pk])))
     assert "取り消されました" in page
+    assert reverse("import_upload", args=[mailing_list.pk]) in page
     assert list(media.glob("imports/*")) == []
     assert AuditEntry.objects.filter(action="list.import_cancel").count() == 1
     # Again, and too late.
