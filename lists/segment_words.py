@@ -65,13 +65,16 @@ def describe_value(condition: Condition, field: Field | None) -> str:
         quoted = [_("「%s」") % names.get(str(item), missing or item) for item in value]
         return (_("か") if condition.op in ("one_of", "on") else "").join(quoted)
     if shape in (Shape.NUMBERS, Shape.DATES):
-        return _("%(first)s〜%(last)s") % {"first": number_words(value[0]), "last": number_words(value[1])}
+        first, last = (value_words(part, shape) for part in value)
+        return _("%(first)s〜%(last)s") % {"first": first, "last": last}
     if shape == Shape.MONTH:
         named = {THIS_MONTH: _("今月"), NEXT_MONTH: _("来月")}
         return named.get(value) or _("%s月") % value
-    return number_words(value)
+    return value_words(value, shape)
 
 
-def number_words(value: Any) -> str:
-    """Return a number with commas, anything else as it is."""
+def value_words(value: Any, shape: Shape) -> str:
+    """Return a number with commas, a day as the pages write it, anything else as it is."""
+    if shape in (Shape.DATE, Shape.DATES):
+        return str(value).replace("-", "/")
     return f"{value:,}" if isinstance(value, (int, float)) else str(value)

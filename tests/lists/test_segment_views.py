@@ -69,6 +69,16 @@ def test_a_segment_is_built_saved_and_shown(editor, workspace, rank):
     assert 'value="c:1-1"' in edit
 
 
+def test_a_day_is_read_as_the_pages_write_it(editor, workspace):
+    dates = form(
+        condition(0, "joined_at", "date_is", "2026-06-01"),
+        condition(1, "joined_at", "dates", "2026-06-02", "2026-06-03"),
+    )
+    page = editor.post(CREATE, dates, follow=True).content.decode()
+    assert "登録日が2026/06/01" in page
+    assert "登録日が2026/06/02〜2026/06/03" in page
+
+
 def test_buttons_change_the_draft_and_store_nothing(editor, workspace, rank):
     data = form(condition(0, "name", "is", "山田"))
     page = editor.post(CREATE, data | {"do": "add:"}).content.decode()
