@@ -18,7 +18,7 @@ from accounts.requests import WorkspaceRequest
 from lists.export_forms import ExportForm
 from lists.exporting import Table, stream
 from lists.finding import Search
-from lists.models import MailingList, Segment
+from lists.models import MailingList, Segment, SubscriberStatus
 from lists.people_export import list_table, search_table, segment_table
 from lists.search_words import Words, describe_search, require_known
 from lists.segments import SegmentRefused
@@ -36,6 +36,8 @@ class Subject:
     words: Words
     back_url: str
     back_label: str
+    # Whether stopped people may be among them.
+    may_hold_stopped: bool = True
 
 
 @require_http_methods(["GET", "POST"])
@@ -79,7 +81,11 @@ def export_search(request: WorkspaceRequest) -> HttpResponseBase:
     target = "、".join(text for _label, text in words)
     query = request.GET.urlencode()
     back_url = reverse("subscriber_index") + (f"?{query}" if query else "")
-    return answer(request, Subject(table, "subscriber.export", target, words, back_url, _("購読者")))
+    may_hold_stopped = search.status != SubscriberStatus.ACTIVE
+    return answer(
+        request,
+        Subject(table, "subscriber.export", target, words, back_url, _("購読者"), may_hold_stopped=may_hold_stopped),
+    )
 
 
 def answer(request: WorkspaceRequest, subject: Subject) -> HttpResponseBase:

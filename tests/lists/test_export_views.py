@@ -72,6 +72,8 @@ def test_a_search_is_exported_and_named(editor: Client, mailing_list: MailingLis
     make_subscriber(mailing_list, "suzuki@example.jp", name="鈴木 花子")
     url = reverse("subscriber_export") + "?q=佐藤&status=active"
     assert "佐藤" in text_of(editor.get(url))
+    assert "配信停止の人も含みます" not in text_of(editor.get(url))
+    assert "配信停止の人も含みます" in text_of(editor.get(reverse("subscriber_export")))
     assert read_csv(fetch(editor, url, columns=["address"]).getvalue())[1:] == [["sato@example.jp"]]
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.target) == ("subscriber.export", "佐藤、配信中")
