@@ -26,7 +26,7 @@ PIECE: Final = 5000
 
 # Headers by which the columns are known, in small letters and without space.
 VALUE_HEADERS: Final = (
-    "メールアドレスまたはドメイン", "メールアドレス", "アドレス", "ドメイン", "宛先", "除外する宛先",
+    "メールアドレスまたはドメイン", "アドレスまたはドメイン", "メールアドレス", "アドレス", "ドメイン", "宛先", "除外する宛先",
     "email", "e-mail", "mail", "address", "emailaddress", "domain", "value",
 )  # fmt: skip
 REASON_HEADERS: Final = ("理由", "備考", "メモ", "除外理由", "reason", "note", "comment")

@@ -47,6 +47,12 @@ def test_reads_a_file_of_one_column_without_headers(content: str) -> None:
     assert [value for _kind, value in values(read(content))] == content.split()
 
 
+def test_knows_the_short_form_of_its_own_header() -> None:
+    reading = read("アドレスまたはドメイン,理由\nexample.com,取引終了\n")
+    assert [(entry.value, entry.reason) for entry in reading.entries.values()] == [("example.com", "取引終了")]
+    assert reading.rejected == []
+
+
 def test_a_row_without_reason_and_end_takes_those_of_the_form() -> None:
     end = NOW + timedelta(days=1)
     content = b"a@example.jp,own,2026-12-31\nb@example.jp\n"
