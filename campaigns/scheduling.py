@@ -75,7 +75,7 @@ def require_audience(campaign: Campaign) -> None:
         return
     if audience.is_plain:
         raise CampaignError(
-            campaign, _("選んだリストに配信できる宛先がありません。CSVを取り込むか、別のリストを選んでください。")
+            campaign, _("選んだリストに配信できる宛先がありません。ファイルを取り込むか、別のリストを選んでください。")
         )
     raise CampaignError(
         campaign, _("選んだ配信先に当てはまる人がいません。セグメントの条件と、除く相手を確かめてください。")

@@ -60,7 +60,7 @@ def create(request: WorkspaceRequest) -> HttpResponse:
     form = MailingListForm(data, instance=MailingList(workspace=request.workspace))
     if form.is_valid():
         save_list(form.instance, actor=request.user, now=timezone.now())
-        messages.success(request, _("リストを作成しました。続けてCSVファイルを取り込めます。"))
+        messages.success(request, _("リストを作成しました。続けてCSVやExcelのファイルを取り込めます。"))
         return redirect("import_upload", form.instance.pk)
     return render(request, "lists/form.html", {"form": form})
 

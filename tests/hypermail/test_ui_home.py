@@ -36,7 +36,7 @@ def test_empty_workspace_is_led_through_the_first_steps(client: Client, workspac
 
 def test_steps_that_are_done_are_ticked(client: Client, workspace: Workspace) -> None:
     make_list(workspace)
-    assert "CSVを取り込む" in page(client)
+    assert "ファイルを取り込む" in page(client)
     make_subscriber(make_list(workspace))
     make_sender(workspace)
     assert page(client).count('class="is-done"') == 2

@@ -70,7 +70,7 @@ def upload(visitor: Visitor, name: str, encoding: str) -> list[dict[str, str]]:
     # A new list opens its upload page by itself.
     if page.get_by_role("link", name="リストを見る").count():
         page.get_by_role("link", name="リストを見る").first.click()
-        page.get_by_role("link", name="CSVを取り込む").first.click()
+        page.get_by_role("link", name="ファイルを取り込む").first.click()
     page.locator("input[type=file]").set_input_files(DEMO / name)
     visitor.take_picture("upload")
     page.get_by_role("button", name="アップロードして次へ").click()
