@@ -13,17 +13,18 @@ from tests.lists.pages import text_of, upload
 from tests.lists.workbooks import make_workbook
 
 pytestmark = pytest.mark.django_db
-ROWS = [
+ROWS: list[list[object]] = [
     ["メールアドレス", "氏名", "購入額"],
     *([f"k{number}@example.jp", "花子", number * 100] for number in range(1, 4)),
 ]
+OLD_ROWS: list[list[object]] = [["メール"], ["old@example.jp"]]
 ANSWER = {"mode": "merge", "consent": "on", "column_0": "address", "column_1": "name", "column_2": "attribute"}
 
 
 def test_a_workbook_is_imported_from_the_sheet_that_was_chosen(client: Client) -> None:
     mailing_list = make_list()
     client.force_login(make_user(mailing_list.workspace))
-    content = make_workbook({"旧": [["メール"], ["old@example.jp"]], "新": ROWS}).getvalue()
+    content = make_workbook({"旧": OLD_ROWS, "新": ROWS}).getvalue()
     client.post(
         reverse("import_upload", args=[mailing_list.pk]), {"file": SimpleUploadedFile("名簿.xlsx", content), "mode": ""}
     )

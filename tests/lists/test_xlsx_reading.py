@@ -43,7 +43,9 @@ def test_values_are_what_excel_shows() -> None:
     book = Workbook()
     sheet = book.active
     sheet.title = "名簿"
-    sheet.append([date(2026, 4, 1), datetime(2026, 4, 1, 9, 30), time(9, 30), True, 1200, 0.1 + 0.2, 1e15, -3.5, 9e10])
+    # A workbook knows no time zones.
+    moment = datetime(2026, 4, 1, 9, 30)  # noqa: DTZ001
+    sheet.append([date(2026, 4, 1), moment, time(9, 30), True, 1200, 0.1 + 0.2, 1e15, -3.5, 9e10])
     sheet.append(["2026年", "=1+1", "#N/A", " 前後 ", "改\n行"])
     sheet["C2"].data_type = "e"
     sheet["B2"].data_type = "s"
