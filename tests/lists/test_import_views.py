@@ -303,7 +303,9 @@ def test_a_file_that_is_no_list_is_refused_on_the_page(
 def test_no_file_is_told(editor: Client, mailing_list: MailingList) -> None:
     response = editor.post(reverse("import_upload", args=[mailing_list.pk]), {"mode": "merge"})
     assert "CSVまたはExcelのファイルを選んでください" in text_of(response)
-    assert "CSVまたはExcelのファイルを選んでください" in text_of(editor.post(reverse("import_upload", args=[mailing_list.pk])))
+    assert "CSVまたはExcelのファイルを選んでください" in text_of(
+        editor.post(reverse("import_upload", args=[mailing_list.pk]))
+    )
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_stored(
