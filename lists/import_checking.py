@@ -13,6 +13,7 @@ from lists.csv_merge import require_rows
 from lists.csv_staging import stage_rows
 from lists.exceptions import ClaimLost, ImportCancelled, ListsError
 from lists.import_claims import Claim, claim_check
+from lists.import_hints import KEY, find_hints
 from lists.import_leftovers import delete_file, drop_staged
 from lists.import_matching import MergeCounts, count_matched, match_rows, values_for
 from lists.models import CsvImport, ErasedAddress, ImportMode, ImportState, MailingList
@@ -144,7 +145,7 @@ def _check(csv_import: CsvImport, claim: Claim, now: datetime) -> None:
         state=ImportState.CHECKED,
         hinted_until=None,
         checked_generation=generation,
-        forecast=csv_import.forecast | asdict(found),
+        forecast=csv_import.forecast | asdict(found) | {KEY: find_hints(csv_import)},
     )
 
 

@@ -16,6 +16,7 @@ from accounts.requests import WorkspaceRequest
 from lists.csv_merge import STEPS
 from lists.csv_writing import CHARSETS, stream_csv
 from lists.import_checking import Forecast, forecast
+from lists.import_hints import describe_hints
 from lists.import_leftovers import WORKING
 from lists.import_reasons import RejectReason
 from lists.import_running import approve_import, cancel_import, reopen_import
@@ -37,6 +38,7 @@ def check(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "csv_import": csv_import,
         "found": found,
         "samples": describe_samples(found),
+        "hints": describe_hints(csv_import),
         "reasons": describe_reasons(csv_import),
         "rejected": rejected_sample(csv_import),
         "has_changed": csv_import.mailing_list.generation != csv_import.checked_generation,
