@@ -17,7 +17,7 @@ from lists.erasing import find_erased
 from lists.exceptions import ImportRefused, RowRefused
 from lists.exclusions import find_excluded, has_exclusions
 from lists.import_claims import Claim
-from lists.import_matching import give_memory
+from lists.import_matching import give_memory, learn_staged
 from lists.import_reasons import RejectReason
 from lists.import_sources import open_rows
 from lists.loading import load_rows
@@ -212,10 +212,8 @@ def reject_duplicates(staging: Staging) -> int:
         "code": RejectReason.DUPLICATE.value,
         "left": max(REJECTED_KEPT - staging.kept, 0),
     }
+    learn_staged()
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # What it knows of the table comes from before these rows.
-            cursor.execute("ANALYZE lists_stagedrow")
         cursor.execute(KEEP_DUPLICATES, values)
         if cursor.rowcount == 0 and values["left"]:
             return 0
