@@ -55,7 +55,8 @@ class Site:
             body, headers = self.pages[path]
             route.fulfill(body=body, headers=headers)
         else:
-            route.fulfill(status=404, body="")
+            # What a page asks for by POST while it loads is not rendered here.
+            route.fulfill(status=204 if route.request.method == "POST" else 404, body="")
 
     def open(self, browser: Browser, path: str, *, width: int = 1280, scheme: str = "light") -> Page:
         page = browser.new_page(
