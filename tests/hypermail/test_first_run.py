@@ -125,5 +125,5 @@ def test_the_sandbox_runs_only_where_it_is_asked_for(tmp_path: Path) -> None:
         children = plan_children(tmp_path, {}, bind="127.0.0.1:8000", web_workers=2, sandbox=sandbox)
         return [child.name for child in children]
 
-    assert names(sandbox=False) == ["web", "tick", "worker", "sender", "beat", "lmtp"]
+    assert names(sandbox=False) == ["web", "tick", "worker", "importer", "sender", "beat", "lmtp"]
     assert names(sandbox=True)[-1] == "sandbox"
