@@ -45,6 +45,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python bench/import.py --rows 100000
 	$(BIN)/python bench/export.py --rows 100000
 	$(BIN)/python bench/pages.py --subscribers 100000
+	$(BIN)/python bench/erase.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov

@@ -1,8 +1,9 @@
-"""What the forms of all apps share: the rule for a line of text, and the fields of a login at another server."""
+"""What the forms of all apps share: the rule for a line of text, several files, the fields of a login at another server."""
 
 from typing import Any, Final
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,21 @@ one_line = RegexValidator(
     code="header_injection",
     inverse_match=True,
 )
+
+
+class FilesInput(forms.FileInput):
+    """A control in which several files can be chosen."""
+
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """One or more files."""
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
+        """Check each of the files."""
+        files = data if isinstance(data, list | tuple) else [data]
+        return [super(FilesField, self).clean(file, initial) for file in files or [None]]
 
 
 def username_field(help_text: Any, *, max_length: int, required: bool = True) -> forms.CharField:

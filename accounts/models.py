@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 
@@ -132,8 +134,8 @@ class AuditEntry(models.Model):
         indexes = [
             # For the newest entries of a workspace.
             models.Index(fields=["workspace", "-at"], name="audit_newest"),
-            # For what was done with one address.
-            models.Index(fields=["workspace", "target", "-id"], name="audit_by_target"),
+            # For what was done with one address, however it was spelled, newest first.
+            models.Index(F("workspace"), Lower("target"), F("id").desc(), name="audit_by_target"),
         ]
 
     def __str__(self) -> str:

@@ -7,11 +7,8 @@ time that a step held its locks, `memory_mb` the most that the process ever held
 
 import argparse
 import json
-import subprocess
-import sys
-from typing import Any
 
-from installation import scratch_database
+from apart import measure_apart, measure_here
 
 
 def main() -> None:
@@ -23,32 +20,11 @@ def main() -> None:
     parser.add_argument("--here", action="store_true", help="in the database of DATABASE_URL, which must be empty")
     options = parser.parse_args()
     if options.here:
-        print(json.dumps(measure_here(options.recipients)))
+        print(json.dumps(measure_here("freeze_scenario", options.recipients)))
         return
-    results = {kind: measure(kind, options.recipients) for kind in options.database or ("sqlite", "postgresql")}
+    kinds = options.database or ("sqlite", "postgresql")
+    results = {kind: measure_apart(__file__, kind, recipients=options.recipients) for kind in kinds}
     print(json.dumps(results) if options.json else "\n".join(f"{kind}: {row}" for kind, row in results.items()))
-
-
-def measure(kind: str, recipients: int) -> dict[str, Any]:
-    """Run the scenario in a process with settings of its own; return what it measured."""
-    with scratch_database(kind) as environment:
-        command = [sys.executable, __file__, "--here", "--recipients", str(recipients)]
-        told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
-    result: dict[str, Any] = json.loads(told.splitlines()[-1])
-    return result
-
-
-def measure_here(recipients: int) -> dict[str, Any]:
-    """Make the tables of the database that the environment names, and measure in it."""
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-    # What needs Django's settings can only be imported now.
-    import freeze_scenario
-
-    return freeze_scenario.run(recipients)
 
 
 if __name__ == "__main__":

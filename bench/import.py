@@ -11,11 +11,8 @@ the most that the process which imports ever held.
 
 import argparse
 import json
-import subprocess
-import sys
-from typing import Any
 
-from installation import scratch_database
+from apart import measure_apart, measure_here
 
 
 def main() -> None:
@@ -28,33 +25,11 @@ def main() -> None:
     parser.add_argument("--here", action="store_true", help="in the database of DATABASE_URL, which must be empty")
     options = parser.parse_args()
     if options.here:
-        print(json.dumps(measure_here(options.rows, options.encoding)))
+        print(json.dumps(measure_here("import_scenario", options.rows, options.encoding)))
         return
     kinds = options.database or ("sqlite", "postgresql")
-    results = {kind: measure(kind, options.rows, options.encoding) for kind in kinds}
+    results = {kind: measure_apart(__file__, kind, rows=options.rows, encoding=options.encoding) for kind in kinds}
     print(json.dumps(results, indent=None if options.json else 2))
-
-
-def measure(kind: str, rows: int, encoding: str) -> dict[str, Any]:
-    """Run the scenario in a process with settings of its own; return what it measured."""
-    with scratch_database(kind) as environment:
-        command = [sys.executable, __file__, "--here", "--rows", str(rows), "--encoding", encoding]
-        told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
-    result: dict[str, Any] = json.loads(told.splitlines()[-1])
-    return result
-
-
-def measure_here(rows: int, encoding: str) -> dict[str, Any]:
-    """Make the tables of the database that the environment names, and measure in it."""
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-    # What needs Django's settings can only be imported now.
-    import import_scenario
-
-    return import_scenario.run(rows, encoding)
 
 
 if __name__ == "__main__":

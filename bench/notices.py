@@ -9,10 +9,8 @@ CPU time, which a busy machine changes less than the clock; PostgreSQL's own pro
 
 import argparse
 import json
-import subprocess
-import sys
 
-from installation import scratch_database
+from apart import measure_apart, measure_here
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 
@@ -28,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     sizes = [size for size in SIZES if size < options.deliveries] + [options.deliveries]
     if options.here:
-        print(json.dumps(measure_here(options.notices, sizes)))
+        print(json.dumps(measure_here("notice_scenario", options.notices, sizes)))
         return
     results = {kind: measure(kind, options.notices, sizes) for kind in options.database or ("sqlite", "postgresql")}
     print(json.dumps(results) if options.json else "\n".join(as_lines(results)))
@@ -36,26 +34,10 @@ def main() -> None:
 
 def measure(kind: str, notices: int, sizes: list[int]) -> dict[str, object]:
     """Run the scenario in a process with settings of its own; return what it measured, and the ratios."""
-    with scratch_database(kind) as environment:
-        command = [sys.executable, __file__, "--here", "--notices", str(notices), "--deliveries", str(sizes[-1])]
-        told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
-    rows: list[dict[str, float]] = json.loads(told.splitlines()[-1])
+    rows = measure_apart(__file__, kind, notices=notices, deliveries=sizes[-1])
     first, last = rows[0], rows[-1]
     ratios = {name: round(last[name] / first[name], 2) for name in first if name.endswith("_second")}
     return {"sizes": rows, "last/first": ratios}
-
-
-def measure_here(notices: int, sizes: list[int]) -> list[dict[str, float]]:
-    """Make the tables of the database that the environment names, and measure in it."""
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-    # What needs Django's settings can only be imported now.
-    import notice_scenario
-
-    return notice_scenario.run(notices, sizes)
 
 
 def as_lines(results: dict[str, dict[str, object]]) -> list[str]:

@@ -13,7 +13,8 @@ def insert(model: type[Model], values: dict[str, str], first: int, last: int) ->
     """Insert a row for each number `n`; `values` are SQL, columns that are not named are left empty."""
     columns = [field for field in model._meta.concrete_fields if not field.primary_key]
     empty = {field.column: "NULL" if field.null else "''" for field in columns}
-    values = {column: values.get(column, value) for column, value in empty.items()}
+    # A column may be called like a word of SQL.
+    values = {connection.ops.quote_name(column): values.get(column, value) for column, value in empty.items()}
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {model._meta.db_table} ({', '.join(values)}) "  # noqa: S608

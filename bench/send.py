@@ -5,7 +5,8 @@ One run measures in turn, over several rounds, and gives the medians:
   rsa       one RSA-2048 signature by OpenSSL on one core, and while all cores sign
   source    smtp-source to smtp-sink, of Postfix: mails of the same size that are made of nothing
   signed    rows in the database → Celery's worker processes → rendered, signed → smtp-sink → outcomes recorded
-  unsigned  the same without a signature
+  ascii     signed mails of ASCII text and indented HTML, in quoted-printable instead of base64
+  unsigned  as signed, without a signature
   plain     a loop of Django's EmailMultiAlternatives and dkimpy, a save a mail; one process
 
 `limit` is what the machine could do if nothing but signatures, smtp-source and smtp-sink cost anything: its cores
@@ -108,7 +109,7 @@ class Bench:
         if self.sink.counts is not None:
             found["source"] = self.run_source(messages)
         for installation in self.installations:
-            for way in ("signed", "unsigned"):
+            for way in ("signed", "ascii", "unsigned"):
                 found[f"{way} {installation.kind}"] = installation.measure(way, messages, self.sink)
         plain = max(messages // PLAIN_SHARE, 20)
         found["plain"] = self.installations[0].measure("plain", plain, self.sink)

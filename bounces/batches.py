@@ -19,6 +19,7 @@ from bounces.processing import (
     LEASE,
     give_back,
     is_expected,
+    keep_report,
     make_bounces,
     may_wait,
     postpone,
@@ -169,6 +170,8 @@ def write_results(cases: Sequence[Case], *, now: datetime) -> None:
     Bounce.objects.filter(notice__in=[case.notice for case in over if case.notice.reading]).delete()
     Bounce.objects.bulk_create([row for case in over for row in case.bounces()], ignore_conflicts=True)
     write_columns(RawNotice, [(case.notice.pk, settled(case.notice, case.parsed, case.match)) for case in over])
+    for case in over:
+        keep_report(case.notice, case.parsed)
     if erased := [case.notice.pk for case in over if is_erased(case.match.delivery)]:
         forget_mails(erased)
 

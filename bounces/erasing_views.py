@@ -1,7 +1,5 @@
 """The page that erases one subscriber. It stands here, below nothing that keeps addresses."""
 
-from datetime import datetime
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -10,12 +8,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import member_required
-from accounts.models import Role, Workspace
+from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from bounces.erasing import erase_people
 from bounces.erasing_forms import EraseForm
-from lists.import_leftovers import KEEP_FILES
-from lists.models import CsvImport, Subscriber
+from lists.import_leftovers import last_file_goes
+from lists.models import Subscriber
 
 
 @require_http_methods(["GET", "POST"])
@@ -27,14 +25,8 @@ def erase_subscriber(request: WorkspaceRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         context = {"subscriber": subscriber, "form": form, "files_until": last_file_goes(request.workspace)}
         return render(request, "bounces/subscriber_erase.html", context)
-    erase_people([pk], workspace=request.workspace, actor=request.user, now=timezone.now())
+    why = form.cleaned_data["why"]
+    erase_people([pk], workspace=request.workspace, actor=request.user, now=timezone.now(), why=why)
     # Without the address: the message may be kept in the session.
     messages.success(request, _("購読者の個人情報を消去しました。"))
     return redirect("subscriber_index")
-
-
-def last_file_goes(workspace: Workspace) -> datetime | None:
-    """Return when the last of the uploaded files is deleted in which the address may stand; None without files."""
-    files = CsvImport.objects.filter(workspace=workspace).exclude(file="")
-    newest = files.order_by("-created_at").values_list("created_at", flat=True).first()
-    return newest + KEEP_FILES if newest else None

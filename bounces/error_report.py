@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, Min, Q, Sum
 from django.utils.translation import gettext as _
 
 from bounces.report_scope import Scope
-from campaigns.models import FAILURES, Audience, Campaign, DeliveryState
+from campaigns.models import FAILURES, Audience, AudiencePart, Campaign, DeliveryState, Part
 from campaigns.tally import PRELIMINARY, TRIED, Figures, Row, percent
-from lists.models import MailingList
+from lists.models import MailingList, Segment
 from mta.providers import PROVIDER_LABELS
 from mta.verdicts import Kind, Reason
 
@@ -60,7 +61,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What went to one provider or one list."""
+    """What went to one provider, list or segment; without a query no page shows its rows."""
 
     key: str
     label: str
@@ -158,32 +159,46 @@ def group_by_provider(figures: Figures, scope: Scope) -> list[Group]:
 
 def group_by_list(mailings: Iterable[Mailing], scope: Scope) -> list[Group]:
     """Return the figures of each list; a mailing to several lists counts under each of them. Two queries."""
+    places = Audience.objects.filter(campaign__in=scope.campaigns().values("pk"))
+    sent = mailings_to(places.values_list("campaign_id", "mailing_list_id"), mailings)
+    names = MailingList.objects.filter(workspace=scope.workspace, pk__in=sent).values_list("pk", "name")
+    return sum_up({pk: (name, scope.query({"list": str(pk)})) for pk, name in names}, sent)
+
+
+def group_by_segment(mailings: Iterable[Mailing], scope: Scope) -> list[Group]:
+    """Return the figures of each segment that was sent to, whoever else a mailing went to. Two queries."""
+    parts = AudiencePart.objects.filter(campaign__in=scope.campaigns().values("pk"), part=Part.INCLUDE_SEGMENT)
+    sent = mailings_to(parts.values_list("campaign_id", "segment_id"), mailings)
+    names = Segment.objects.filter(workspace=scope.workspace, pk__in=sent).values_list("pk", "name")
+    # A report looks at lists and not at segments, so no query leads to the rows of one.
+    return sum_up({pk: (name, "") for pk, name in names}, sent)
+
+
+def mailings_to(places: Iterable[tuple[int, Any]], mailings: Iterable[Mailing]) -> dict[int, list[Mailing]]:
+    """Return the mailings by what they were sent to."""
     figures = {mailing.pk: mailing for mailing in mailings}
     sent: dict[int, list[Mailing]] = {}
-    for campaign_id, list_id in places_of(scope):
+    for campaign_id, pk in places:
         if mailing := figures.get(campaign_id):
-            sent.setdefault(list_id, []).append(mailing)
-    names = MailingList.objects.filter(workspace=scope.workspace, pk__in=sent).values_list("pk", "name")
+            sent.setdefault(pk, []).append(mailing)
+    return sent
+
+
+def sum_up(named: Mapping[int, tuple[str, str]], sent: Mapping[int, Sequence[Mailing]]) -> list[Group]:
+    """Return the figures of what is named, with its label and its query; the one with most failures first."""
     groups = [
         Group(
             key=str(pk),
-            label=name,
+            label=label,
             tried=sum(mailing.tried for mailing in sent[pk]),
             accepted=sum(mailing.accepted for mailing in sent[pk]),
             failed=sum(mailing.failed for mailing in sent[pk]),
             blocked=sum(mailing.blocked for mailing in sent[pk]),
-            query=scope.query({"list": str(pk)}),
+            query=query,
         )
-        for pk, name in names
+        for pk, (label, query) in named.items()
     ]
     return sorted(groups, key=lambda group: (-group.failed, group.label))
-
-
-def places_of(scope: Scope) -> Iterable[tuple[int, int]]:
-    """Return which mailing of the scope went to which list."""
-    return Audience.objects.filter(campaign__in=scope.campaigns().values("pk")).values_list(
-        "campaign_id", "mailing_list_id"
-    )
 
 
 def table_of_kinds(figures: Figures, providers: Sequence[Group], scope: Scope) -> list[Line]:

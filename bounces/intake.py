@@ -11,6 +11,8 @@ from accounts.models import Workspace
 from bounces.mime_reading import MAX_BYTES, MAX_HEADER_BYTES, normalise, read_part
 from bounces.models import Door, NoticeUpload, RawNotice
 from bounces.status_fields import find_addresses
+from mta import return_path
+from senders.return_domain import is_own_return_domain
 
 # PostgreSQL stores no NUL, and an address holds no control character.
 CONTROL = re.compile(r"[\x00-\x20\x7f]")
@@ -72,10 +74,26 @@ def clean_recipient(address: str) -> str:
 
 
 def is_for_us(address: str) -> bool:
-    """Say whether an envelope recipient is on the domain of the signed Return-Path."""
-    local, _at, domain = clean_recipient(address).rpartition("@")
+    """Say whether an envelope recipient is on RETURN_DOMAIN or a customer's own return domain, or signed by us.
+
+    May ask the database, see `is_surely_for_us`.
+    """
+    return is_surely_for_us(address) or is_own_return_domain(domain_of(address))
+
+
+def is_surely_for_us(address: str) -> bool:
+    """Say whether an envelope recipient is for us, whatever the database says.
+
+    A signed one is, on whatever domain: the customer may have given it up since the mail was sent.
+    """
     own: str = settings.RETURN_DOMAIN
-    return bool(local) and domain.rstrip(".").lower() == own.lower()
+    return domain_of(address) == own.lower() or return_path.decode(address, secret=settings.SECRET_KEY) is not None
+
+
+def domain_of(address: str) -> str:
+    """Return the domain of an envelope recipient in lower case, empty where it is no address."""
+    local, _at, domain = clean_recipient(address).rpartition("@")
+    return domain.rstrip(".").lower() if local else ""
 
 
 def envelope_of(content: bytes) -> str:

@@ -14,7 +14,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.db import DatabaseError, close_old_connections, connections, transaction
 
-from bounces.intake import is_for_us, store_raw
+from bounces.intake import is_for_us, is_surely_for_us, store_raw
 from bounces.mime_reading import MAX_BYTES
 from bounces.models import Door
 
@@ -105,8 +105,14 @@ class NoticeHandler:
     async def handle_RCPT(
         self, server: Connection, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Take recipients of our return domain only."""
-        if not is_for_us(address):
+        """Take recipients of our return domains only."""
+        loop = asyncio.get_running_loop()
+        try:
+            is_ours = is_surely_for_us(address) or await loop.run_in_executor(self.pool, ask_in_thread, address)
+        except DatabaseError as error:
+            logger.warning("a recipient could not be looked up: %s", error)
+            return AWAY
+        if not is_ours:
             return "550 5.1.2 This door takes returned mail of its own domain only"
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS[server.door]:
             return "452 4.5.3 Too many recipients at a time, please send the rest separately"
@@ -130,6 +136,15 @@ class NoticeHandler:
         """Answer a bug by a temporary failure, so that the notice comes again."""
         logger.error("a door failed", exc_info=error)
         return AWAY
+
+
+def ask_in_thread(address: str) -> bool:
+    """Say whether a recipient is for us, on this thread's own database connection."""
+    close_old_connections()
+    try:
+        return is_for_us(address)
+    finally:
+        close_old_connections()
 
 
 def store_in_thread(content: bytes, recipients: Sequence[str], door: Door) -> None:

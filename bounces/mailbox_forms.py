@@ -6,9 +6,11 @@ import re
 from ipaddress import ip_address
 from typing import Any
 
+import idna
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.domain_labels import to_a_labels
 from accounts.form_fields import PLAIN_TEXT, one_line, password_field, username_field
 from bounces.mailbox_errors import MailboxError
 from bounces.mailbox_wire import is_local_host, require_port
@@ -92,8 +94,8 @@ class MailboxForm(forms.Form):
         except ValueError:
             pass
         try:
-            host = text.encode("idna").decode().lower()
-        except UnicodeError:
+            host = to_a_labels(text).lower()
+        except idna.IDNAError:
             host = ""
         if not HOST_NAME.fullmatch(host):
             raise forms.ValidationError(_("サーバーの名前だけを入力してください(例: imap.example.jp)。"))

@@ -13,6 +13,7 @@ from accounts.models import Workspace
 from bounces.parsed import NoticeKind
 from campaigns.models import Delivery
 from mta.verdicts import Kind, Reason
+from senders.models import SenderDomain
 
 
 class NoticeState(models.TextChoices):
@@ -293,3 +294,44 @@ class NoticeUpload(models.Model):
 
     def __str__(self) -> str:
         return self.filename
+
+
+class DmarcReport(models.Model):
+    """An aggregate report (RFC 9990) that a receiver sent on a domain of a workspace. Nobody vouches for what it says."""
+
+    domain = models.ForeignKey(SenderDomain, on_delete=models.CASCADE, related_name="dmarc_reports")
+    reporter = models.CharField(_("報告した組織"), max_length=200)
+    report_id = models.CharField(max_length=200)
+    # p= of the record as the reporter saw it.
+    policy = models.CharField(max_length=10, blank=True)
+    begins = models.DateTimeField()
+    ends = models.DateTimeField()
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "reporter", "report_id"], name="dmarc_report_once"),
+        ]
+        indexes = [
+            models.Index(fields=["domain", "ends"], name="dmarc_report_newest"),
+            # For clearing out.
+            models.Index(fields=["ends"], name="dmarc_report_ends"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reporter} {self.report_id}"
+
+
+class DmarcSource(models.Model):
+    """Mails from one address in a report: how many, and whether DKIM and SPF passed in alignment with the From line."""
+
+    report = models.ForeignKey(DmarcReport, on_delete=models.CASCADE, related_name="sources")
+    source_ip = models.GenericIPAddressField()
+    messages = models.PositiveBigIntegerField()
+    disposition = models.CharField(max_length=10)
+    dkim = models.BooleanField()
+    spf = models.BooleanField()
+    header_from = models.CharField(max_length=253, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.source_ip} {self.messages}"

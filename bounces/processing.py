@@ -16,6 +16,7 @@ from django.db.models import F
 
 from accounts.models import Workspace
 from bounces import rule_digest
+from bounces.dmarc_reports import store_dmarc_report
 from bounces.erased import blank, forget_mails
 from bounces.judging import COUNTED, choose_recipient, code_of, describe, judge
 from bounces.matching import Match, Why, find_delivery
@@ -134,6 +135,7 @@ def write_down(notice: RawNotice, parsed: ParsedNotice, *, now: datetime) -> Non
     applied = chosen if recorded is Recorded.DONE else None
     Bounce.objects.bulk_create(make_bounces(notice, parsed, match, applied=applied), ignore_conflicts=True)
     RawNotice.objects.filter(pk=notice.pk).update(**settled(notice, parsed, match))
+    keep_report(notice, parsed)
     if is_erased(match.delivery):
         forget_mails([notice.pk])
 
@@ -146,6 +148,12 @@ def apply(parsed: ParsedNotice, chosen: ParsedRecipient | None, match: Match, *,
         record_evidence(match.delivery.pk, now=now)
         return Recorded.IGNORED
     return record_notice(match.delivery.pk, describe(parsed, chosen), now=now)
+
+
+def keep_report(notice: RawNotice, parsed: ParsedNotice) -> None:
+    """Store the DMARC report that a notice holds, if any."""
+    if parsed.kind == NoticeKind.REPORT and notice.door != Door.WEBHOOK:
+        store_dmarc_report(unpack(notice.content))
 
 
 def postpone(notice: RawNotice, *, now: datetime) -> None:

@@ -1,41 +1,65 @@
 """What each provider asks of senders, as data: the rule in our words, where it is told, since when, how it is checked.
 
-Facts only; where a provider publishes no figure, none is given. Looked up in November 2026.
+Facts only; where a provider publishes no figure, none is given. To change one, look it up at its source, and say there when
+and how the page was read.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum, auto
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-DOCOMO: Final = "https://www.docomo.ne.jp/service/docomo_mail/smtp_notice/"
-DOCOMO_MASS: Final = "https://www.docomo.ne.jp/service/imode_mail/notice/mass_send/"
-AU: Final = "https://www.au.com/mobile/service/attention/specification/"
-AU_FAQ: Final = "https://www.au.com/mobile/service/attention/faq/"
-AU_SPF: Final = "https://www.au.com/mobile/service/mail/attention/spf-record/"
-SOFTBANK: Final = "https://www.softbank.jp/mobile/support/antispam/wrestle/"
-SOFTBANK_DMARC: Final = "https://www.softbank.jp/mobile/info/personal/news/support/20240213a/"
-GMAIL: Final = "https://support.google.com/mail/answer/81126"
-GMAIL_FAQ: Final = "https://support.google.com/a/answer/14229414"
-YAHOO_JP: Final = "https://whatsnewmail.yahoo.co.jp/yahoo/20241211a.html"
-APPLE: Final = "https://support.apple.com/en-us/102322"
-MICROSOFT: Final = "https://sendersupport.olc.protection.outlook.com/pm/policies.aspx"
-LAW: Final = "https://laws.e-gov.go.jp/law/414AC1000000026"
-RFC_8058: Final = "https://www.rfc-editor.org/rfc/rfc8058"
-RFC_5965: Final = "https://www.rfc-editor.org/rfc/rfc5965"
-RFC_9989: Final = "https://www.rfc-editor.org/rfc/rfc9989"
+from senders.guide_sources import Source
+
+# On this day copies that bear no date were read.
+READ: Final = date(2026, 11, 22)
+START_ONLY: Final = _("ページの前半のみ")
+DOCOMO: Final = Source("https://www.docomo.ne.jp/service/docomo_mail/smtp_notice/", read=READ)
+DOCOMO_MASS: Final = Source("https://www.docomo.ne.jp/service/imode_mail/notice/mass_send/", read=READ)
+AU: Final = Source("https://www.au.com/mobile/service/attention/specification/", read=READ)
+AU_FAQ: Final = Source("https://www.au.com/mobile/service/attention/faq/", read=READ, note=START_ONLY)
+AU_SPF: Final = Source("https://www.au.com/mobile/service/mail/attention/spf-record/", read=READ)
+SOFTBANK: Final = Source("https://www.softbank.jp/mobile/support/antispam/wrestle/", read=READ, note=START_ONLY)
+SOFTBANK_DMARC: Final = Source("https://www.softbank.jp/mobile/info/personal/news/support/20240213a/", read=READ)
+SOFTBANK_SPF: Final = Source("https://www.softbank.jp/mobile/info/personal/news/service/060328/")
+GMAIL: Final = Source("https://support.google.com/mail/answer/81126", copied=date(2026, 3, 11))
+GMAIL_FAQ: Final = Source("https://support.google.com/a/answer/14229414", copied=date(2026, 3, 11))
+YAHOO: Final = Source("https://senders.yahooinc.com/best-practices/", copied=date(2025, 4, 10))
+YAHOO_FAQ: Final = Source("https://senders.yahooinc.com/faqs/", copied=date(2025, 8, 2))
+YAHOO_JP: Final = Source("https://whatsnewmail.yahoo.co.jp/yahoo/20241211a.html", read=READ)
+APPLE: Final = Source("https://support.apple.com/en-us/102322", copied=date(2025, 2, 26))
+MICROSOFT: Final = Source("https://postmaster.live.com/pm/policies.aspx", copied=date(2026, 6, 15))
+MICROSOFT_JMRP: Final = Source("https://postmaster.live.com/pm/services.aspx", copied=date(2025, 12, 3))
+LAW: Final = Source("https://laws.e-gov.go.jp/law/414AC1000000026")
+RFC_8058: Final = Source("https://www.rfc-editor.org/rfc/rfc8058")
+RFC_5965: Final = Source("https://www.rfc-editor.org/rfc/rfc5965")
+RFC_9989: Final = Source("https://www.rfc-editor.org/rfc/rfc9989")
 
 
 class Check(Enum):
     """What our own data can say about a rule."""
 
+    # That of the Return-Path, which is what receivers look at (RFC 7208 section 2.4).
     SPF = auto()
+    # That of the domain in the From line besides.
+    AUTHOR_SPF = auto()
+    # The domain in the From line has an A or an MX record.
+    AUTHOR_HOST = auto()
     DKIM = auto()
+    # There is a record.
     DMARC = auto()
+    # Our mail passes by it.
+    DMARC_PASS = auto()
     SPF_OR_DKIM = auto()
+    # SPF or DKIM passes for the domain in the From line.
+    ALIGNMENT = auto()
+    # The reverse names of our sending addresses lead back to them.
+    PTR = auto()
+    TLS = auto()
     # Every mail of ours has it (RFC 8058).
     ONE_CLICK = auto()
     # `limit` is per cent of the accepted mails.
@@ -50,10 +74,12 @@ class Guideline:
     """One rule. `since` is when it came into force or was published, "" where that is not told."""
 
     text: Any
-    source: str
+    source: Source
     since: Any = ""
     check: Check | None = None
     limit: float | None = None
+    # It asks nothing of senders.
+    is_notice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +93,7 @@ class Guide:
 
 
 NO_DESK: Final = _(
-    "送信者専用の窓口は公表されていません。受信者(契約者)ご本人から、プロバイダのお客さま窓口へ問い合わせていただくのが確実です。"
+    "送信者専用の窓口は公表されていません。受信者(契約者)ご本人から、プロバイダのお客様窓口へ問い合わせていただくのが確実です。"
 )
 NO_COMPLAINT_FIGURE: Final = _("迷惑メール報告の割合の基準: 公表されていません。")
 
@@ -77,16 +103,16 @@ GUIDES: Final[dict[str, Guide]] = {
             Guideline(
                 _("DMARC の認証に成功すること。失敗すると警告が表示され、届かないこともあります。"),
                 DOCOMO,
-                _("警告表示は2024年10月以降"),
-                Check.DMARC,
+                _("警告表示は2024年10月から(配信サービス各社の案内による)"),
+                Check.DMARC_PASS,
             ),
-            Guideline(_("ヘッダーの差出人(From)のドメインに SPF を公開すること。"), DOCOMO, check=Check.SPF),
+            Guideline(_("ヘッダーの差出人(From)のドメインにも SPF を公開すること。"), DOCOMO, check=Check.AUTHOR_SPF),
             Guideline(
                 _("SPF とあわせて DKIM も設定すること(転送されたメールが DMARC に失敗しないため)。"),
                 DOCOMO,
                 check=Check.DKIM,
             ),
-            Guideline(_("差出人のドメインに A レコードか MX レコードがあること。"), DOCOMO),
+            Guideline(_("差出人(From)のドメインに A か MX のレコードがあること。"), DOCOMO, check=Check.AUTHOR_HOST),
             Guideline(
                 _(
                     "宛先不明のアドレスへ大量に送らないこと。送信元ネットワークが一時的に受信ブロックされることがあります。割合の基準は公表されていません。"
@@ -94,7 +120,7 @@ GUIDES: Final[dict[str, Guide]] = {
                 DOCOMO_MASS,
                 check=Check.UNKNOWN_USERS,
             ),
-            Guideline(NO_COMPLAINT_FIGURE, DOCOMO, check=Check.COMPLAINTS),
+            Guideline(NO_COMPLAINT_FIGURE, DOCOMO, check=Check.COMPLAINTS, is_notice=True),
         ),
         NO_DESK,
     ),
@@ -111,16 +137,18 @@ GUIDES: Final[dict[str, Guide]] = {
                 check=Check.VOLUME,
             ),
             Guideline(
-                _("送信に使うドメインの SPF を TXT レコードで公開すること(IPv4 で指定)。"), AU_SPF, check=Check.SPF
+                _("送信に使うドメインの SPF を TXT レコードで公開すること(IPv4 で指定)。"),
+                AU_SPF,
+                check=Check.AUTHOR_SPF,
             ),
             Guideline(
                 _("DMARC と DKIM でなりすましを判定しています。どちらも設定しておくこと。"),
                 AU_SPF,
-                _("2023年10月"),
-                Check.DMARC,
+                _("2023年10月以降順次"),
+                Check.DMARC_PASS,
             ),
             Guideline(_("1通の大きさは3MBまで、1通あたりの宛先は100件まで(本製品は1件ずつ送ります)。"), AU),
-            Guideline(NO_COMPLAINT_FIGURE, AU_FAQ, check=Check.COMPLAINTS),
+            Guideline(NO_COMPLAINT_FIGURE, AU_FAQ, check=Check.COMPLAINTS, is_notice=True),
         ),
         NO_DESK,
     ),
@@ -128,7 +156,7 @@ GUIDES: Final[dict[str, Guide]] = {
         (
             Guideline(
                 _(
-                    "宛先不明のアドレスを大量に含めないこと。迷惑メールと判断され、受信が制御されることがあります。割合の基準は公表されていません。"
+                    "宛先不明のアドレスを大量に含めないこと。迷惑メールと判断され、送信が制御されることがあります。割合の基準は公表されていません。"
                 ),
                 SOFTBANK,
                 check=Check.UNKNOWN_USERS,
@@ -136,16 +164,16 @@ GUIDES: Final[dict[str, Guide]] = {
             Guideline(
                 _("DMARC でなりすましを判定しています。「なりすましメールの拒否」は初期設定で有効です。"),
                 SOFTBANK_DMARC,
-                _("2024年4月"),
-                Check.DMARC,
+                _("2024年4月上旬から順次"),
+                Check.DMARC_PASS,
             ),
-            Guideline(_("差出人のドメインに SPF を公開すること。"), SOFTBANK_DMARC, check=Check.SPF),
+            Guideline(_("差出人のドメインに SPF を公開すること。"), SOFTBANK_SPF, check=Check.AUTHOR_SPF),
             Guideline(
                 _("一度に大量に送るときは時間をかけること。通数の基準は公表されていません。"),
                 SOFTBANK,
                 check=Check.VOLUME,
             ),
-            Guideline(NO_COMPLAINT_FIGURE, SOFTBANK, check=Check.COMPLAINTS),
+            Guideline(NO_COMPLAINT_FIGURE, SOFTBANK, check=Check.COMPLAINTS, is_notice=True),
         ),
         NO_DESK,
     ),
@@ -156,43 +184,57 @@ GUIDES: Final[dict[str, Guide]] = {
                     "SPF・DKIM・DMARC のいずれかに対応し、認証に通ること。通らないメールは迷惑メールと判定されるか、受信を拒否されることがあります。"
                 ),
                 YAHOO_JP,
-                _("2024年12月11日"),
+                _("2024年12月11日のお知らせ"),
                 Check.SPF_OR_DKIM,
             ),
-            Guideline(_("DMARC にも対応しています。設定しておくこと。"), YAHOO_JP, _("2024年12月11日"), Check.DMARC),
             Guideline(
-                _("Gmail のような1日の通数による条件は設けられていません(2024年12月時点)。"),
-                YAHOO_JP,
-                _("2024年12月11日"),
-                Check.VOLUME,
+                _("DMARC にも対応しています。設定しておくこと。"), YAHOO_JP, _("2024年12月11日のお知らせ"), Check.DMARC
             ),
             Guideline(
-                _("宛先不明の割合の基準: 公表されていません(多いと拒否する応答があります)。"),
+                _("Gmail と同様の措置を行う予定はないとされています(2024年12月時点)。通数の基準は公表されていません。"),
+                YAHOO_JP,
+                _("2024年12月11日のお知らせ"),
+                Check.VOLUME,
+                is_notice=True,
+            ),
+            Guideline(
+                _("宛先不明の割合の基準: 公表されていません。"),
                 YAHOO_JP,
                 check=Check.UNKNOWN_USERS,
+                is_notice=True,
             ),
-            Guideline(NO_COMPLAINT_FIGURE, YAHOO_JP, check=Check.COMPLAINTS),
+            Guideline(NO_COMPLAINT_FIGURE, YAHOO_JP, check=Check.COMPLAINTS, is_notice=True),
         ),
         NO_DESK,
     ),
     "gmail": Guide(
         (
             Guideline(
-                _("1日に約5,000通以上を個人の Gmail 宛てに送ると、一括送信者の条件がすべて適用されます。"),
+                _(
+                    "1日に約5,000通以上を個人の Gmail 宛てに送ると、一括送信者の条件がすべて適用されます。満たさないメールは一時的・恒久的に拒否されることがあります。"
+                ),
                 GMAIL_FAQ,
-                _("2024年2月1日"),
+                _("2024年2月1日(2025年11月から強化)"),
                 Check.VOLUME,
                 5000,
             ),
-            Guideline(_("SPF を設定すること(一括送信者は SPF と DKIM の両方)。"), GMAIL, _("2024年2月1日"), Check.SPF),
-            Guideline(_("DKIM を設定すること。"), GMAIL, _("2024年2月1日"), Check.DKIM),
+            Guideline(_("SPF か DKIM を設定すること(一括送信者は両方)。"), GMAIL, _("2024年2月1日"), Check.SPF),
+            Guideline(_("一括送信者は DKIM も設定すること。"), GMAIL, _("2024年2月1日"), Check.DKIM),
+            Guideline(_("一括送信者は DMARC を設定すること(p=none でもよい)。"), GMAIL, _("2024年2月1日"), Check.DMARC),
             Guideline(
-                _("DMARC を設定し(p=none でもよい)、差出人のドメインと一致させること。"),
+                _("一括送信者は、差出人のドメインが SPF か DKIM のドメインと一致(整合)していること。"),
                 GMAIL,
                 _("2024年2月1日"),
-                Check.DMARC,
+                Check.ALIGNMENT,
             ),
-            Guideline(_("ワンクリックで登録を解除できること(RFC 8058)。"), GMAIL, _("2024年6月1日"), Check.ONE_CLICK),
+            Guideline(
+                _(
+                    "一括送信者の宣伝・購読のメールは、ワンクリックで登録を解除でき(RFC 8058)、48時間以内に解除すること。"
+                ),
+                GMAIL_FAQ,
+                _("2024年6月1日"),
+                Check.ONE_CLICK,
+            ),
             Guideline(
                 _(
                     "迷惑メール率を0.10%未満に保ち、0.30%に決して達しないこと。正しい値は Postmaster Tools で確かめられます。"
@@ -202,9 +244,8 @@ GUIDES: Final[dict[str, Guide]] = {
                 Check.COMPLAINTS,
                 0.10,
             ),
-            Guideline(_("送信元IPアドレスの逆引き(PTR)と正引きが一致すること。"), GMAIL, _("2024年2月1日")),
-            Guideline(_("TLS で送ること(相手が対応していれば本製品は暗号化します)。"), GMAIL, _("2023年12月")),
-            Guideline(_("条件を満たさないメールは一時的・恒久的に拒否されます。"), GMAIL_FAQ, _("2025年11月から強化")),
+            Guideline(_("送信元IPアドレスの逆引き(PTR)と正引きが一致すること。"), GMAIL, _("2024年2月1日"), Check.PTR),
+            Guideline(_("TLS で暗号化して送ること。"), GMAIL, _("2023年12月に追加"), Check.TLS),
         ),
         _(
             "Gmail のヘルプ「メール送信者のガイドライン」から、Postmaster Tools の確認と送信者向けの問い合わせフォームへ進めます。"
@@ -217,7 +258,8 @@ GUIDES: Final[dict[str, Guide]] = {
             Guideline(_("DMARC のポリシーを公開すること。"), APPLE, _("2025年2月25日更新のページ"), Check.DMARC),
             Guideline(_("本文に登録解除のリンクがあり、すぐに解除できること。"), APPLE, check=Check.ONE_CLICK),
             Guideline(_("はっきり登録した人だけに送り、購入・借用したリストを使わないこと。"), APPLE),
-            Guideline(_("送信元IPアドレスの逆引きを公開し、同じIPアドレスとドメインから送り続けること。"), APPLE),
+            Guideline(_("送信元IPアドレスの逆引きを公開すること。"), APPLE, check=Check.PTR),
+            Guideline(_("いつも同じIPアドレスとドメインから送り、差出人名とアドレスも変えないこと。"), APPLE),
             Guideline(
                 _(
                     "エラーになったアドレスの扱いを決め、反応のない宛先を定期的に外すこと。割合の基準は公表されていません。"
@@ -229,6 +271,7 @@ GUIDES: Final[dict[str, Guide]] = {
                 _("迷惑メール報告は送信者に知らされません。割合の基準: 公表されていません。"),
                 APPLE,
                 check=Check.COMPLAINTS,
+                is_notice=True,
             ),
         ),
         _(
@@ -247,22 +290,79 @@ GUIDES: Final[dict[str, Guide]] = {
             Guideline(_("SPF に通ること。"), MICROSOFT, _("2025年5月5日"), Check.SPF),
             Guideline(_("DKIM に通ること。"), MICROSOFT, _("2025年5月5日"), Check.DKIM),
             Guideline(
-                _(
-                    "DMARC を p=none 以上で公開し、SPF か DKIM と一致させること。満たさないと 550 5.7.515 で拒否されます。"
-                ),
+                _("DMARC を p=none 以上で公開すること。満たさないと迷惑メールに入るか、550 5.7.515 で拒否されます。"),
                 MICROSOFT,
                 _("2025年5月5日"),
                 Check.DMARC,
             ),
-            Guideline(_("登録解除のリンクが分かりやすく、確実に働くこと。"), MICROSOFT, check=Check.ONE_CLICK),
+            Guideline(
+                _("差出人のドメインが、SPF か DKIM(できれば両方)のドメインと一致(整合)していること。"),
+                MICROSOFT,
+                _("2025年5月5日"),
+                Check.ALIGNMENT,
+            ),
+            Guideline(_("登録解除の方法が明記され、見つけやすく使いやすいこと。"), MICROSOFT, check=Check.ONE_CLICK),
+            Guideline(_("送信サーバーに有効な逆引きがあること。"), MICROSOFT, check=Check.PTR),
             Guideline(
                 _("迷惑メール報告の割合の基準: 公表されていません。JMRP に登録すると報告が1件ずつ届きます。"),
-                MICROSOFT,
+                MICROSOFT_JMRP,
                 check=Check.COMPLAINTS,
+                is_notice=True,
             ),
-            Guideline(_("宛先不明の割合の基準: 公表されていません。"), MICROSOFT, check=Check.UNKNOWN_USERS),
+            Guideline(
+                _(
+                    "恒久的なエラー(500番台)になったメールを、その宛先へ送り直さないこと。割合の基準は公表されていません。"
+                ),
+                MICROSOFT,
+                check=Check.UNKNOWN_USERS,
+            ),
         ),
         _("Outlook.com の送信者サポート(Sender Support)のフォームから、ブロックされたIPアドレスの解除を依頼できます。"),
+        tells_complaints=True,
+    ),
+    "yahoo": Guide(
+        (
+            Guideline(_("SPF か DKIM で認証すること(一括送信者は両方)。"), YAHOO, _("2024年2月"), Check.SPF),
+            Guideline(_("一括送信者は DKIM でも署名すること。"), YAHOO, _("2024年2月"), Check.DKIM),
+            Guideline(
+                _("一括送信者は DMARC を設定し(p=none でもよい)、認証に通ること。"),
+                YAHOO,
+                _("2024年2月"),
+                Check.DMARC_PASS,
+            ),
+            Guideline(
+                _("一括送信者は、差出人のドメインが SPF か DKIM のドメインと一致(整合)していること。"),
+                YAHOO,
+                _("2024年2月"),
+                Check.ALIGNMENT,
+            ),
+            Guideline(
+                _(
+                    "一括送信者の宣伝・購読のメールは、ワンクリックで登録を解除でき(RFC 8058 を推奨)、2日以内に解除すること。"
+                ),
+                YAHOO,
+                _("2024年6月"),
+                Check.ONE_CLICK,
+            ),
+            Guideline(_("送信元IPアドレスの逆引き(PTR)と正引きが一致すること。"), YAHOO, _("2024年2月"), Check.PTR),
+            Guideline(
+                _(
+                    "迷惑メール率(受信トレイに届いたメールのうち)を0.3%未満に保つこと。DKIM のドメインを Sender Hub に登録すると、報告が1件ずつ届きます。"
+                ),
+                YAHOO,
+                _("2024年2月"),
+                Check.COMPLAINTS,
+                0.30,
+            ),
+            Guideline(
+                _("一括送信者とされる通数の基準: 公表しないとされています。"),
+                YAHOO_FAQ,
+                _("2024年2月"),
+                Check.VOLUME,
+                is_notice=True,
+            ),
+        ),
+        _("Yahoo Sender Hub の問い合わせフォームから、ドメイン・送信元IPアドレス・応答の文面を添えて連絡します。"),
         tells_complaints=True,
     ),
     "other": Guide(
@@ -278,11 +378,13 @@ GUIDES: Final[dict[str, Guide]] = {
                 _("迷惑メール報告の割合の基準はサーバーごとに違います(多くは公表されていません)。"),
                 RFC_5965,
                 check=Check.COMPLAINTS,
+                is_notice=True,
             ),
             Guideline(
                 _("宛先不明の割合の基準はサーバーごとに違います(多くは公表されていません)。"),
                 RFC_5965,
                 check=Check.UNKNOWN_USERS,
+                is_notice=True,
             ),
         ),
         _(

@@ -4,47 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from bounces.domain_rules import RULES, Outcome, judge_domains, judge_servers
 from bounces.error_report import Mailing, read_figures, read_mailings
 from bounces.provider_guides import Check, Guideline, guide_of
 from bounces.report_scope import Scope
 from bounces.trend import busiest_day
 from campaigns.tally import Figures, percent
 from mta.verdicts import Kind, Reason
-from senders.models import CheckKind, CheckResult, SenderDomain
+from senders.models import SenderDomain, ServerCheck, ServerCheckKind
+from senders.server_store import list_checks
 
-NEEDED = {
-    Check.SPF: (CheckKind.SPF,),
-    Check.DKIM: (CheckKind.DKIM,),
-    Check.DMARC: (CheckKind.DMARC,),
-    Check.SPF_OR_DKIM: (CheckKind.SPF, CheckKind.DKIM),
-}
-
-
-class Outcome(Enum):
-    """Whether a rule is kept: a tone and a word of the traffic light."""
-
-    MET = ("ok", gettext_lazy("満たしています"))
-    NOT_MET = ("bad", gettext_lazy("満たしていません"))
-    UNKNOWN = ("muted", gettext_lazy("判断できません"))
-    # There is a figure of ours and no limit to compare it with.
-    FIGURE = ("muted", gettext_lazy("参考値"))
-
-    @property
-    def tone(self) -> str:
-        """The tone of the light."""
-        return self.value[0]
-
-    @property
-    def label(self) -> Any:
-        """The word beside it."""
-        return self.value[1]
+LISTING_WORDS = {Outcome.MET: gettext_lazy("載っていません"), Outcome.NOT_MET: gettext_lazy("載っています")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +31,10 @@ class Facts:
     mailings: list[Mailing]
     # The domains that the mailings came from, with their newest checks.
     domains: list[SenderDomain]
+    # What is known of our own servers.
+    servers: Sequence[ServerCheck] = ()
+    # Whether receivers get the mails by TLS; None where another server hands them over.
+    is_encrypted: bool | None = None
 
     @property
     def unknown(self) -> int:
@@ -125,6 +104,7 @@ def read_facts(scope: Scope) -> Facts:
         figures=read_figures(scope),
         mailings=read_mailings(scope),
         domains=list(used.prefetch_related("checks").order_by("name")),
+        servers=list_checks(),
     )
 
 
@@ -137,36 +117,30 @@ def judge(guideline: Guideline, facts: Facts) -> Judgement:
     """Compare one rule with what is known."""
     if guideline.check is None:
         return Judgement(guideline, None, "")
-    if guideline.check in NEEDED:
-        return Judgement(guideline, *judge_domains(facts.domains, guideline.check))
+    if guideline.check in RULES:
+        return Judgement(guideline, *judge_domains(facts.domains, guideline.check, facts.servers))
+    if guideline.check is Check.PTR:
+        return Judgement(guideline, *judge_servers(facts.servers, ServerCheckKind.PTR))
+    if guideline.check is Check.TLS:
+        return Judgement(guideline, *judge_encryption(facts.is_encrypted))
     if guideline.check is Check.ONE_CLICK:
         return Judgement(guideline, Outcome.MET, _("すべてのメールに自動で付きます"))
     if guideline.check is Check.COMPLAINTS:
         return Judgement(guideline, *judge_complaints(guideline.limit, facts))
     if guideline.check is Check.VOLUME:
-        return Judgement(guideline, Outcome.FIGURE, tell_volume(guideline.limit, facts.busiest))
+        is_beyond = guideline.limit is not None and facts.busiest < guideline.limit
+        outcome = Outcome.OUT_OF_SCOPE if is_beyond else Outcome.FIGURE
+        return Judgement(guideline, outcome, tell_volume(guideline.limit, facts.busiest))
     return Judgement(guideline, Outcome.FIGURE if facts.figures.tried else Outcome.UNKNOWN, tell_unknown(facts))
 
 
-def judge_domains(domains: Sequence[SenderDomain], check: Check) -> tuple[Outcome, str]:
-    """Say whether all domains that were sent from have a record that their newest check found right."""
-    if not domains:
-        return Outcome.UNKNOWN, _("この期間の送信元がありません")
-    results = {domain.name: result_of(domain, check) for domain in domains}
-    bad = [name for name, result in results.items() if result in (CheckResult.MISSING, CheckResult.WRONG)]
-    if bad:
-        return Outcome.NOT_MET, _("設定が必要: %(names)s") % {"names": "、".join(bad)}
-    unknown = [name for name, result in results.items() if result != CheckResult.OK]
-    if unknown:
-        return Outcome.UNKNOWN, _("未確認: %(names)s") % {"names": "、".join(unknown)}
-    return Outcome.MET, _("確認済み: %(names)s") % {"names": "、".join(results)}
-
-
-def result_of(domain: SenderDomain, check: Check) -> str | None:
-    """Return the best of the wanted results; None where the domain was never checked."""
-    found = [one.result for one in domain.checks.all() if one.kind in NEEDED[check]]
-    order = (CheckResult.OK, CheckResult.UNKNOWN, CheckResult.WRONG, CheckResult.MISSING)
-    return min(found, key=lambda result: order.index(CheckResult(result)), default=None)
+def judge_encryption(is_encrypted: bool | None) -> tuple[Outcome, str]:
+    """Say whether mails are encrypted on their way to the receivers."""
+    if is_encrypted is None:
+        return Outcome.UNKNOWN, _("中継サーバーの設定によります")
+    if not is_encrypted:
+        return Outcome.NOT_MET, _("配信経路の暗号化が「なし」になっています")
+    return Outcome.MET, _("受信サーバーが対応していれば暗号化します")
 
 
 def judge_complaints(limit: float | None, facts: Facts) -> tuple[Outcome, str]:
@@ -205,8 +179,7 @@ def tell_unknown(facts: Facts) -> str:
 
 def five_criteria(facts: Facts) -> list[Criterion]:
     """Return the five things that receivers look at, each with our figure (B15)."""
-    _domains, authentic = judge_domains(facts.domains, Check.DMARC)
-    ips = "、".join(settings.SENDING_IPS)
+    _domains, authentic = judge_domains(facts.domains, Check.DMARC_PASS, facts.servers)
     return [
         Criterion(
             _("一度に届く量"),
@@ -232,7 +205,20 @@ def five_criteria(facts: Facts) -> list[Criterion]:
         ),
         Criterion(
             _("送信サーバーの安全性"),
-            _("送信元IPアドレス: %(ips)s") % {"ips": ips} if ips else _("送信元IPアドレスは未設定です(SENDING_IPS)"),
-            _("逆引き(PTR)と、ブロックリストに載っていないことを運用担当者が確かめます。"),
+            tell_servers(facts.servers),
+            _("逆引き(PTR)と、ブロックリストに載っていないことを当サービスの運用担当者が確かめます。"),
         ),
     ]
+
+
+def tell_servers(servers: Sequence[ServerCheck]) -> str:
+    """Return our sending addresses, and what is known of their reverse names and of blocklists."""
+    if not settings.SENDING_IPS:
+        return _("送信元IPアドレスは未設定です(SENDING_IPS)")
+    ips = _("送信元IPアドレス: %(ips)s") % {"ips": "、".join(settings.SENDING_IPS)}
+    outcome, _figure = judge_servers(servers, ServerCheckKind.PTR)
+    words = [ips, _("逆引き: %(word)s") % {"word": outcome.label}]
+    if any(check.kind == ServerCheckKind.BLOCKLIST for check in servers):
+        outcome, _figure = judge_servers(servers, ServerCheckKind.BLOCKLIST)
+        words.append(_("ブロックリスト: %(word)s") % {"word": LISTING_WORDS.get(outcome, outcome.label)})
+    return _("、").join(words)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import Workspace
 from campaigns.models import Campaign, CampaignQuerySet, Lane, Tally
 from lists.models import MailingList
+from senders.models import SenderDomain
 
 DEFAULT_DAYS = 30
 PRESETS = (7, DEFAULT_DAYS, 90)
@@ -50,18 +51,24 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A workspace's mailings of a period; `provider` is a key of mta.providers, "" for all."""
+    """A workspace's mailings of a period; `provider` is a key of mta.providers, "" for all.
+
+    `sender_domain` keeps those that came from it; no URL says it.
+    """
 
     workspace: Workspace
     period: Period
     mailing_list: MailingList | None = None
     provider: str = ""
+    sender_domain: SenderDomain | None = None
 
     def campaigns(self) -> CampaignQuerySet:
         """Return the mailings that began in the period and went to the chosen list."""
         began = Campaign.objects.for_workspace(self.workspace).filter(
             started_at__gte=self.period.begins_at, started_at__lt=self.period.ends_at
         )
+        if self.sender_domain:
+            began = began.filter(sender__domain=self.sender_domain)
         return began.filter(audiences__mailing_list=self.mailing_list) if self.mailing_list else began
 
     def tallies(self) -> QuerySet[Tally]:

@@ -15,6 +15,7 @@ from bounces.charts import draw
 from bounces.error_report import (
     group_by_list,
     group_by_provider,
+    group_by_segment,
     look_at_freshness,
     name_mailings,
     read_figures,
@@ -57,6 +58,7 @@ def error_report(request: WorkspaceRequest) -> HttpResponse:
         "providers": providers,
         "kinds": table_of_kinds(figures, providers, scope),
         "lists": [] if scope.mailing_list else group_by_list(mailings, scope),
+        "segments": [] if scope.mailing_list else group_by_segment(mailings, scope),
         "mailings": name_mailings(mailings),
         "blocked": [group for group in providers if group.is_blocked],
         "chart": draw(points),

@@ -16,11 +16,12 @@ from accounts.models import User
 from bounces.reports import FailureCounts, failures_of
 from campaigns.audiences import audience_of, copy_parts
 from campaigns.closed_times import copy_own_rules
+from campaigns.drafts import copy_draft
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryQuerySet, DeliveryState, Part
 from campaigns.tally import OVER
 from lists.audience import audience_condition
+from lists.conditions import SegmentRefused
 from lists.models import MailingList, Subscriber, SubscriberQuerySet, SubscriberStatus, Subscription
-from lists.segments import SegmentRefused
 from mta.verdicts import Reason
 
 # What passes with time.
@@ -232,14 +233,17 @@ def copy_content(campaign: Campaign, actor: User) -> Campaign:
     draft = Campaign.objects.create(
         workspace=campaign.workspace,
         subject=(_("【再送】%s") % campaign.subject)[:SUBJECT_LETTERS],
+        preheader=campaign.preheader,
         text=campaign.text,
         html=campaign.html,
         sender=campaign.sender,
         doubt_policy=campaign.doubt_policy,
         quiet_mode=campaign.quiet_mode,
         late_tolerance=campaign.late_tolerance,
+        wants_tracking=campaign.wants_tracking,
         created_by=actor,
         resend_of=campaign,
     )
+    copy_draft(campaign, draft)
     copy_own_rules(campaign, draft)
     return draft

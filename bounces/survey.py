@@ -9,10 +9,12 @@ from datetime import datetime
 from django.db import models, transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext
 
 from accounts import audit
 from accounts.models import User
 from bounces.models import Bounce, NoticeState, NoticeUpload
+from bounces.unregistered import exclude_unregistered
 from lists.models import AddressError, StopReason, Subscriber
 from mta.verdicts import Kind, Reason
 
@@ -28,19 +30,21 @@ STOPPABLE = (
 )
 # What is proposed: these do not mend themselves.
 PROPOSED = (Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.COMPLAINT)
-# Different addresses, as they are compared; and those of them that are still sent to.
+# Different addresses, as they are compared; those of them that are still sent to; and those of nobody.
 ADDRESSES = Count("key", distinct=True)
 ACTIVE = Count("key", distinct=True, filter=Q(is_active=True))
+UNREGISTERED = Count("key", distinct=True, filter=Q(is_registered=False) & ~Q(key=""))
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How many different addresses failed for one reason, and how many of them are still sent to."""
+    """How many different addresses failed for one reason; how many of them are still sent to, or are nobody's."""
 
     kind: Kind
     reason: Reason
     addresses: int
     active: int
+    unregistered: int
 
     @property
     def value(self) -> str:
@@ -48,8 +52,8 @@ class Finding:
         return f"{self.kind.value}.{self.reason.value}"
 
     def is_stoppable(self) -> bool:
-        """Say whether its addresses may be stopped: never for what blames the sender, nor what passes."""
-        return self.reason in STOPPABLE and self.active > 0
+        """Say whether its addresses may be stopped or excluded: never for what blames the sender, nor what passes."""
+        return self.reason in STOPPABLE and self.active + self.unregistered > 0
 
     def is_proposed(self) -> bool:
         """Say whether it is chosen from the beginning. A temporary code may mean that the address still lives."""
@@ -77,16 +81,24 @@ def is_active(upload: NoticeUpload) -> Exists:
     return Exists(active.filter(address_key=Lower(OuterRef("recipient"))))
 
 
+def is_registered(upload: NoticeUpload) -> Exists:
+    """Say of a failure whether its address is one of the workspace's subscribers."""
+    own = Subscriber.objects.for_workspace(upload.workspace)
+    return Exists(own.filter(address_key=Lower(OuterRef("recipient"))))
+
+
 def survey_upload(upload: NoticeUpload) -> Survey:
     """Count the failed addresses of an upload by kind and reason, most first."""
-    failures = failures_of(upload).annotate(key=Lower("recipient"), is_active=is_active(upload))
+    failures = failures_of(upload).annotate(
+        key=Lower("recipient"), is_active=is_active(upload), is_registered=is_registered(upload)
+    )
     rows = (
         failures.values("kind", "reason")
-        .annotate(addresses=ADDRESSES, active=ACTIVE)
+        .annotate(addresses=ADDRESSES, active=ACTIVE, unregistered=UNREGISTERED)
         .order_by("-addresses", "kind", "reason")
-        .values_list("kind", "reason", "addresses", "active")
+        .values_list("kind", "reason", "addresses", "active", "unregistered")
     )
-    findings = tuple(Finding(Kind(kind), Reason(reason), addresses, active) for kind, reason, addresses, active in rows)
+    findings = tuple(Finding(Kind(kind), Reason(reason), *numbers) for kind, reason, *numbers in rows)
     total = failures.aggregate(addresses=ADDRESSES, active=ACTIVE)
     unread = upload.notices.filter(state=NoticeState.NEW).count()
     return Survey(findings, total["addresses"], total["active"], unread)
@@ -107,6 +119,20 @@ def count_chosen(upload: NoticeUpload, choices: Sequence[str]) -> int:
     chosen = chosen_failures(upload, choices).filter(is_active(upload))
     number: int = chosen.annotate(key=Lower("recipient")).aggregate(addresses=ADDRESSES)["addresses"]
     return number
+
+
+def count_unregistered(upload: NoticeUpload, choices: Sequence[str]) -> int:
+    """Return how many of the chosen addresses are no subscriber's."""
+    chosen = chosen_failures(upload, choices).annotate(key=Lower("recipient"), is_registered=is_registered(upload))
+    number: int = chosen.aggregate(found=UNREGISTERED)["found"]
+    return number
+
+
+def exclude_chosen(upload: NoticeUpload, choices: Sequence[str], *, actor: User, now: datetime) -> int:
+    """Put the chosen addresses that are no subscriber's on the 除外リスト; return how many."""
+    addresses = chosen_failures(upload, choices).order_by().values_list(Lower("recipient"), flat=True).distinct()
+    about = gettext("過去のエラーメール")
+    return exclude_unregistered(upload.workspace, addresses.iterator(), about, upload.filename, actor=actor, now=now)
 
 
 def stop_chosen(upload: NoticeUpload, choices: Sequence[str], *, actor: User, now: datetime) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User, Workspace
 from bounces.errors import UploadRefused
+from bounces.unregistered import keep_excludable
 from lists.address import InvalidAddress, clean_address
 from lists.csv_reading import Row, inspect_file, read_rows
 from lists.models import AddressError, StopReason, Subscriber, SubscriberStatus
@@ -21,13 +22,19 @@ from mta.verdicts import Kind, Reason
 CHUNK = 1000
 # The page carries the numbers of the addresses from the question to the answer.
 MAX_FOUND = 50_000
+# Of the addresses that it carries, one after the other: together with the numbers less than Django takes.
+MAX_LETTERS = 1_200_000
 MAX_ROWS = 1_000_000
 SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What became of a list: rows by what their address is here. `ids` are the subscribers that are still sent to."""
+    """What became of a list: rows by what their address is here.
+
+    `ids` are the subscribers that are still sent to, `unregistered` the addresses of nobody that may be put on the
+    除外リスト: none of them where a page cannot carry them all.
+    """
 
     rows: int
     unreadable: int
@@ -35,16 +42,43 @@ class Known:
     stopped: int
     ids: tuple[int, ...]
     sample: tuple[str, ...]
+    unregistered: tuple[str, ...]
+    # The addresses of nobody are more than a page can carry.
+    is_too_much: bool
 
 
-def look_up(workspace: Workspace, file: BinaryIO) -> Known:
-    """Look a list of addresses up; nothing is changed. Raises UnreadableFile, and UploadRefused where it is too long."""
+@dataclass(slots=True)
+class Nobodys:
+    """The addresses of nobody that may be put on the 除外リスト, as long as they have so many letters together."""
+
+    room: int
+    keys: set[str] = field(default_factory=set)
+    is_too_much: bool = False
+
+    def add(self, workspace: Workspace, keys: set[str], *, now: datetime) -> None:
+        """Add addresses; where they are too many none is kept."""
+        if self.is_too_much:
+            return
+        new = keep_excludable(workspace, keys - self.keys, now=now)
+        self.keys |= new
+        self.room -= sum(len(key) + 1 for key in new)
+        if self.room < 0:
+            self.is_too_much = True
+            self.keys = set()
+
+
+def look_up(workspace: Workspace, file: BinaryIO, *, now: datetime, letters: int = MAX_LETTERS) -> Known:
+    """Look a list of addresses up; nothing is changed. Raises UnreadableFile, and UploadRefused where it is too long.
+
+    `letters` is how many of the addresses of nobody a page carries.
+    """
     layout = inspect_file(file).format
     rows = read_rows(file, layout.encoding, layout.separator)
     if layout.has_header:
         next(rows, None)
     total = unreadable = unknown = stopped = 0
     found: dict[int, str] = {}
+    nobodys = Nobodys(letters)
     for chunk in chunks(rows):
         keys = [find_key(row) for row in chunk]
         known = look_up_keys(workspace, {key for key in keys if key})
@@ -54,7 +88,17 @@ def look_up(workspace: Workspace, file: BinaryIO) -> Known:
         stopped += sum(key in known and known[key][1] == SubscriberStatus.STOPPED for key in keys)
         found |= {pk: key for key, (pk, status) in known.items() if status == SubscriberStatus.ACTIVE}
         require_size(total, len(found))
-    return Known(total, unreadable, unknown, stopped, tuple(sorted(found)), tuple(found.values())[:SHOWN])
+        nobodys.add(workspace, {key for key in keys if key and key not in known}, now=now)
+    return Known(
+        rows=total,
+        unreadable=unreadable,
+        unknown=unknown,
+        stopped=stopped,
+        ids=tuple(sorted(found)),
+        sample=tuple(found.values())[:SHOWN],
+        unregistered=tuple(sorted(nobodys.keys)),
+        is_too_much=nobodys.is_too_much,
+    )
 
 
 def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:

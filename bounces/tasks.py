@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from bounces import mailbox_reading, uploads
 from bounces.batches import process_batch
-from bounces.bulk_erasing import ERASING
+from bounces.bulk_erasing import ERASED_AT_ONCE, ERASING
 from bounces.clearing import clear_old_notices
+from bounces.dmarc_reports import clear_old_reports
 from bounces.mailboxes import due_mailboxes
 from bounces.models import RawNotice
 from campaigns.tasks import Step, take_steps
@@ -69,6 +70,7 @@ STEPS: tuple[Step, ...] = (
 SLOW_STEPS: tuple[Step, ...] = (
     uploads.clear_uploads,
     clear_old_notices,
+    clear_old_reports,
 )
 
 
@@ -94,5 +96,5 @@ def read_upload(upload_id: int) -> None:
 @shared_task
 def erase_in_bulk(job_id: int) -> None:
     """Erase people for one turn; where some are left, others get their turn first."""
-    if run_bulk(job_id, now=timezone.now(), acts=ERASING):
+    if run_bulk(job_id, now=timezone.now(), acts=ERASING, piece=ERASED_AT_ONCE):
         erase_in_bulk.apply_async((job_id,), queue="lists")

@@ -9,32 +9,19 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
+from accounts.form_fields import FilesField, FilesInput
 from bounces.survey import Finding
-from bounces.survey_known import MAX_FOUND
+from bounces.survey_known import MAX_FOUND, MAX_LETTERS
 from lists.csv_import import describe_size_limit
 
 CHOOSE = _("ファイルを選んでください。")
+AGAIN = _("もう一度ファイルを選んでください。")
 FILE_ERRORS = {
     "required": CHOOSE,
     "missing": CHOOSE,
     "invalid": _("ファイルを受け取れませんでした。もう一度選んでください。"),
     "empty": _("ファイルが空です。"),
 }
-
-
-class FilesInput(forms.FileInput):
-    """A control in which several files can be chosen."""
-
-    allow_multiple_selected = True
-
-
-class FilesField(forms.FileField):
-    """One or more files."""
-
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
-        """Check each of the files."""
-        files = data if isinstance(data, list | tuple) else [data]
-        return [super(FilesField, self).clean(file, initial) for file in files or [None]]
 
 
 class NoticeUploadForm(forms.Form):
@@ -85,14 +72,29 @@ class KnownForm(forms.Form):
 
 
 class KnownStopForm(forms.Form):
-    """The subscribers that were found, as the page of the question carries them."""
+    """The subscribers and the addresses of nobody that were found, as the page of the question carries them."""
 
-    ids = forms.CharField(widget=forms.HiddenInput, max_length=MAX_FOUND * 21)
+    ids = forms.CharField(widget=forms.HiddenInput, max_length=MAX_FOUND * 21, required=False)
+    unregistered = forms.CharField(widget=forms.HiddenInput, max_length=MAX_LETTERS, required=False)
+    exclude = forms.BooleanField(required=False)
     filename = forms.CharField(widget=forms.HiddenInput, max_length=255, required=False)
 
     def clean_ids(self) -> list[int]:
         """Return the numbers; whether they are subscribers of the workspace is asked by the query that uses them."""
+        if not self.cleaned_data["ids"]:
+            return []
         given = self.cleaned_data["ids"].split(",")
         if len(given) > MAX_FOUND or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in given):
-            raise forms.ValidationError(_("もう一度ファイルを選んでください。"))
+            raise forms.ValidationError(AGAIN)
         return [int(part) for part in given]
+
+    def clean_unregistered(self) -> list[str]:
+        """Return the addresses; whether they are any is asked where they are put on the 除外リスト."""
+        return str(self.cleaned_data["unregistered"]).split()
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for something to do."""
+        given = self.cleaned_data
+        if not given.get("ids") and not (given.get("exclude") and given.get("unregistered")):
+            raise forms.ValidationError(AGAIN)
+        return given

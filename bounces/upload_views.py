@@ -1,15 +1,10 @@
 """Pages of uploaded notices, of their survey, and of lists of addresses that are known to be bad (E7)."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec
-
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import TooManyFilesSent
 from django.core.paginator import Paginator
 from django.db.models import Count
-from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -23,34 +18,16 @@ from accounts.requests import WorkspaceRequest
 from bounces.errors import BouncesError
 from bounces.models import NoticeState, NoticeUpload
 from bounces.reports import make_chips
-from bounces.survey import count_chosen, stop_chosen, survey_upload
+from bounces.survey import count_chosen, count_unregistered, exclude_chosen, stop_chosen, survey_upload
 from bounces.survey_known import look_up, stop_known
+from bounces.unregistered import exclude_unregistered
 from bounces.upload_forms import KnownForm, KnownStopForm, NoticeUploadForm, SurveyForm
 from bounces.uploads import WAITING, create_upload
 from lists.exceptions import ListsError
-from lists.uploads import drain, refuse_large_uploads
+from lists.uploads import refuse_large_uploads, refuse_many_files
 
 PAGE_SIZE = 50
 UPLOADS_SHOWN = 20
-
-P = ParamSpec("P")
-View = Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]
-
-
-def refuse_many_files(view: View[P]) -> View[P]:
-    """Answer a POST with more files than Django takes with a message; has to stand outside of `csrf_protect`."""
-
-    @wraps(view)
-    def guarded(request: WorkspaceRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        try:
-            return view(request, *args, **kwargs)
-        except TooManyFilesSent:
-            drain(request)
-            limit = settings.DATA_UPLOAD_MAX_NUMBER_FILES
-            messages.error(request, _("一度に選べるファイルは%d個までです。分けてアップロードしてください。") % limit)
-            return HttpResponseRedirect(request.get_full_path())
-
-    return guarded
 
 
 # The size has to be known before the form's token is read out of the body, as at the import of a list.
@@ -132,11 +109,20 @@ def survey(request: WorkspaceRequest, pk: int) -> HttpResponse:
     if form.is_valid():
         choices = form.cleaned_data["choices"]
         if "confirmed" in request.POST:
-            report_stopped(request, stop_chosen(upload, choices, actor=request.user, now=timezone.now()))
+            now = timezone.now()
+            stopped = stop_chosen(upload, choices, actor=request.user, now=now)
+            if stopped or "exclude" not in request.POST:
+                report_stopped(request, stopped)
+            if "exclude" in request.POST:
+                report_excluded(request, exclude_chosen(upload, choices, actor=request.user, now=now))
             return redirect("upload_survey", pk)
-        count = count_chosen(upload, choices)
-        labels = [one for one in found.findings if one.value in choices]
-        context = {"upload": upload, "choices": choices, "chosen": labels, "count": count}
+        context = {
+            "upload": upload,
+            "choices": choices,
+            "chosen": [one for one in found.findings if one.value in choices],
+            "count": count_chosen(upload, choices),
+            "unregistered": count_unregistered(upload, choices),
+        }
         return render(request, "bounces/survey_confirm.html", context)
     context = {"upload": upload, "survey": found, "form": form, "is_waiting": upload.state in WAITING}
     return render(request, "bounces/survey.html", context)
@@ -153,12 +139,13 @@ def known_addresses(request: WorkspaceRequest) -> HttpResponseBase:
     if form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            known = look_up(request.workspace, file.file)
+            known = look_up(request.workspace, file.file, now=timezone.now())
         except (BouncesError, ListsError) as error:
             form.add_error("file", error.sentence)
         else:
             name = (file.name or "").rpartition("/")[2][:255]
-            stop_form = KnownStopForm({"ids": ",".join(map(str, known.ids)), "filename": name})
+            carried = {"ids": ",".join(map(str, known.ids)), "unregistered": " ".join(known.unregistered)}
+            stop_form = KnownStopForm(carried | {"filename": name})
             context = {"known": known, "filename": name, "form": stop_form}
             return render(request, "bounces/survey_known_confirm.html", context)
     return render(request, "bounces/survey_known.html", {"form": form})
@@ -167,14 +154,20 @@ def known_addresses(request: WorkspaceRequest) -> HttpResponseBase:
 @require_POST
 @member_required(Role.EDITOR)
 def known_addresses_stop(request: WorkspaceRequest) -> HttpResponse:
-    """Stop the addresses that were found."""
+    """Stop the subscribers that were found, and put the addresses of nobody on the 除外リスト where that is asked for."""
     form = KnownStopForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("配信停止にするアドレスを読み取れませんでした。もう一度ファイルを選んでください。"))
         return redirect("known_addresses")
-    ids, filename = form.cleaned_data["ids"], form.cleaned_data["filename"]
-    report_stopped(request, stop_known(request.workspace, ids, filename, actor=request.user, now=timezone.now()))
-    return redirect("stopped_index")
+    ids, filename, now = form.cleaned_data["ids"], form.cleaned_data["filename"], timezone.now()
+    if ids:
+        report_stopped(request, stop_known(request.workspace, ids, filename, actor=request.user, now=now))
+    if form.cleaned_data["exclude"]:
+        keys, about = form.cleaned_data["unregistered"], _("既知の不達アドレス")
+        report_excluded(
+            request, exclude_unregistered(request.workspace, keys, about, filename, actor=request.user, now=now)
+        )
+    return redirect("stopped_index" if ids else "exclusion_index")
 
 
 def report_stopped(request: WorkspaceRequest, number: int) -> None:
@@ -183,3 +176,13 @@ def report_stopped(request: WorkspaceRequest, number: int) -> None:
         messages.success(request, _("%d件のアドレスを配信停止にしました。") % number)
     else:
         messages.info(request, _("配信停止にしたアドレスはありません。すでに停止していました。"))
+
+
+def report_excluded(request: WorkspaceRequest, number: int) -> None:
+    """Tell how many addresses came on the 除外リスト."""
+    if number:
+        messages.success(request, _("登録のない%d件のアドレスを除外リストに入れました。") % number)
+    else:
+        messages.info(
+            request, _("除外リストに入れたアドレスはありません。すでに登録済みか、入れられないアドレスでした。")
+        )

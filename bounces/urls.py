@@ -3,6 +3,8 @@
 from django.urls import path
 
 from bounces import (
+    diagnosis_views,
+    dmarc_views,
     erasing_views,
     evidence_views,
     failure_views,
@@ -40,6 +42,9 @@ urlpatterns = [
     path("bounces/report/failed.csv", report_views.period_failures_csv, name="period_failures_csv"),
     path("bounces/report/failed.xlsx", report_views.period_failures_xlsx, name="period_failures_xlsx"),
     path("bounces/report/providers/<slug:provider>/", provider_views.provider_report, name="provider_report"),
+    path("senders/domains/<int:pk>/reports/", dmarc_views.dmarc_reports, name="dmarc_reports"),
+    path("diagnosis/", diagnosis_views.diagnosis, name="diagnosis"),
+    path("diagnosis/<int:pk>/", diagnosis_views.diagnosis_sender, name="diagnosis_sender"),
     path("bounces/report/letters/", provider_views.letter, name="letter"),
     path("bounces/report/letters.txt", provider_views.letter_text, name="letter_text"),
     path("bounces/mailboxes/", mailbox_views.mailbox_index, name="mailbox_index"),

@@ -89,10 +89,8 @@ class AudienceFields(forms.Form):
                 sentence = _("配信先リストかセグメントを1つ以上選んでください。")
             self.add_error("mailing_lists", sentence)
         for name, other in (("excluded_lists", "mailing_lists"), ("excluded_segments", "segments")):
-            both = {found.pk: found.name for found in self.chosen(name)}.keys() & {
-                found.pk for found in self.chosen(other)
-            }
-            names = "、".join(found.name for found in self.chosen(name) if found.pk in both)
+            both = [found for found in self.chosen(name) if found in self.chosen(other)]
+            names = "、".join(found.name for found in both)
             if both:
                 self.add_error(name, _("「%s」は配信先にも選ばれています。どちらかを外してください。") % names)
 

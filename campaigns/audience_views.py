@@ -14,8 +14,8 @@ from campaigns.audience_forms import AudienceForm
 from campaigns.audiences import audience_of
 from campaigns.views import find_campaign
 from lists.audience import Audience, audience_condition
+from lists.conditions import SegmentRefused
 from lists.segment_counts import BUDGET, Slice, count_slice, mark_of, read_slice
-from lists.segments import SegmentRefused
 
 
 def count_audience(

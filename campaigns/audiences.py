@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from django.utils.translation import gettext as _
-
 from campaigns.models import AudiencePart, Campaign, Part
 from lists.audience import Audience, people_of
 from lists.models import MailingList, Segment, SubscriberQuerySet
-from lists.segments import SegmentRefused
 
 
 def audience_of(campaign: Campaign) -> Audience:
@@ -36,17 +33,6 @@ def frozen_people(campaign: Campaign, audience: Audience, *, now: datetime) -> S
     same people.
     """
     return people_of(campaign.workspace, audience, now=campaign.started_at or now)
-
-
-def find_audience_refusal(campaign: Campaign, audience: Audience, *, now: datetime) -> str:
-    """Return why nobody can be found for the campaign, or nothing: a segment may have lost what it asks for."""
-    if audience.is_plain:
-        return ""
-    try:
-        frozen_people(campaign, audience, now=now)
-    except SegmentRefused as error:
-        return _("%s セグメントか配信先を直してから、もう一度予約してください。") % error.sentence
-    return ""
 
 
 def left_out_names(campaign: Campaign) -> list[str]:

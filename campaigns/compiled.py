@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.urls import reverse
 
-from campaigns.authors import author_of
-from campaigns.legal import add_html_footer, add_text_footer
+from campaigns.authors import author_of, shared_values
 from campaigns.links import MESSAGE_ID, UNSUBSCRIBE, absolute_url, feedback_id, list_id
 from campaigns.merge_tags import Cut, blank_controls, cut
 from campaigns.models import Campaign, Delivery
+from campaigns.tag_formats import split_format
 from mta import return_path, tokens
 from mta.compiled import CompiledMail, OwnParts, SharedParts
 from mta.dkim import SigningKey
 from mta.mime import quote_address
 from mta.outcomes import Outgoing
+from tracking.links import TOKEN_TAG, Body, make_token
 
 # A token in its form, in whose place each delivery has its own.
 _SAMPLE_TOKEN = "1-aaaaaaaaaaaaaaaaaaaaaaaaaa"  # noqa: S105
@@ -27,16 +28,19 @@ class CompiledCampaign:
     Raises ValueError for a text that cannot be compiled, and MimeError for what no mail can be built of.
     """
 
-    def __init__(self, campaign: Campaign, keys: Sequence[SigningKey]) -> None:
+    def __init__(self, campaign: Campaign, body: Body, keys: Sequence[SigningKey]) -> None:
         author = author_of(campaign)
-        known = author.values()
+        known = shared_values(campaign)
         self._subject = cut(campaign.subject, known, escape=blank_controls)
-        self._text = cut(add_text_footer(campaign.text), known)
-        has_html = bool(campaign.html.strip())
-        self._html = cut(add_html_footer(campaign.html), known, escape=html.escape) if has_html else Cut((), ())
+        self._text = cut(body.text, known)
+        self._html = cut(body.html, known, escape=html.escape) if body.html else Cut((), ())
         self._domain = author.domain
+        self._return_domain = author.return_domain or settings.RETURN_DOMAIN
         self._link = absolute_url(reverse("unsubscribe", args=[_SAMPLE_TOKEN])).split(_SAMPLE_TOKEN)
-        self._tags = {name for part in (self._subject, self._text, self._html) for name, _ in part.tags}
+        tags = {name for part in (self._subject, self._text, self._html) for name, _ in part.tags}
+        self._tags = tags | {split_format(name)[0] for name in tags}
+        self._is_tracked = TOKEN_TAG in self._tags
+        self._campaign = campaign.pk
         self._mail = CompiledMail(
             SharedParts(
                 from_name=author.name,
@@ -56,9 +60,11 @@ class CompiledCampaign:
         url = tokens.make(UNSUBSCRIBE, delivery.pk, secret=settings.SECRET_KEY).join(self._link)
         token = tokens.make(MESSAGE_ID, delivery.pk, secret=settings.SECRET_KEY)
         values = self._values_of(delivery) | {"unsubscribe_url": url}
+        if self._is_tracked:
+            values[TOKEN_TAG] = make_token(self._campaign, delivery.pk)
         if any("\r" in value or "\n" in value for value in values.values()):
             return None
-        data, is_base64 = self._mail.fill(
+        data, is_wire_ready = self._mail.fill(
             OwnParts(
                 to_name=delivery.name,
                 to_address=delivery.address,
@@ -73,10 +79,10 @@ class CompiledCampaign:
         )
         return Outgoing(
             id=delivery.pk,
-            mail_from=return_path.encode(delivery.pk, secret=settings.SECRET_KEY, domain=settings.RETURN_DOMAIN),
+            mail_from=return_path.encode(delivery.pk, secret=settings.SECRET_KEY, domain=self._return_domain),
             rcpt_to=quote_address(delivery.address),
             data=data,
-            is_wire_ready=is_base64,
+            is_wire_ready=is_wire_ready,
         )
 
     def _values_of(self, delivery: Delivery) -> dict[str, str]:

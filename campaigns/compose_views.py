@@ -2,26 +2,40 @@
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from campaigns import closed_times
-from campaigns.audiences import copy_audience, set_parts
-from campaigns.forms import CampaignForm
-from campaigns.merge_tags import offer_tags
+from campaigns import closed_times, content_checks, drafts
+from campaigns.audiences import set_parts
+from campaigns.block_views import blocks_context, edited_posted, pictures_of
+from campaigns.draft_parts import Content, content_of, write_parts
+from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
+from campaigns.drafts import Saved, Stale, make_copy
+from campaigns.forms import CampaignForm, content_posted
 from campaigns.models import Campaign, CampaignState, QuietMode
+from campaigns.preflight.check import check_content
+from campaigns.preview_views import PREVIEWS
 from campaigns.quiet_forms import RulesForm
 from campaigns.quiet_hours import Rules
 from campaigns.quiet_words import rules_words
+from campaigns.sendable import CampaignError
 from campaigns.views import find_campaign
+from designs.blocks import Design
+from designs.brands import look_of
+from designs.draft_editing import EditedDesign, begin, read_posted
+from designs.exceptions import DesignRefused
+from designs.models import BodyKind
 from lists.models import MailingList
 from senders.models import Sender
+
+# What the form stores beside the content, each column by itself.
+SETTINGS = ("sender", "doubt_policy", "quiet_mode", "late_tolerance", "wants_tracking")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,7 +60,7 @@ def first_steps_missing(request: WorkspaceRequest) -> dict[str, bool]:
 def edit_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Change a draft; what has been scheduled or sent is not changed any more."""
     campaign = find_campaign(request.workspace, pk)
-    if not campaign.is_editable():
+    if not campaign.is_editable() and "fork" not in request.POST:
         messages.warning(
             request, _("予約または配信されたメールは編集できません。予約を取り消すか、複製して編集してください。")
         )
@@ -55,29 +69,113 @@ def edit_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
 
 
 def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
-    """Show the form, or save it and go on."""
-    form = CampaignForm(request.POST or None, instance=campaign, workspace=request.workspace)
+    """Show the page, do what a button of the blocks says, or save it and go on."""
+    campaign.workspace = request.workspace
+    content = content_of(campaign) if campaign.pk else Content(kind=BodyKind.BLOCKS, text_by_hand=False)
+    if request.method != "POST":
+        form = CampaignForm(instance=campaign, workspace=request.workspace, content=content)
+        return show_editor(request, form, stored_blocks(campaign, content))
+    try:
+        edited = edited_posted(request)
+    except DesignRefused as error:
+        form = CampaignForm(request.POST, instance=campaign, workspace=request.workspace, content=content)
+        form.add_error(None, error.sentence)
+        return show_editor(request, form, stored_blocks(campaign, content))
+    is_saving = "do" not in request.POST
+    if is_saving and "fork" in request.POST and campaign.pk:
+        return fork(request, campaign, edited)
+    form = CampaignForm(
+        request.POST, instance=campaign, workspace=request.workspace, content=content, is_checked=is_saving
+    )
     rules_form = own_rules_form(request, campaign)
-    if request.method == "POST" and form.is_valid() and (not rules_form.must_forbid or rules_form.is_valid()):
-        saved = save_draft(form, rules_form.rules() if rules_form.must_forbid else None)
-        if saved is not None:
-            messages.success(request, _("下書きを保存しました。"))
-            return redirect("campaign_edit" if "stay" in request.POST else "campaign_preview", pk=saved.pk)
-        form.add_error(
-            None,
-            _(
-                "この下書きは別の画面で変更されました。入力した内容はこの画面に残っています。必要な部分を控えてから、開き直してください。"
-            ),
-        )
+    if not is_saving or not can_save(form, rules_form, edited):
+        return show_editor(request, form, edited)
+    saved = save_draft(request, form, rules_form, edited)
+    if isinstance(saved, Stale) and saved.is_closed:
+        messages.error(request, closed_sentence())
+        return redirect("campaign_detail", pk=campaign.pk)
+    if isinstance(saved, Stale):
+        return show_editor(request, form, edited, stale=saved)
+    if saved.parts.problem:
+        messages.error(request, refusal_of(saved.parts))
+        return redirect("campaign_edit", pk=campaign.pk)
+    messages.success(request, _("下書きを保存しました。"))
+    ask_others(campaign)
+    stays = "stay" in request.POST or "overwrite" in request.POST
+    return redirect("campaign_edit" if stays else "campaign_preview", pk=campaign.pk)
+
+
+def can_save(form: CampaignForm, rules_form: RulesForm, edited: EditedDesign) -> bool:
+    """Say whether all that was typed can be stored; what cannot is told at its place."""
+    for _place, sentence in edited.errors:
+        form.add_error(None, sentence)
+    return form.is_valid() and (not rules_form.must_forbid or rules_form.is_valid())
+
+
+def stored_blocks(campaign: Campaign, content: Content) -> EditedDesign:
+    """Return the blocks of a stored draft, or those that a new one begins with."""
+    pictures = pictures_of(campaign.workspace)
+    try:
+        design = content.design() if content.blocks else begin(look_of(campaign.workspace))
+    except DesignRefused as error:
+        return EditedDesign(Design(), problem=error.sentence, pictures=pictures)
+    return EditedDesign(design, pictures=pictures)
+
+
+def show_editor(
+    request: WorkspaceRequest, form: CampaignForm, edited: EditedDesign, *, stale: Stale | None = None
+) -> HttpResponse:
+    """Show the page on which a draft is written."""
+    campaign = form.instance
     shared = closed_times.rules_in(closed_times.workspace_hours(request.workspace.pk).first())
     context = {
         "form": form,
-        "rules_form": rules_form,
+        "rules_form": own_rules_form(request, campaign),
         "workspace_rules": rules_words(shared),
         "campaign": campaign,
-        "tags": offer_tags(request.workspace),
+        "stale": stale,
+        "stale_words": stale_sentence(stale, request.user) if stale else "",
+        "views": PREVIEWS,
+        **blocks_context(edited),
     }
     return render(request, "campaigns/edit.html", context)
+
+
+def fork(request: WorkspaceRequest, campaign: Campaign, edited: EditedDesign) -> HttpResponse:
+    """Keep what came too late as a draft of its own, with all that the other has beside it."""
+    with transaction.atomic():
+        copy = make_copy(campaign, created_by=request.user)
+        content = content_posted(request.POST, edited.design)
+        drafts.save(copy, content, revision=copy.revision, actor=request.user, now=timezone.now())
+    messages.success(request, _("別の下書きとして保存しました。"))
+    return redirect("campaign_edit", pk=copy.pk)
+
+
+def ask_others(campaign: Campaign) -> None:
+    """Have links and pictures looked at while the writer goes on; who saves very often is not kept from it."""
+    try:
+        content_checks.ask(campaign, now=timezone.now())
+    except CampaignError:
+        return
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def check_draft(request: WorkspaceRequest, pk: int | None = None) -> HttpResponse:
+    """Check what is being written, as far as it can be read; stores nothing."""
+    campaign = Campaign(workspace=request.workspace) if pk is None else find_campaign(request.workspace, pk)
+    try:
+        design = read_posted(request.POST).design
+    except DesignRefused:
+        design = Design()
+    content = content_posted(request.POST, design)
+    parts = write_parts(content, request.workspace)
+    campaign.subject, campaign.text, campaign.html = content.subject, parts.text, parts.html
+    chosen = request.POST.get("sender", "")
+    senders = Sender.objects.filter(workspace=request.workspace, archived_at__isnull=True).select_related("domain")
+    campaign.sender = senders.filter(pk=int(chosen)).first() if chosen.isdecimal() else None
+    campaign.created_at = timezone.now()
+    return render(request, "campaigns/_preflight.html", {"report": check_content(campaign)})
 
 
 def own_rules_form(request: WorkspaceRequest, campaign: Campaign) -> RulesForm:
@@ -88,27 +186,32 @@ def own_rules_form(request: WorkspaceRequest, campaign: Campaign) -> RulesForm:
     return RulesForm(request.POST or None, rules=rules, must_forbid=chosen == QuietMode.OWN, prefix="quiet")
 
 
-def save_draft(form: CampaignForm, own_rules: Rules | None) -> Campaign | None:
-    """Store the draft; None where somebody else saved it, or sent it, since the form was opened."""
-    campaign = form.instance
-    with transaction.atomic():
-        if campaign.pk is None:
-            form.save()
-            set_parts(campaign, form.parts())
-            closed_times.save_own_rules(campaign, own_rules)
-            return campaign
-        unchanged = Campaign.objects.filter(
-            pk=campaign.pk, state=CampaignState.DRAFT, revision=form.cleaned_data["revision"]
-        )
-        if not unchanged.update(revision=F("revision") + 1):
-            return None
-        form.save(commit=False)
-        fields = ["subject", "sender", "text", "html", "doubt_policy", "quiet_mode", "late_tolerance", "updated_at"]
-        campaign.save(update_fields=fields)
-        form.save_m2m()
-        set_parts(campaign, form.parts())
-        closed_times.save_own_rules(campaign, own_rules)
-    return campaign
+def save_draft(
+    request: WorkspaceRequest, form: CampaignForm, rules_form: RulesForm, edited: EditedDesign
+) -> Saved | Stale:
+    """Store what a form holds, as far as it could be read; Stale where somebody was quicker."""
+    campaign, read = form.instance, form.cleaned_data
+    revision = request.POST.get("overwrite") or request.POST.get("revision", "")
+    own_rules = rules_form.rules() if rules_form.must_forbid and rules_form.is_valid() else None
+
+    def store_rest(stored: Campaign) -> None:
+        if "mailing_lists" in read:
+            stored.mailing_lists.set(read["mailing_lists"])
+        if all(name in read for name in form.PARTS):
+            set_parts(stored, form.parts())
+        if own_rules is not None or not rules_form.must_forbid:
+            closed_times.save_own_rules(stored, own_rules)
+
+    return drafts.save(
+        campaign,
+        content_posted(request.POST, edited.design),
+        # What is longer is no revision of ours.
+        revision=int(revision) if revision.isdecimal() and len(revision) < 10 else 0,
+        actor=request.user,
+        now=timezone.now(),
+        columns=[name for name in SETTINGS if name in read],
+        store_rest=store_rest,
+    )
 
 
 @require_POST
@@ -117,19 +220,7 @@ def copy_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Make a new draft with the content and audience of a campaign."""
     source = find_campaign(request.workspace, pk)
     with transaction.atomic():
-        copy = Campaign.objects.create(
-            workspace=request.workspace,
-            subject=source.subject,
-            text=source.text,
-            html=source.html,
-            sender=source.sender,
-            doubt_policy=source.doubt_policy,
-            quiet_mode=source.quiet_mode,
-            late_tolerance=source.late_tolerance,
-            created_by=request.user,
-        )
-        closed_times.copy_own_rules(source, copy)
-        copy_audience(source, copy)
+        copy = make_copy(source, created_by=request.user)
     messages.success(request, _("複製して新しい下書きを作りました。"))
     return redirect("campaign_edit", pk=copy.pk)
 
@@ -140,6 +231,9 @@ def delete_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Delete a draft."""
     campaign = find_campaign(request.workspace, pk)
     drafts = Campaign.objects.for_workspace(request.workspace).filter(pk=campaign.pk, state=CampaignState.DRAFT)
+    if campaign.recurrences.filter(stopped_at=None).exists():
+        messages.error(request, _("繰り返しの元になっているため、削除できません。先に繰り返しを終了してください。"))
+        return redirect("campaign_preview", pk=pk)
     deleted, _rows = drafts.delete()
     if deleted:
         messages.success(request, _("下書きを削除しました。"))

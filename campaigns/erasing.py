@@ -8,25 +8,37 @@ from django.db.models.functions import Cast, Concat, Lower
 
 from campaigns.erased import PREFIX
 from campaigns.models import CLAIMABLE, Delivery, DeliveryState, TestMail
-from campaigns.tally import mark_due
-from lists.models import Subscriber
-from lists.traces import ERASED
+from campaigns.tally import mark_all_due
+from lists.traces import ERASED, Gone
+from tracking.writing import erase_hits
+
+# Deliveries that one statement writes.
+PIECE = 1000
 
 
-def deliveries_of(people: Sequence[Subscriber]) -> QuerySet[Delivery]:
+def deliveries_of(gone: Gone) -> QuerySet[Delivery]:
     """Return the deliveries to people of one workspace, also to whoever had their addresses before."""
-    keys = [person.address_key for person in people]
-    addressed = Q(workspace=people[0].workspace_id, address_key__in=keys)
-    return Delivery.objects.filter(Q(subscriber__in=people) | addressed)
+    addressed = Q(workspace=gone.workspace, address_key__in=gone.keys)
+    return Delivery.objects.filter(Q(subscriber__in=gone.people) | addressed)
 
 
-def erase_mails(people: Sequence[Subscriber], now: datetime) -> None:
+def erase_mails(gone: Gone, now: datetime) -> None:
     """Erase locked subscribers of one workspace from its mailings: what waits is not sent, what was sent stays sent.
 
     A mail whose end was being sent keeps its outcome; its row is known by its number alone.
     """
-    rows = list(deliveries_of(people).order_by("pk").select_for_update(no_key=True).values_list("pk", "campaign_id"))
-    own = Delivery.objects.filter(pk__in=[pk for pk, _campaign in rows])
+    rows = list(deliveries_of(gone).order_by("pk").select_for_update(no_key=True).values_list("pk", "campaign_id"))
+    for start in range(0, len(rows), PIECE):
+        _erase_deliveries([pk for pk, _campaign in rows[start : start + PIECE]], now)
+    mark_all_due({campaign for _pk, campaign in rows}, now=now)
+    tests = TestMail.objects.filter(campaign__workspace=gone.workspace)
+    tests.filter(subscriber__in=gone.people).delete()
+    tests.alias(small=Lower("address")).filter(small__in=gone.keys).delete()
+
+
+def _erase_deliveries(ids: Sequence[int], now: datetime) -> None:
+    erase_hits(ids)
+    own = Delivery.objects.filter(pk__in=ids)
     own.filter(state__in=(*CLAIMABLE, DeliveryState.CLAIMED)).update(
         state=DeliveryState.EXCLUDED, settled_at=now, lease_token=None, lease_until=None
     )
@@ -39,8 +51,3 @@ def erase_mails(people: Sequence[Subscriber], now: datetime) -> None:
         text="",
         subscriber=None,
     )
-    for campaign_id in {campaign for _pk, campaign in rows}:
-        mark_due(campaign_id, now=now)
-    words = {spelling.lower() for person in people for spelling in (person.address, person.address_key)}
-    tests = TestMail.objects.filter(campaign__workspace=people[0].workspace_id).alias(small=Lower("address"))
-    tests.filter(Q(subscriber__in=people) | Q(small__in=words)).delete()

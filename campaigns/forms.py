@@ -5,18 +5,34 @@ from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import ErrorDict
+from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.form_fields import one_line
 from accounts.models import Workspace
 from campaigns.audience_forms import AudienceFields
-from campaigns.merge_tags import broken_tags, find_tags, unknown_tags
+from campaigns.draft_parts import Content, kind_posted
+from campaigns.merge_tags import blank_controls, broken_tags, explain_unknown, find_tags
 from campaigns.models import Campaign, DoubtPolicy, QuietMode
 from campaigns.quiet_forms import tolerance_field
+from designs.blocks import Design
+from designs.markdown_writing import MAX_MARKDOWN
+from designs.models import BodyKind
 from lists.address import InvalidAddress, clean_address
 from lists.models import Subscriber
 from senders.models import Sender
+from tracking.links import rules_of
+
+# In the order of the page.
+BODY_KINDS = [
+    (BodyKind.BLOCKS, _("ブロック")),
+    (BodyKind.TEXT, _("テキスト")),
+    (BodyKind.HTML, "HTML"),
+    (BodyKind.MARKDOWN, "Markdown"),
+]
 
 
 class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
@@ -28,7 +44,33 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
         max_length=200,
         strip=False,
         validators=[one_line],
+        widget=forms.TextInput(attrs={"data-tags": ""}),
         help_text=_("{{name|お客様}} のような差し込みも使えます。"),
+    )
+    preheader = forms.CharField(
+        label=_("プリヘッダー"),
+        max_length=200,
+        required=False,
+        strip=False,
+        validators=[one_line],
+        widget=forms.TextInput(attrs={"data-tags": ""}),
+        help_text=_("受信箱で件名の次に表示される短い文です。テキストだけのメールでは、本文の先頭が表示されます。"),
+    )
+    kind = forms.ChoiceField(
+        label=_("本文の種類"), choices=BODY_KINDS, required=False, widget=forms.RadioSelect(attrs={"class": "kinds"})
+    )
+    source = forms.CharField(
+        label=_("Markdown本文"),
+        required=False,
+        strip=False,
+        max_length=MAX_MARKDOWN,
+        widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false", "class": "mono", "data-tags": ""}),
+        help_text=_("# 見出し、**太字**、- 箇条書き、[リンク](https://…)、表などが使えます。HTMLは使えません。"),
+    )
+    text_by_hand = forms.BooleanField(
+        label=_("テキストを自分で書く"),
+        required=False,
+        help_text=_("チェックしないときは、テキスト本文を本文から自動で作ります。"),
     )
     late_tolerance = tolerance_field()
     revision = forms.IntegerField(widget=forms.HiddenInput)
@@ -44,6 +86,7 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
             "doubt_policy",
             "quiet_mode",
             "late_tolerance",
+            "wants_tracking",
         )
         labels = {
             "sender": _("送信元"),
@@ -64,16 +107,22 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
         }
         widgets = {
             "mailing_lists": forms.CheckboxSelectMultiple,
-            "text": forms.Textarea(attrs={"rows": 14}),
-            "html": forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "mono"}),
+            "text": forms.Textarea(attrs={"rows": 14, "data-tags": ""}),
+            "html": forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "mono", "data-tags": ""}),
             "doubt_policy": forms.RadioSelect,
             "quiet_mode": forms.RadioSelect,
         }
 
-    def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, workspace: Workspace, content: Content, is_checked: bool = True, **kwargs: Any
+    ) -> None:
+        kwargs["initial"] = initial_of(content)
         super().__init__(*args, **kwargs)
         self.workspace = workspace
+        self.is_checked = is_checked
+        self.written_kind = kind_posted(self.data.get("kind", ""), self.data.get("html", ""))
         self.fields["revision"].initial = self.instance.revision
+        self.fields["text"].required = self.is_text_typed()
         self.choices_of("sender").queryset = Sender.objects.filter(workspace=workspace, archived_at__isnull=True)
         self.offer_audience(workspace, self.instance)
         self.fields["sender"].required = True
@@ -88,12 +137,25 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
             self.fields["sender"].initial = self.choices_of("sender").queryset.get()
         cast(forms.ChoiceField, self.fields["doubt_policy"]).choices = DoubtPolicy.choices
         cast(forms.ChoiceField, self.fields["quiet_mode"]).choices = QuietMode.choices
+        self.fields["wants_tracking"].help_text = tracking_words(workspace)
         # Whoever does not send it leaves it as it is.
         self.fields["quiet_mode"].required = False
 
     def choices_of(self, name: str) -> "forms.ModelChoiceField[Any]":
         """Return a field whose choices come from a query."""
         return cast("forms.ModelChoiceField[Any]", self.fields[name])
+
+    def full_clean(self) -> None:
+        """Check what was typed, unless the page is only shown anew with it."""
+        if self.is_checked:
+            super().full_clean()
+        else:
+            self._errors, self.cleaned_data = ErrorDict(), {}
+
+    def is_text_typed(self) -> bool:
+        """Say whether the text part is what stands in its field."""
+        is_inferred = "kind" not in self.data
+        return self.written_kind == BodyKind.TEXT or is_inferred or "text_by_hand" in self.data
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -103,11 +165,17 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
     def clean_subject(self) -> str:
         return self.require_known_tags("subject").strip()
 
+    def clean_preheader(self) -> str:
+        return self.require_known_tags("preheader").strip()
+
     def clean_text(self) -> str:
-        return self.require_known_tags("text")
+        return self.require_known_tags("text") if self.is_text_typed() else ""
 
     def clean_html(self) -> str:
-        return self.require_known_tags("html")
+        return self.require_known_tags("html") if self.written_kind == BodyKind.HTML else ""
+
+    def clean_source(self) -> str:
+        return self.require_known_tags("source") if self.written_kind == BodyKind.MARKDOWN else ""
 
     def clean_late_tolerance(self) -> timedelta:
         return self.cleaned_data["late_tolerance"] or self.instance.late_tolerance
@@ -132,15 +200,57 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
                 code="wide_bar",
                 params={"tag": wide[0]},
             )
-        if unknown := unknown_tags(self.workspace, text):
-            raise ValidationError(
-                _(
-                    "差し込み項目 %(tags)s は登録されていません。綴りを確かめるか、リストのCSVにその列を加えてください。"
-                ),
-                code="unknown_tag",
-                params={"tags": "、".join("{{" + tag + "}}" for tag in unknown)},
-            )
+        if unknown := explain_unknown(self.workspace, text):
+            raise ValidationError(unknown, code="unknown_tag")
         return text
+
+
+def initial_of(content: Content) -> dict[str, Any]:
+    """Return what the fields of the content begin with."""
+    return {
+        "subject": content.subject,
+        "preheader": content.preheader,
+        "kind": content.kind,
+        "html": content.source if content.kind == BodyKind.HTML else "",
+        "source": content.source if content.kind == BodyKind.MARKDOWN else "",
+        "text": content.text,
+        # A person who leaves the kind of text for another one gets the text part of that.
+        "text_by_hand": content.text_by_hand and content.kind != BodyKind.TEXT,
+    }
+
+
+def content_posted(data: QueryDict, design: Design) -> Content:
+    """Return the content that a form holds, checked or not, as far as it can be stored at all."""
+    html = read_lines(data.get("html", ""))
+    kind = kind_posted(data.get("kind", ""), html)
+    source = {BodyKind.HTML: html, BodyKind.MARKDOWN: read_lines(data.get("source", ""))}.get(BodyKind(kind), "")
+    return Content(
+        subject=read_line(data.get("subject", "")),
+        preheader=read_line(data.get("preheader", "")),
+        kind=kind,
+        blocks=design.as_json() if design.blocks else {},
+        source=source,
+        text=read_lines(data.get("text", "")),
+        text_by_hand=kind == BodyKind.TEXT or "kind" not in data or "text_by_hand" in data,
+    )
+
+
+def read_line(typed: str) -> str:
+    """Return one line of at most 200 letters."""
+    return blank_controls(typed).strip()[:200]
+
+
+def read_lines(typed: str) -> str:
+    """Return text as it is stored."""
+    return typed.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def tracking_words(workspace: Workspace) -> str:
+    """Return what a measured mailing has, by the workspace's rules."""
+    rules = rules_of(workspace)
+    if not (rules.opens or rules.clicks):
+        return gettext("ワークスペースの設定で計測していないため、選んでも計測しません。")
+    return gettext("ワークスペースの「計測」の設定に従います。テストメールは計測しません。")
 
 
 class TestMailForm(forms.Form):

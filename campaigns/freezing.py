@@ -1,28 +1,35 @@
 """Freezes the recipients of a starting campaign into deliveries: chunks of INSERT … SELECT with a cursor."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
+from functools import partial
 from time import monotonic, sleep
 from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from campaigns.audiences import audience_of, find_audience_refusal, frozen_people
+from campaigns.approvals import lost_approval, void_changed
+from campaigns.audiences import audience_of, frozen_people
 from campaigns.authors import freeze_author
 from campaigns.jitter import start_offset
 from campaigns.lanes import find_lane
 from campaigns.models import Campaign, CampaignState, Delivery, DomainCap, Lane
+from campaigns.reactions import freeze_tracking
 from campaigns.routing import route_for
 from lists.audience import Audience
+from lists.conditions import SegmentRefused
 from lists.exclusions import has_exclusions
-from lists.models import MailingList, Subscriber, SubscriberQuerySet, SubscriberStatus, Subscription
-from lists.people_states import lock_people
-from mta import mail_domains
+from lists.models import MailingList, Subscriber, SubscriberQuerySet, Subscription
+from lists.people_states import hold_people, lock_people, release_people, renew_hold
+from mta.mail_domains import Enquiry, find_providers
 from mta.providers import OTHER, provider_of
 from senders.errors import SenderError
 from senders.verification import require_verified
@@ -48,7 +55,9 @@ def starts_to_hint(*, now: datetime) -> QuerySet[Campaign]:
     return starting.exclude(recipient_count__isnull=False, updated_at__gt=now - SILENCE)
 
 
-def freeze_recipients(campaign_id: int, *, now: datetime, chunk: int = FIRST_CHUNK) -> bool:
+def freeze_recipients(
+    campaign_id: int, *, now: datetime, chunk: int = FIRST_CHUNK, enquiry: Enquiry | None = None
+) -> bool:
     """Make a row for every recipient, chunk by chunk; return whether the campaign now sends.
 
     `chunk` is the number of recipients of the first chunk. Each chunk is one transaction that first moves the cursor on
@@ -56,45 +65,93 @@ def freeze_recipients(campaign_id: int, *, now: datetime, chunk: int = FIRST_CHU
     whole chunk. If a list was changed by an import in between, the rows are dropped and the freezing starts again: the
     audience is one state of the lists, never a mix.
     """
-    for _seconds in freeze_in_chunks(campaign_id, now=now, chunk=chunk):
+    for _seconds in freeze_in_chunks(campaign_id, now=now, chunk=chunk, enquiry=enquiry):
         pass
     return Campaign.objects.filter(pk=campaign_id, state=CampaignState.SENDING).exists()
 
 
 def freeze_in_chunks(
-    campaign_id: int, *, now: datetime, chunk: int = FIRST_CHUNK, clock: Callable[[], float] = monotonic
+    campaign_id: int,
+    *,
+    now: datetime,
+    chunk: int = FIRST_CHUNK,
+    enquiry: Enquiry | None = None,
+    clock: Callable[[], float] = monotonic,
 ) -> Iterator[float]:
-    """Freeze step by step until nothing is left to do; yield how long each step held its locks, in seconds."""
-    first, left_at = chunk, None
+    """Freeze step by step until nothing is left to do; yield how long each step held its locks, in seconds.
+
+    Whose servers take the mail of a domain that nobody knows yet is asked by `enquiry` before its rows are made.
+    """
+    first, ours, held, left = chunk, None, 0.0, clock()
+    enquiry = enquiry or Enquiry()
     while True:
+        seen = Campaign.objects.get(pk=campaign_id)
+        if ours not in (None, progress_of(seen)):
+            # Somebody else has gone on, and will.
+            return
+        # What takes long is read before anything is locked.
+        people = read_chunk(seen, now=now, size=chunk)
+        if enquiry.ask_about(people.strangers, now=timezone.now(), on_look=partial(say_at_work, seen)):
+            people = read_chunk(seen, now=now, size=chunk)
+        leave_to_others(held, since=clock() - left)
         with transaction.atomic():
             campaign = Campaign.objects.select_for_update().get(pk=campaign_id)
             begun = clock()
-            if left_at not in (None, campaign.start_cursor):
-                # Somebody else has gone on, and will.
+            if progress_of(campaign) != progress_of(seen):
                 return
-            step = take_step(campaign, now=now, chunk=chunk)
-        held, left_at = clock() - begun, campaign.start_cursor
+            step = take_step(campaign, people, now=now, limit=chunk)
+        left, ours = clock(), progress_of(campaign)
+        held = left - begun
         yield held
-        if step.is_last:
+        if step == Step.LAST:
+            release_people(campaign.workspace_id)
             return
-        mail_domains.note_domains(step.strangers, now=now)
+        if step == Step.ANEW and seen.recipient_count is not None:
+            # Others changed the people under it: it has its turn now, or a stream of them would keep it here for ever.
+            hold_people(campaign.workspace_id, now=timezone.now())
+        else:
+            renew_hold(campaign.workspace_id, now=timezone.now())
         if campaign.expected_count is None:
             expect_recipients(campaign, now=now)
         # Rows are dropped faster than they are made.
-        chunk = first if step.is_anew else next_size(chunk, held)
-        leave_to_others(held)
+        chunk = first if step == Step.ANEW else next_size(chunk, held)
+
+
+def say_at_work(campaign: Campaign) -> None:
+    """Keep other workers, imports and bulk actions off while a chunk takes its time."""
+    now = timezone.now()
+    Campaign.objects.filter(pk=campaign.pk).update(updated_at=now)
+    renew_hold(campaign.workspace_id, now=now)
+
+
+def progress_of(campaign: Campaign) -> tuple[object, ...]:
+    """Return how far the freezing came, and in which state of people and lists."""
+    return campaign.start_cursor, campaign.recipient_count, campaign.people_generation, campaign.list_generations
+
+
+class Step(Enum):
+    """What was done under one lock: rows made, rows dropped, the cursor put before the first recipient, the end."""
+
+    FROZEN = auto()
+    DROPPED = auto()
+    ANEW = auto()
+    LAST = auto()
+
+
+# A lane, and when its rows are due.
+Place = tuple[int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What was done under one lock."""
+class Chunk:
+    """The next recipients as they were read: ids, by where they go. Without `end` there are none left."""
 
-    is_last: bool = False
-    # The cursor was put before the first recipient.
-    is_anew: bool = False
-    # The domains of the step's recipients that belong to no known provider.
+    end: int | None = None
+    people: Mapping[Place, list[int]] = field(default_factory=dict)
+    # Their domains that belong to no known provider.
     strangers: frozenset[str] = frozenset()
+    # Why nobody can be found: a segment lost what it asks for.
+    refusal: str = ""
 
 
 def next_size(chunk: int, seconds: float) -> int:
@@ -103,36 +160,44 @@ def next_size(chunk: int, seconds: float) -> int:
     return round(min(max(fitting, chunk / 2, min(chunk, SMALLEST_CHUNK)), LARGEST_CHUNK))
 
 
-def leave_to_others(held: float) -> None:
-    """Let others come to the database after a step that kept them off so long. PostgreSQL serves them in their turn."""
+def leave_to_others(held: float, *, since: float) -> None:
+    """Let others come to the database after a step that kept them off so long, and ended so many seconds ago.
+
+    PostgreSQL serves them in their turn.
+    """
     if connection.vendor == "sqlite":
-        sleep(min(held * REST_SHARE, LONGEST_REST))
+        sleep(max(min(held * REST_SHARE, LONGEST_REST) - since, 0))
 
 
-def take_step(campaign: Campaign, *, now: datetime, chunk: int) -> Step:
-    """Do the next piece of work for a locked campaign."""
+def take_step(campaign: Campaign, chunk: Chunk, *, now: datetime, limit: int) -> Step:
+    """Do the next piece of work for a locked campaign: insert the chunk, or drop up to `limit` rows to begin anew."""
     if campaign.state != CampaignState.STARTING:
-        return Step(is_last=True)
+        return Step.LAST
     is_new = campaign.recipient_count is None
     if is_new and (refusal := find_refusal(campaign)):
         send_back(campaign, refusal)
-        return Step(is_last=True)
-    audience = audience_of(campaign)
-    generations = lock_people_and_lists(campaign, audience)
-    if is_new or (campaign.people_generation, campaign.list_generations) != generations:
-        if drop_deliveries(campaign, limit=chunk):
+        return Step.LAST
+    generations = lock_people_and_lists(campaign, audience_of(campaign))
+    is_stale = is_new or (campaign.people_generation, campaign.list_generations) != generations
+    # Asked when the audience is fixed and when the sender is; in between neither can change.
+    lost = lost_approval(campaign) if is_stale or chunk.end is None else ""
+    refusal = chunk.refusal or lost
+    if is_stale or refusal:
+        if drop_deliveries(campaign, limit=limit):
             campaign.save(update_fields=["updated_at"])
-            return Step()
-        if refusal := find_audience_refusal(campaign, audience, now=now):
+            return Step.DROPPED
+        if refusal:
             send_back(campaign, refusal)
-            return Step(is_last=True)
+            return Step.LAST
         start_anew(campaign, generations)
-        return Step(is_anew=True)
-    strangers = freeze_chunk(campaign, audience, now=now, chunk=chunk)
-    if strangers is None:
+        return Step.ANEW
+    if chunk.end is None:
         begin_sending(campaign, now=now)
-        return Step(is_last=True)
-    return Step(strangers=strangers)
+        return Step.LAST
+    number = sum(insert_rows(campaign, ids, *place) for place, ids in chunk.people.items())
+    campaign.start_cursor, campaign.recipient_count = chunk.end, (campaign.recipient_count or 0) + number
+    campaign.save(update_fields=["start_cursor", "recipient_count", "updated_at"])
+    return Step.FROZEN
 
 
 def find_refusal(campaign: Campaign) -> str:
@@ -154,6 +219,7 @@ def send_back(campaign: Campaign, refusal: str) -> None:
     campaign.problem = refusal[:500]
     freezing = ["recipient_count", "expected_count", "people_generation", "start_cursor", "list_generations"]
     campaign.save(update_fields=["state", "scheduled_at", "started_at", "problem", *freezing])
+    void_changed(campaign, is_told=True)
     audit.record(campaign.workspace, None, "campaign.refused", str(campaign.pk), why=refusal)
 
 
@@ -196,27 +262,30 @@ def start_anew(campaign: Campaign, generations: Generations) -> None:
 
 def expect_recipients(campaign: Campaign, *, now: datetime) -> None:
     """Count the recipients for the progress. Reads only, so it holds nobody up."""
-    number = frozen_people(campaign, audience_of(campaign), now=now).count()
-    Campaign.objects.filter(pk=campaign.pk).update(expected_count=number)
+    # What is wrong with a segment is said by the next step.
+    with suppress(SegmentRefused):
+        number = frozen_people(campaign, audience_of(campaign), now=now).count()
+        Campaign.objects.filter(pk=campaign.pk).update(expected_count=number)
 
 
-def freeze_chunk(campaign: Campaign, audience: Audience, *, now: datetime, chunk: int) -> frozenset[str] | None:
-    """Move the cursor behind the next recipients and insert their rows; None where there are no more.
+def read_chunk(campaign: Campaign, *, now: datetime, size: int) -> Chunk:
+    """Return the recipients behind the cursor, at most `size` of each list; of a campaign that has none yet nothing.
 
-    Returns the domains of the chunk that belong to no known provider.
+    Nothing is locked: what an import changes meanwhile, the generations tell under the lock.
     """
-    end = find_end(campaign, audience, chunk)
-    if end is None:
-        return None
-    # Lists alone have a statement of their own, which reads the places of the chunk and nothing else.
-    is_plain = audience.is_plain and not has_exclusions(campaign.workspace_id)
-    people = None if is_plain else frozen_people(campaign, audience, now=now)
-    source = Source(audience.lists, people, campaign.start_cursor, end)
-    destinations = find_destinations(campaign, source.domains(), now=now)
-    campaign.start_cursor = end
-    campaign.recipient_count = (campaign.recipient_count or 0) + source.insert(campaign, destinations)
-    campaign.save(update_fields=["start_cursor", "recipient_count", "updated_at"])
-    return destinations.strangers
+    audience = audience_of(campaign)
+    try:
+        people = frozen_people(campaign, audience, now=now)
+    except SegmentRefused as error:
+        return Chunk(refusal=_("%s セグメントか配信先を直してから、もう一度予約してください。") % error.sentence)
+    if campaign.recipient_count is None or (end := find_end(campaign, audience, size)) is None:
+        return Chunk()
+    by_domain: dict[str, list[int]] = {}
+    for pk, key in people_up_to(end, campaign, audience, people).values_list("pk", "address_key"):
+        # What stands behind the last @; a quoted local part may hold others.
+        by_domain.setdefault(key.rpartition("@")[2], []).append(pk)
+    places, strangers = find_places(campaign, by_domain, now=now)
+    return Chunk(end, places, strangers)
 
 
 def find_end(campaign: Campaign, audience: Audience, chunk: int) -> int | None:
@@ -242,35 +311,37 @@ def find_end(campaign: Campaign, audience: Audience, chunk: int) -> int | None:
     return last
 
 
-@dataclass(frozen=True, slots=True)
-class Destinations:
-    """The lane and the due time of each domain's rows; domains that are not named have the first ones."""
+def people_up_to(end: int, campaign: Campaign, audience: Audience, people: SubscriberQuerySet) -> SubscriberQuerySet:
+    """Return those of the people who stand behind the cursor, up to the id `end`."""
+    after = campaign.start_cursor
+    if not audience.is_plain or has_exclusions(campaign.workspace_id):
+        return people.filter(pk__gt=after, pk__lte=end)
+    # For lists alone the places of the chunk are read and nothing else.
+    places = Subscription.objects.filter(mailing_list__in=audience.lists, subscriber__gt=after, subscriber__lte=end)
+    return Subscriber.objects.active().filter(pk__gt=after, pk__lte=end, pk__in=places.values("subscriber"))
 
-    lane: int
-    due_at: datetime
-    named: dict[str, tuple[int, datetime]]
-    strangers: frozenset[str]
 
+def find_places(
+    campaign: Campaign, by_domain: Mapping[str, Sequence[int]], *, now: datetime
+) -> tuple[dict[Place, list[int]], frozenset[str]]:
+    """Return the people of each lane and due time, and the domains that nobody knows.
 
-def find_destinations(campaign: Campaign, domains: set[str], *, now: datetime) -> Destinations:
-    """Return where the rows to these domains go: provider by name, else by MX; a domain with a cap has its own lane.
-
-    A row whose domain came up since goes the way of those that belong to no known provider.
+    Provider by name, else by MX; a domain with a cap has its own lane.
     """
-    providers = {domain: provider_of(domain) for domain in domains}
+    providers = {domain: provider_of(domain) for domain in by_domain}
     unnamed = {domain for domain, provider in providers.items() if provider == OTHER}
-    by_mx = mail_domains.find_providers(unnamed)
+    by_mx = find_providers(unnamed)
     providers |= {domain: provider or OTHER for domain, provider in by_mx.items()}
     capped = set(DomainCap.objects.filter(workspace=campaign.workspace).values_list("domain", flat=True))
-    keys = {domain: (provider, domain if domain in capped else "") for domain, provider in providers.items()}
-    lanes = find_lanes(campaign, {*keys.values(), (OTHER, "")})
-    found = {key: (pk, now + start_offset(key[0], campaign, now)) for key, pk in lanes.items()}
-    lane, due_at = found[OTHER, ""]
-    named = {domain: found[key] for domain, key in keys.items() if key != (OTHER, "")}
-    return Destinations(lane, due_at, named, frozenset(unnamed - set(by_mx)))
+    people: dict[tuple[str, str], list[int]] = {}
+    for domain, ids in by_domain.items():
+        people.setdefault((providers[domain], domain if domain in capped else ""), []).extend(ids)
+    lanes = find_lanes(campaign, people)
+    found = {(lanes[key], now + start_offset(key[0], campaign, now)): ids for key, ids in people.items()}
+    return found, frozenset(unnamed - set(by_mx))
 
 
-def find_lanes(campaign: Campaign, keys: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+def find_lanes(campaign: Campaign, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Return the lane of each provider and domain, making those that are missing."""
     route = route_for(campaign)
     lanes = Lane.objects.filter(workspace=campaign.workspace, route=route).values_list("provider", "domain", "pk")
@@ -282,103 +353,32 @@ def find_lanes(campaign: Campaign, keys: set[tuple[str, str]]) -> dict[tuple[str
     }
 
 
-# What stands behind the last @; a quoted local part may hold others.
-DOMAIN: Final = {
-    "postgresql": "split_part(person.address_key, '@', -1)",
-    # Cutting everything that is no @ off the end leaves what is before the domain.
-    "sqlite": "substr(person.address_key, length(rtrim(person.address_key, replace(person.address_key, '@', ''))) + 1)",
-}
-# Domain, lane and due time from one JSON list.
-NAMED: Final = {
-    "postgresql": """SELECT value->>0 AS domain, (value->>1)::bigint AS lane_id, (value->>2)::timestamptz AS due_at
-        FROM jsonb_array_elements(%s::jsonb) AS value""",
-    "sqlite": """SELECT json_extract(value, '$[0]') AS domain, json_extract(value, '$[1]') AS lane_id,
-        json_extract(value, '$[2]') AS due_at FROM json_each(%s)""",
-}
-# Columns that are copied from the subscriber, and those that the domain decides.
+# Columns that are copied from the subscriber.
 COPIED: Final = {"subscriber_id": "id"} | {name: name for name in ("address", "address_key", "name", "attributes")}
-DECIDED: Final = ("lane_id", "due_at")
+# One parameter, however many people a chunk has.
+AMONG: Final = {"postgresql": "= ANY(%s)", "sqlite": "IN (SELECT value FROM json_each(%s))"}
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The recipients of one chunk: the active subscribers of the lists behind the id `after`, up to `end`.
-
-    With `people` those of them, whatever the lists.
-    """
-
-    lists: Sequence[int]
-    people: SubscriberQuerySet | None
-    after: int
-    end: int
-
-    def domains(self) -> set[str]:
-        """Return their domains."""
-        where, parameters = self.condition()
-        table = Subscriber._meta.db_table
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT DISTINCT {DOMAIN[connection.vendor]} FROM {table} AS person WHERE {where}",  # noqa: S608
-                parameters,
-            )
-            return {domain for (domain,) in cursor.fetchall()}
-
-    def insert(self, campaign: Campaign, destinations: Destinations) -> int:
-        """Insert a row for each of them; return how many."""
-        values, parameters = self.columns(campaign, destinations)
-        where, bounds = self.condition()
-        named = [[domain, lane, as_text(due_at)] for domain, (lane, due_at) in destinations.named.items()]
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {Delivery._meta.db_table} ({', '.join(values)}) "  # noqa: S608
-                f"WITH named AS MATERIALIZED ({NAMED[connection.vendor]}) SELECT {', '.join(values.values())} "
-                f"FROM {Subscriber._meta.db_table} AS person LEFT JOIN named ON named.domain = {DOMAIN[connection.vendor]} "
-                f"WHERE {where} ORDER BY person.id",
-                [json.dumps(named), *parameters, *bounds],
-            )
-            return int(cursor.rowcount)
-
-    def columns(self, campaign: Campaign, destinations: Destinations) -> tuple[dict[str, str], list[Any]]:
-        """Return what is selected for each column of a row, and the parameters of that."""
-        new = Delivery(
-            workspace_id=campaign.workspace_id,
-            campaign=campaign,
-            lane_id=destinations.lane,
-            due_at=destinations.due_at,
+def insert_rows(campaign: Campaign, ids: list[int], lane: int, due_at: datetime) -> int:
+    """Insert a row for each of these people; return how many. Who was erased just now is nobody any more."""
+    new = Delivery(workspace_id=campaign.workspace_id, campaign=campaign, lane_id=lane, due_at=due_at)
+    values: dict[str, str] = {}
+    parameters: list[Any] = []
+    for column in Delivery._meta.concrete_fields:
+        if column.primary_key:
+            continue
+        if column.attname in COPIED:
+            values[column.attname] = f"person.{COPIED[column.attname]}"
+            continue
+        values[column.attname] = "%s"
+        parameters.append(column.get_db_prep_save(getattr(new, column.attname), connection))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {Delivery._meta.db_table} ({', '.join(values)}) SELECT {', '.join(values.values())} "  # noqa: S608
+            f"FROM {Subscriber._meta.db_table} AS person WHERE person.id {AMONG[connection.vendor]}",
+            [*parameters, json.dumps(ids) if connection.vendor == "sqlite" else ids],
         )
-        values: dict[str, str] = {}
-        parameters: list[Any] = []
-        for field in Delivery._meta.concrete_fields:
-            if field.primary_key:
-                continue
-            if field.attname in COPIED:
-                values[field.attname] = f"person.{COPIED[field.attname]}"
-                continue
-            values[field.attname] = f"COALESCE(named.{field.attname}, %s)" if field.attname in DECIDED else "%s"
-            parameters.append(field.get_db_prep_save(getattr(new, field.attname), connection))
-        return values, parameters
-
-    def condition(self) -> tuple[str, list[Any]]:
-        """Return the condition for `person`, and its parameters."""
-        if self.people is not None:
-            chosen = self.people.filter(pk__gt=self.after, pk__lte=self.end).order_by().values("pk")
-            inner, parameters = chosen.query.sql_with_params()
-            return f"person.id > %s AND person.id <= %s AND person.id IN ({inner})", [self.after, self.end, *parameters]
-        lists = ", ".join(["%s"] * len(self.lists))
-        bounds = [self.after, self.end]
-        return (
-            "person.id > %s AND person.id <= %s AND person.status = %s AND person.id IN ("  # noqa: S608
-            f"SELECT subscriber_id FROM {Subscription._meta.db_table} "
-            f"WHERE mailing_list_id IN ({lists}) AND subscriber_id > %s AND subscriber_id <= %s)",
-            [*bounds, SubscriberStatus.ACTIVE.value, *self.lists, *bounds],
-        )
-
-
-def as_text(moment: datetime) -> str:
-    """Return a time as the database reads it from JSON."""
-    return (
-        str(connection.ops.adapt_datetimefield_value(moment)) if connection.vendor == "sqlite" else moment.isoformat()
-    )
+        return int(cursor.rowcount)
 
 
 def begin_sending(campaign: Campaign, *, now: datetime) -> None:
@@ -387,4 +387,5 @@ def begin_sending(campaign: Campaign, *, now: datetime) -> None:
     campaign.lifetime_from = now
     campaign.tally_due_at = now
     freeze_author(campaign)
-    campaign.save(update_fields=["state", "lifetime_from", "tally_due_at", "author"])
+    freeze_tracking(campaign, now=now)
+    campaign.save(update_fields=["state", "lifetime_from", "tally_due_at", "author", "is_tracked"])

@@ -8,10 +8,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.manager_mails import managers, one_line, send
 from accounts.models import AuditEntry
 from campaigns.error_gate import limits_of, looked_at
 from campaigns.gate_figures import worst_mailing, worst_provider
-from campaigns.manager_mails import managers, one_line, send
 from campaigns.models import ErrorGate, GateState
 
 # Gates that one tick asks to be written about; the next one goes on.

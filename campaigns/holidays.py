@@ -12,3 +12,8 @@ def is_holiday(day: date) -> bool:
     government names those each February for the following year only. A later change of the law needs a newer package.
     """
     return jpholiday.is_holiday(day)
+
+
+def holiday_name(day: date) -> str:
+    """Return the name of a holiday, such as 勤労感謝の日; empty on any other day."""
+    return jpholiday.is_holiday_name(day) or ""

@@ -50,7 +50,10 @@ TONES = {
 
 @dataclass(frozen=True, slots=True)
 class ProviderRow:
-    """One line of the page. `because` is the server's own text; `per_minute` None = no limit."""
+    """One line of the page. `because` is the server's own text; `per_minute` None = no limit.
+
+    `until`: when mails go again, and for SLOWED when they go at the usual speed, if nobody complains before that.
+    """
 
     provider: str
     label: str
@@ -198,7 +201,7 @@ def look(
     if speed.is_suspended(now=now):
         return Standing.SUSPENDED, told(speed), speed.suspended_until
     if speed.level:
-        return Standing.SLOWED, told(speed), None
+        return Standing.SLOWED, told(speed), speed.full_at()
     return Standing.NORMAL, "", None
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.audit import record
-from campaigns.manager_mails import managers, one_line, send
+from accounts.manager_mails import managers, one_line, send
 from campaigns.models import Campaign, CampaignState, GateState
 
 # Mailings that one tick holds, or asks to be written about; the next one goes on.

@@ -6,12 +6,14 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from campaigns.tag_formats import FORMATS, find_value, split_format
 from lists.attributes import attribute_names, attributes_of
 
-# {{ tag }} or {{ tag|fallback }}; neither part holds braces or a line break.
+# {{ tag }}, {{ tag:format }} or either with |fallback; no part holds braces or a line break.
 TAG = re.compile(r"\{\{[ \t\u3000]*([^\s{}|](?:[^{}|\r\n]*[^\s{}|])?)[ \t\u3000]*(?:\|([^{}\r\n]*))?\}\}")
 # What is left of braces once the tags are taken out: doubled ones of either width, or one around a known word.
 BROKEN = re.compile(r"[{｛]{2}[^{}｛｝\r\n]{0,30}[}｝]{0,2}|\{(?:name|address)\}")
@@ -26,6 +28,7 @@ FIXED_TAGS = {
     "postal_address": _("住所"),
     "contact": _("お問い合わせ先"),
     "unsubscribe_url": _("配信停止のURL"),
+    "allow_url": _("受信設定の案内のURL"),
 }
 # What stands for a missing value where a tag is picked from the list.
 FALLBACKS = {"name": _("お客様")}
@@ -52,7 +55,24 @@ def find_tags(text: str) -> list[str]:
 def unknown_tags(workspace: Workspace, *texts: str) -> list[str]:
     """Return the tags in the texts that nobody has a value for, each once."""
     known = set(known_tags(workspace))
-    return [tag for tag in find_tags("\n".join(texts)) if tag not in known]
+    return [tag for tag in find_tags("\n".join(texts)) if tag not in known and split_format(tag)[0] not in known]
+
+
+def explain_unknown(workspace: Workspace, *texts: str) -> str:
+    """Return a sentence about the tags in the texts that nobody has a value for, "" where there is none."""
+    unknown = unknown_tags(workspace, *texts)
+    known = set(known_tags(workspace))
+    for tag in unknown:
+        name, _colon, written = tag.replace("：", ":").rpartition(":")
+        if name.strip() in known:
+            sentence = gettext("差し込み「%(tag)s」の書式「%(format)s」はありません。使える書式は %(formats)s です。")
+            return sentence % {"tag": name.strip(), "format": written.strip(), "formats": "、".join(FORMATS)}
+    if not unknown:
+        return ""
+    tags = "、".join("{{" + tag + "}}" for tag in unknown)
+    return (
+        gettext("差し込み項目 %s は登録されていません。綴りを確かめるか、リストのCSVにその列を加えてください。") % tags
+    )
 
 
 def broken_tags(text: str, *, is_html: bool = False) -> list[str]:
@@ -71,7 +91,7 @@ def fill(text: str, values: Mapping[str, str], *, escape: Callable[[str], str] =
     """
 
     def replace(match: re.Match[str]) -> str:
-        return escape(values.get(match[1], "").strip() or (match[2] or "").strip())
+        return escape(find_value(match[1], values) or (match[2] or "").strip())
 
     return TAG.sub(replace, text)
 
@@ -85,7 +105,7 @@ class Cut:
 
     def fill(self, values: Mapping[str, str], *, escape: Callable[[str], str] = str) -> list[str]:
         """Return what stands for each tag, as `fill` has it."""
-        filled = {tag: escape(values.get(tag[0], "").strip() or tag[1]) for tag in dict.fromkeys(self.tags)}
+        filled = {tag: escape(find_value(tag[0], values) or tag[1]) for tag in dict.fromkeys(self.tags)}
         return [filled[tag] for tag in self.tags]
 
 
@@ -96,8 +116,8 @@ def cut(text: str, known: Mapping[str, str], *, escape: Callable[[str], str] = s
         pieces[-1] += text[end : match.start()]
         end = match.end()
         fallback = (match[2] or "").strip()
-        if match[1] in known:
-            pieces[-1] += escape(known[match[1]].strip() or fallback)
+        if match[1] in known or split_format(match[1])[0] in known:
+            pieces[-1] += escape(find_value(match[1], known) or fallback)
         else:
             tags.append((match[1], fallback))
             pieces.append("")

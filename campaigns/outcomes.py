@@ -124,7 +124,9 @@ class DeliveryLedger:
         """Note what the lane's circuit and pace want to know."""
         self.signs.see(outcomes)
         for outcome in outcomes:
-            self.replies.see(outcome)
+            delivery, _token = self.rows[outcome.id]
+            domain = delivery.address.rpartition("@")[2].lower()
+            self.replies.see(outcome, domain=domain, is_retry=delivery.attempts > 1)
 
     def drop(self, outcomes: Sequence[Outcome]) -> None:
         """Forget rows whose outcome is kept."""

@@ -70,6 +70,7 @@ def note(lane: Lane, route: Route, replies: Replies, *, now: datetime) -> bool:
         lane.provider,
         replies,
         is_direct=route.kind == "direct",
+        is_slow=lane.speed.level > 0,
         base=policy.per_minute if policy else None,
         now=now,
     )

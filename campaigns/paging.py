@@ -15,7 +15,7 @@ SHOWN_AT_MOST = 10_000
 
 
 class ReportPaginator(Paginator[int]):
-    """Pages of the ids of `rows`, of which only the first SHOWN_AT_MOST can be turned to.
+    """Pages of the ids of `rows`, of which only the first `shown` can be turned to.
 
     `found` is their number where the caller knows it; else the ids are looked for, as many as can be turned to.
     Ids are read from an index alone; `fetch` then gets the rows of one page.
@@ -23,10 +23,11 @@ class ReportPaginator(Paginator[int]):
 
     object_list: Any
 
-    def __init__(self, rows: QuerySet[Any], found: int | None = None) -> None:
+    def __init__(self, rows: QuerySet[Any], found: int | None = None, *, shown: int = SHOWN_AT_MOST) -> None:
         ids = rows.values_list("pk", flat=True)
+        self.shown = shown
         if found is None:
-            seen = list(ids[: SHOWN_AT_MOST + 1])
+            seen = list(ids[: shown + 1])
             super().__init__(seen, PAGE_SIZE)
             self.found = len(seen)
         else:
@@ -36,12 +37,12 @@ class ReportPaginator(Paginator[int]):
     @cached_property
     def count(self) -> int:
         """Return the number of rows that can be turned to."""
-        return min(self.found, SHOWN_AT_MOST)
+        return min(self.found, self.shown)
 
     @property
     def is_capped(self) -> bool:
         """Say whether there are more rows than can be turned to."""
-        return self.found > SHOWN_AT_MOST
+        return self.found > self.shown
 
 
 def fetch(rows: QuerySet[Row], ids: Sequence[int]) -> list[Row]:

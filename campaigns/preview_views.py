@@ -1,5 +1,6 @@
 """The page on which a mailing is checked before it is sent: preview, test mail, schedule."""
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -7,37 +8,58 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
+from campaigns.approval_views import approval_context
 from campaigns.audience_views import count_audience
 from campaigns.audiences import audience_of, left_out_names
+from campaigns.authors import shared_values
 from campaigns.closed_times import opening
+from campaigns.comment_views import CommentForm, comments_of
+from campaigns.content_check_views import asked_context
 from campaigns.forms import ScheduleForm, TestMailForm
 from campaigns.freezing import find_refusal
+from campaigns.label_forms import LabelsForm
 from campaigns.legal import missing_items
+from campaigns.merge_tags import fill_line
 from campaigns.models import Campaign, TestMail
+from campaigns.preflight.check import check
+from campaigns.preflight.setting import HOUR_CODES, check_hour
 from campaigns.quiet_words import moment_words
-from campaigns.rendering import preview
-from campaigns.scheduling import CampaignError, require_sendable
-from campaigns.views import change_state, find_campaign
+from campaigns.recurrence_words import plan_context
+from campaigns.rendering import person_values, preview
+from campaigns.sendable import CampaignError
+from campaigns.sender_notes import note_of
+from campaigns.views import find_campaign
+from designs.inbox import inbox_lines
 from lists.audience import Audience, people_of
+from lists.conditions import SegmentRefused
 from lists.models import Subscriber, SubscriberQuerySet
 from lists.prefix import starts_with
 from lists.segment_counts import first_people
-from lists.segments import SegmentRefused
 
 # What a preview of foreign HTML may do: show itself. No script, no form, no frame, no navigation of ours.
 # A link opens a page of its own, so that what is behind it can be tried.
 PREVIEW_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: https: http:; font-src data:; "
     "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+# How a draft can be looked at beside the editor: the value, what it is called, its icon.
+PREVIEWS = (
+    ("wide", _lazy("PC"), "monitor"),
+    ("phone", _lazy("スマートフォン"), "smartphone"),
+    ("dark", _lazy("ダーク"), "moon"),
+    ("text", _lazy("テキスト"), "file-text"),
+    ("plain", _lazy("画像なし"), "image-off"),
 )
 # How many subscribers the preview offers to choose from; any other one is found by address.
 CHOICES = 20
@@ -88,11 +110,9 @@ def show_preview(
     offered, _is_certain = first_people(people, request.workspace, CHOICES, budget=LOOK)
     person = chosen_person(request, people, offered)
     now = timezone.now()
-    obstacle = ""
-    try:
-        require_sendable(campaign)
-    except CampaignError as error:
-        obstacle = error.sentence
+    counted = count_audience(request.workspace, audience, budget=COUNT)
+    schedule_form = schedule_form or ScheduleForm(use_required_attribute=False)
+    at = schedule_form.cleaned_data.get("at") if schedule_form.is_bound else None
     context: dict[str, Any] = {
         "campaign": campaign,
         "person": person,
@@ -100,14 +120,21 @@ def show_preview(
         "query": request.GET.get("q", ""),
         "people": offered,
         "content": preview(campaign, person),
-        "audience": count_audience(request.workspace, audience, budget=COUNT),
+        "audience": counted,
         "audience_lists": campaign.mailing_lists.all(),
         "audience_segments": audience.segments,
         "left_out": left_out_names(campaign),
-        "obstacle": obstacle,
-        "opening": moment_words(begin, now) if campaign.is_editable() and (begin := opening(campaign, now)) else "",
+        "sender_note": note_of(campaign),
+        "report": check(campaign, now=now, counted=counted.get("slice"), actor=request.user)
+        if campaign.is_editable()
+        else None,
+        **planning_context(request, campaign),
+        "asked": asked_context(campaign, now=now),
+        "ticks": request.POST.getlist("tick"),
+        "hours_now": list(check_hour(campaign, at=now, now=now)) if campaign.is_editable() else [],
+        "hours": list(check_hour(campaign, at=at, now=now)) if at else [],
         "footer_added": bool(missing_items(campaign.text)),
-        "schedule_form": schedule_form or ScheduleForm(),
+        "schedule_form": schedule_form,
         "test_form": test_form
         or TestMailForm(people=Subscriber.objects.none(), initial={"address": request.user.email}),
         "test_mails": campaign.test_mails.order_by("-pk")[:5],
@@ -115,16 +142,79 @@ def show_preview(
     return render(request, "campaigns/preview.html", context)
 
 
+def planning_context(request: WorkspaceRequest, campaign: Campaign) -> dict[str, Any]:
+    """Return what the page shows of approval, 繰り返し, labels and comments."""
+    may_edit = request.membership.can_edit()
+    return {
+        "approval": approval_context(request, campaign),
+        "labels_form": LabelsForm(workspace=request.workspace, campaign=campaign) if may_edit else None,
+        "comments": comments_of(campaign),
+        "comment_form": CommentForm(use_required_attribute=False) if may_edit else None,
+        **plan_context(campaign),
+    }
+
+
+def person_shown(request: WorkspaceRequest, campaign: Campaign) -> Subscriber | None:
+    """Return as whom a preview is to be seen."""
+    return people_offered(request, campaign, 1)[1]
+
+
+def people_offered(
+    request: WorkspaceRequest, campaign: Campaign, number: int
+) -> tuple[Sequence[Subscriber], Subscriber | None]:
+    """Return some of those whom a draft would go to, and as whom it is to be seen."""
+    people = people_to_show(campaign, audience_of(campaign))
+    offered, _is_certain = first_people(people, request.workspace, number, budget=LOOK)
+    return offered, chosen_person(request, people, offered)
+
+
 @require_safe
 @member_required()
 def preview_frame(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """The HTML part alone, for a sandboxed frame under a policy of its own."""
+    """One part alone, for a sandboxed frame under a policy of its own; `view` is one of PREVIEWS."""
     campaign = find_campaign(request.workspace, pk)
-    people = people_to_show(campaign, audience_of(campaign))
-    offered, _is_certain = first_people(people, request.workspace, 1, budget=LOOK)
-    person = chosen_person(request, people, offered)
-    shown = '<base target="_blank">' + preview(campaign, person).html
-    return HttpResponse(shown, headers={"Content-Security-Policy": PREVIEW_POLICY})
+    content = preview(campaign, person_shown(request, campaign))
+    view = request.GET.get("view", "")
+    if view == "text" or not content.html:
+        shown: str = render_to_string("campaigns/preview_text.html", {"text": content.text})
+    else:
+        shown = '<base target="_blank">' + (lit(content.html, is_dark=view == "dark") if view else content.html)
+    return HttpResponse(shown, headers=policy_of(view))
+
+
+def lit(page: str, *, is_dark: bool) -> str:
+    """Return HTML as it looks where the reader's machine is dark or light, whatever the one of the writer is."""
+    for scheme, is_theirs in (("dark", is_dark), ("light", not is_dark)):
+        always = "(min-width:1px)" if is_theirs else "(max-width:1px)"
+        page = re.sub(rf"\(\s*prefers-color-scheme\s*:\s*{scheme}\s*\)", always, page, flags=re.IGNORECASE)
+    return page
+
+
+def policy_of(view: str) -> dict[str, str]:
+    """Return the header with what a frame may do; where pictures are off it loads none."""
+    policy = (
+        PREVIEW_POLICY.replace("img-src data: https: http:", "img-src 'none'") if view == "plain" else PREVIEW_POLICY
+    )
+    return {"Content-Security-Policy": policy}
+
+
+@require_safe
+@member_required()
+def preview_inbox(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """How the lists of mail programs show a draft, and as whom it can be seen."""
+    campaign = find_campaign(request.workspace, pk)
+    offered, person = people_offered(request, campaign, CHOICES)
+    content, values = preview(campaign, person), person_values(person) | shared_values(campaign)
+    preheader = fill_line(campaign.preheader, values) if content.html else ""
+    name = campaign.sender.name if campaign.sender else ""
+    lines = inbox_lines(name, content.subject, preheader, content.text)
+    context = {
+        "lines": lines,
+        "people": offered,
+        "person": person,
+        "not_found": bool(request.GET.get("q")) and person is None,
+    }
+    return render(request, "campaigns/preview_inbox.html", context)
 
 
 def too_many_tests(workspace: Workspace) -> str:
@@ -171,19 +261,42 @@ def test_results(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @member_required(Role.EDITOR)
 def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Schedule a draft for the given time."""
-    form = ScheduleForm(request.POST)
-    if not form.is_valid():
-        return show_preview(request, find_campaign(request.workspace, pk), schedule_form=form)
-    at, now = form.cleaned_data["at"], timezone.now()
-    done = _("%(at)s に配信を予約しました。開始までは取り消せます。")
-    answer = change_state(
-        request,
-        pk,
-        lambda campaign: scheduling.schedule(campaign, at, actor=request.user, now=now),
-        done % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M")},
-    )
+    form = ScheduleForm(request.POST, use_required_attribute=False)
     campaign = find_campaign(request.workspace, pk)
-    if campaign.scheduled_at == at and (begin := opening(campaign, at)):
+    if not form.is_valid():
+        return show_preview(request, campaign, schedule_form=form)
+    at, now = form.cleaned_data["at"], timezone.now()
+    try:
+        scheduling.schedule(campaign, at, actor=request.user, now=now, ticks=request.POST.getlist("tick"))
+    except CampaignError as error:
+        messages.error(request, error.sentence)
+        campaign = find_campaign(request.workspace, pk)
+        # What was typed and ticked is not lost.
+        return show_preview(request, campaign, schedule_form=form) if campaign.is_editable() else to_detail(pk)
+    done = _("%(at)s に配信を予約しました。開始までは取り消せます。")
+    messages.success(request, done % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M")})
+    if begin := opening(campaign, at):
         sentence = _("予約の日時は配信禁止時間にあたるため、実際の配信は%sに始まります。")
         messages.warning(request, sentence % moment_words(begin, now))
-    return answer
+    return to_detail(pk)
+
+
+def to_detail(pk: int) -> HttpResponse:
+    """Go on to the page on which the campaign is followed."""
+    return redirect("campaign_detail", pk=pk)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def send_now(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Schedule a draft for this moment. What the dialog says of the hour needs no other tick."""
+    campaign, now = find_campaign(request.workspace, pk), timezone.now()
+    ticks = [*request.POST.getlist("tick"), *HOUR_CODES]
+    try:
+        scheduling.schedule(campaign, now, actor=request.user, now=now, ticks=ticks)
+    except CampaignError as error:
+        messages.error(request, error.sentence)
+        campaign = find_campaign(request.workspace, pk)
+        return show_preview(request, campaign) if campaign.is_editable() else to_detail(pk)
+    messages.success(request, _("配信を開始しました。"))
+    return to_detail(pk)

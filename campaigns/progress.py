@@ -67,9 +67,9 @@ class Progress:
         return self.total - self.remaining - self.deferred
 
 
-def measure(campaign: Campaign) -> Progress:
-    """Count a campaign's deliveries; those of a large one were counted in the background."""
-    states = frozen_states(campaign) or tallied_states(campaign) or count_states(campaign)
+def measure(campaign: Campaign, *, large: int = LARGE) -> Progress:
+    """Count a campaign's deliveries; those of one with `large` recipients were counted in the background."""
+    states = frozen_states(campaign) or tallied_states(campaign, large) or count_states(campaign)
     over = campaign.state in (CampaignState.DONE, CampaignState.CANCELLED)
     busy = sum(states[state] for state in (*WAITING, DeliveryState.DEFERRED))
     return Progress(states=states, total=sum(states.values()), settling=over and busy > 0)
@@ -82,9 +82,9 @@ def frozen_states(campaign: Campaign) -> dict[str, int]:
     return dict.fromkeys(DeliveryState.values, 0) | {str(DeliveryState.PENDING): campaign.recipient_count or 0}
 
 
-def tallied_states(campaign: Campaign) -> dict[str, int]:
+def tallied_states(campaign: Campaign, large: int) -> dict[str, int]:
     """Return the newest figures of a large campaign by state; nothing where it is small or was not counted yet."""
-    if (campaign.recipient_count or 0) < LARGE or campaign.tally_at is None:
+    if (campaign.recipient_count or 0) < large or campaign.tally_at is None:
         return {}
     counted = figures([campaign.pk])
     return {state: counted.number((state,)) for state in DeliveryState.values}

@@ -12,6 +12,7 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns import closed_times
 from campaigns.forms import ScheduleForm
+from campaigns.preflight.setting import check_hour
 from campaigns.quiet_forms import RulesForm
 from campaigns.quiet_hours import next_closed
 from campaigns.quiet_words import moment_words, rules_words
@@ -44,9 +45,9 @@ def quiet_hours(request: WorkspaceRequest) -> HttpResponse:
 @require_safe
 @member_required()
 def schedule_note(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Say when a mailing would really begin; asked for while its time is being chosen."""
+    """Say what is to be known of the hour; asked for while the time of a mailing is being chosen."""
     campaign = find_campaign(request.workspace, pk)
     form = ScheduleForm(request.GET)
-    opening = closed_times.opening(campaign, form.cleaned_data["at"]) if form.is_valid() else None
-    context = {"opening": moment_words(opening, timezone.now()) if opening else ""}
-    return render(request, "campaigns/_schedule_note.html", context)
+    is_valid = form.is_valid()
+    hours = check_hour(campaign, at=form.cleaned_data["at"], now=timezone.now()) if is_valid else ()
+    return render(request, "campaigns/_schedule_note.html", {"campaign": campaign, "hours": list(hours)})

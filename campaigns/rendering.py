@@ -5,9 +5,9 @@ from datetime import datetime
 
 from django.conf import settings
 
-from campaigns.authors import Author, author_of, read_sender, required_sender
+from campaigns.authors import Author, author_of, read_sender, required_sender, shared_values, signers_of
+from campaigns.bodies import body_of, write_body
 from campaigns.compiled import CompiledCampaign
-from campaigns.legal import add_html_footer, add_text_footer
 from campaigns.links import MESSAGE_ID, feedback_id, list_id, sample_unsubscribe_url, unsubscribe_url
 from campaigns.merge_tags import fill, fill_html, fill_line
 from campaigns.models import Campaign, Delivery
@@ -15,8 +15,9 @@ from lists.models import Subscriber
 from mta import dkim, return_path, tokens
 from mta.mime import Mail, MimeError, build, quote_address
 from mta.outcomes import Outgoing
-from senders.dkim_keys import signing_keys
+from senders.dkim_keys import load_keys
 from senders.models import Sender
+from tracking.links import TOKEN_TAG, Body, make_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +37,48 @@ def person_values(person: Subscriber | Delivery | None) -> dict[str, str]:
     return attributes | {"name": person.name, "address": person.address}
 
 
-def fill_content(campaign: Campaign, values: dict[str, str]) -> Content:
-    """Fill the campaign's parts, with the legal footer, for one person."""
+def fill_content(subject: str, body: Body, values: dict[str, str]) -> Content:
+    """Fill subject and body for one person."""
     return Content(
-        subject=fill_line(campaign.subject, values).strip(),
-        text=fill(add_text_footer(campaign.text), values),
-        html=fill_html(add_html_footer(campaign.html), values) if campaign.html.strip() else "",
+        subject=fill_line(subject, values).strip(), text=fill(body.text, values), html=fill_html(body.html, values)
     )
 
 
 def preview(campaign: Campaign, person: Subscriber | None) -> Content:
     """Return the content as a subscriber would get it; without one, with the fallbacks."""
-    return fill_content(
-        campaign, person_values(person) | author_of(campaign).values() | {"unsubscribe_url": sample_unsubscribe_url()}
-    )
+    links = {"unsubscribe_url": sample_unsubscribe_url()}
+    return fill_content(campaign.subject, write_body(campaign), person_values(person) | shared_values(campaign) | links)
 
 
 class Renderer:
-    """Renders deliveries of any campaigns; reads each sender's keys once."""
+    """Renders deliveries of any campaigns; reads the keys of each once."""
 
     def __init__(self) -> None:
-        self.keys: dict[int, tuple[dkim.SigningKey, ...]] = {}
+        # By the sender, and the campaign where the mail is one of it.
+        self.keys: dict[tuple[int, int | None], tuple[dkim.SigningKey, ...]] = {}
+        self.bodies: dict[int, Body] = {}
         # None for a campaign that cannot be compiled.
         self.compiled: dict[int, CompiledCampaign | None] = {}
 
-    def keys_of(self, sender: Sender) -> tuple[dkim.SigningKey, ...]:
-        """Return the signing keys of a sender's domain, none where it has none."""
-        if sender.domain_id not in self.keys:
-            self.keys[sender.domain_id] = signing_keys(sender.domain)
-        return self.keys[sender.domain_id]
+    def keys_of(self, sender: Sender, campaign: Campaign | None) -> tuple[dkim.SigningKey, ...]:
+        """Return the keys by which a campaign is signed, or a sender's mail today, read once; none where it goes unsigned."""
+        place = (sender.pk, campaign.pk if campaign else None)
+        if place not in self.keys:
+            self.keys[place] = load_keys(sender.domain, signers_of(sender, campaign))
+        return self.keys[place]
+
+    def body_of(self, campaign: Campaign) -> Body:
+        """Return what the mails of a campaign are filled from, read once."""
+        if campaign.pk not in self.bodies:
+            self.bodies[campaign.pk] = body_of(campaign)
+        return self.bodies[campaign.pk]
 
     def content_of(self, delivery: Delivery) -> Content:
-        """Return the filled parts of a delivery, with its own unsubscribe link."""
-        link = {"unsubscribe_url": unsubscribe_url(delivery.pk)}
-        return fill_content(delivery.campaign, person_values(delivery) | author_of(delivery.campaign).values() | link)
+        """Return the filled parts of a delivery, with links of its own."""
+        campaign = delivery.campaign
+        links = {"unsubscribe_url": unsubscribe_url(delivery.pk), TOKEN_TAG: make_token(campaign.pk, delivery.pk)}
+        values = person_values(delivery) | shared_values(campaign) | links
+        return fill_content(campaign.subject, self.body_of(campaign), values)
 
     def render(self, delivery: Delivery) -> Outgoing:
         """Return the envelope and signed bytes of a claimed delivery; raises mta.mime.MimeError."""
@@ -81,7 +90,8 @@ class Renderer:
         """Return the compiled form of a campaign, made once."""
         if campaign.pk not in self.compiled:
             try:
-                self.compiled[campaign.pk] = CompiledCampaign(campaign, self.keys_of(required_sender(campaign)))
+                keys = self.keys_of(required_sender(campaign), campaign)
+                self.compiled[campaign.pk] = CompiledCampaign(campaign, self.body_of(campaign), keys)
             except (ValueError, MimeError):
                 # The plain way says for each delivery what is wrong with it.
                 self.compiled[campaign.pk] = None
@@ -90,11 +100,12 @@ class Renderer:
     def render_plainly(self, delivery: Delivery) -> Outgoing:
         """Return what `render` returns, built from nothing: the oracle of the compiled form."""
         campaign, sender = delivery.campaign, required_sender(delivery.campaign)
+        author = author_of(campaign)
         url = unsubscribe_url(delivery.pk)
         content = self.content_of(delivery)
         token = tokens.make(MESSAGE_ID, delivery.pk, secret=settings.SECRET_KEY)
         mail = compose(
-            author_of(campaign),
+            author,
             content,
             to=(delivery.name, delivery.address),
             token=token,
@@ -105,9 +116,11 @@ class Renderer:
         )
         return Outgoing(
             id=delivery.pk,
-            mail_from=return_path.encode(delivery.pk, secret=settings.SECRET_KEY, domain=settings.RETURN_DOMAIN),
+            mail_from=return_path.encode(
+                delivery.pk, secret=settings.SECRET_KEY, domain=author.return_domain or settings.RETURN_DOMAIN
+            ),
             rcpt_to=quote_address(delivery.address),
-            data=self.sign(build(mail), sender, date=mail.date),
+            data=self.sign(build(mail), sender, campaign, date=mail.date),
         )
 
     def render_test(
@@ -123,12 +136,15 @@ class Renderer:
             id=number,
             mail_from=sender.address,
             rcpt_to=quote_address(to),
-            data=self.sign(build(mail), sender, date=now),
+            data=self.sign(build(mail), sender, None, date=now),
         )
 
-    def sign(self, message: bytes, sender: Sender, *, date: datetime) -> bytes:
-        """Sign with each key of the sender's domain. The signature's time is the mail's, so a retry is identical."""
-        return dkim.sign(message, *keys, now=date) if (keys := self.keys_of(sender)) else message
+    def sign(self, message: bytes, sender: Sender, campaign: Campaign | None, *, date: datetime) -> bytes:
+        """Sign with each key that the campaign began with, or those of today.
+
+        The signature's time is the mail's. So a retry is identical, until a key that was replaced can sign no more.
+        """
+        return dkim.sign(message, *keys, now=date) if (keys := self.keys_of(sender, campaign)) else message
 
 
 def compose(

@@ -1,99 +1,50 @@
 """When a campaign is sent: schedule, start, pause, resume, cancel. Each is one filtered update."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import User
 from campaigns import closed_times
-from campaigns.audiences import audience_of
+from campaigns.approvals import rely_on_approval
 from campaigns.deliveries import cancel_unsent, unsent
 from campaigns.error_gate import is_stopped
 from campaigns.late_starts import startable, too_late, waiting
-from campaigns.merge_tags import broken_tags, unknown_tags
 from campaigns.models import Campaign, CampaignState
+from campaigns.preflight.check import require_clear
+from campaigns.sendable import CampaignError, require_sendable, require_sender, stopped_sentence
 from campaigns.tally import mark_due
-from lists.audience import people_of
-from lists.segment_counts import first_people
-from lists.segments import SegmentRefused
-from senders.errors import SenderError
-from senders.verification import require_verified
 
 # The furthest a campaign may be scheduled ahead; a later date is a slip of the year.
 FURTHEST = timedelta(days=366)
-# Seconds for which somebody to send to is looked for.
-LOOK = 0.05
 
 
-class CampaignError(Exception):
-    """A campaign that cannot do what was asked, with a sentence that says what to do."""
-
-    def __init__(self, campaign: Campaign, sentence: str) -> None:
-        super().__init__(sentence)
-        self.campaign = campaign
-        self.sentence = sentence
-
-
-def require_sendable(campaign: Campaign) -> None:
-    """Raise CampaignError with the first thing that is missing before the campaign may be sent."""
-    if campaign.sender is None:
-        raise CampaignError(campaign, _("送信元が選ばれていません。編集画面で送信元を選んでください。"))
-    if not campaign.subject.strip() or not campaign.text.strip():
-        raise CampaignError(campaign, _("件名とテキスト本文を入力してください。"))
-    if broken := broken_tags(f"{campaign.subject}\n{campaign.text}"):
-        raise CampaignError(
-            campaign, _("差し込みの書き方が正しくない箇所があります:「%s」。本文を直してください。") % broken[0]
-        )
-    unknown = unknown_tags(campaign.workspace, campaign.subject, campaign.text, campaign.html)
-    if unknown:
-        raise CampaignError(
-            campaign,
-            _("差し込み項目 %(tags)s は登録されていません。本文を直してください。")
-            % {"tags": "、".join("{{" + tag + "}}" for tag in unknown)},
-        )
-    try:
-        require_verified(campaign.sender)
-    except SenderError as error:
-        raise CampaignError(campaign, error.sentence) from error
-    require_audience(campaign)
-
-
-def require_audience(campaign: Campaign) -> None:
-    """Raise CampaignError where the campaign is sent to nobody, as far as a moment's look can tell."""
-    audience = audience_of(campaign)
-    if audience.is_empty:
-        raise CampaignError(campaign, _("配信先のリストが選ばれていません。編集画面でリストを選んでください。"))
-    try:
-        people = people_of(campaign.workspace, audience, now=timezone.now())
-    except SegmentRefused as error:
-        raise CampaignError(campaign, error.sentence) from error
-    found, is_certain = first_people(people, campaign.workspace, 1, budget=LOOK)
-    if found or not is_certain:
-        return
-    if audience.is_plain:
-        raise CampaignError(
-            campaign, _("選んだリストに配信できる宛先がありません。ファイルを取り込むか、別のリストを選んでください。")
-        )
-    raise CampaignError(
-        campaign, _("選んだ配信先に当てはまる人がいません。セグメントの条件と、除く相手を確かめてください。")
-    )
-
-
-def schedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) -> None:
+def schedule(
+    campaign: Campaign,
+    at: datetime,
+    *,
+    actor: User | None,
+    now: datetime,
+    ticks: Collection[str] | None = None,
+    is_made_up_for: bool = False,
+) -> None:
     """draft → scheduled for `at`; raises CampaignError for a past time or anything that is missing.
 
-    A second call (a double click, a second tab) finds no draft and raises, so a mailing starts once.
+    `ticks` are the keys of the yellow findings of 配信前チェック that a person confirmed; None where nobody is asked.
+    `is_made_up_for` allows a past time, which 遅延許容 then judges. A second call (a double click, a second tab) finds no draft and raises, so a mailing starts once.
     """
-    if at < now - timedelta(minutes=1):
+    if at < now - timedelta(minutes=1) and not is_made_up_for:
         raise CampaignError(campaign, _("配信日時が過去です。これからの日時を指定してください。"))
     if at > now + FURTHEST:
         raise CampaignError(campaign, _("配信日時が1年以上先です。年を確かめてください。"))
+    require_no_master(campaign)
     require_sendable(campaign)
     if is_stopped(campaign.workspace):
         raise CampaignError(campaign, stopped_sentence())
+    report = require_clear(campaign, ticks, at=at, now=now, actor=actor)
     with transaction.atomic():
         drafts = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=campaign.revision)
         if not drafts.update(state=CampaignState.SCHEDULED, scheduled_at=at, late_since=None, problem=""):
@@ -103,15 +54,17 @@ def schedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) ->
                     "このメールはすでに予約または配信されているか、別の画面で変更されました。最新の状態を確かめてください。"
                 ),
             )
+        rely_on_approval(campaign, actor)
         closed_times.renew(campaign.pk, now=now)
-        record(campaign.workspace, actor, "campaign.schedule", str(campaign.pk), at=at.isoformat())
+        confirmed = [] if ticks is None else [finding.sentence for finding in report.yellows]
+        told = {"confirmed": " / ".join(confirmed)} if confirmed else {}
+        record(campaign.workspace, actor, "campaign.schedule", str(campaign.pk), at=at.isoformat(), **told)
 
 
-def stopped_sentence() -> str:
-    """Return why nothing can be started in a stopped workspace (A15)."""
-    return _(
-        "このワークスペースの配信は一時停止中です。ホームの「配信エラー率の内訳と対処を見る」で理由を確かめてください。"
-    )
+def require_no_master(campaign: Campaign) -> None:
+    """Raise CampaignError where the campaign is the draft of a 繰り返し, whose copies are sent."""
+    if campaign.recurrences.filter(stopped_at=None).exists():
+        raise CampaignError(campaign, _("繰り返しの元のメールは、直接配信できません。複製してから配信してください。"))
 
 
 def unschedule(campaign: Campaign, *, actor: User) -> None:
@@ -135,6 +88,7 @@ def start_due(*, now: datetime) -> int:
 
 def start_late(campaign: Campaign, *, actor: User, now: datetime) -> None:
     """scheduled → starting for a campaign that was too late to start by itself, by a person's word."""
+    require_sender(campaign)
     if is_stopped(campaign.workspace):
         raise CampaignError(campaign, stopped_sentence())
     with transaction.atomic():
@@ -157,6 +111,7 @@ def pause(campaign: Campaign, *, actor: User) -> None:
 
 def resume(campaign: Campaign, *, actor: User, now: datetime) -> None:
     """paused → sending; the lifetimes of waiting rows begin anew."""
+    require_sender(campaign)
     with transaction.atomic():
         paused = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.PAUSED)
         if not paused.update(state=CampaignState.SENDING, lifetime_from=now):

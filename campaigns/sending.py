@@ -20,12 +20,14 @@ from campaigns.models import Delivery, DeliveryState, Lane
 from campaigns.outcomes import DeliveryLedger, record_unbuildable
 from campaigns.pacing import Grant
 from campaigns.rendering import Renderer
+from campaigns.stragglers import STRAGGLERS, Straggler
 from mta import circuit, engine
-from mta.circuit import Admission, Health, explain, judge
+from mta.circuit import Admission, Health, judge
 from mta.errors import MtaError
 from mta.mail_routes import load_route
 from mta.mime import MimeError
 from mta.outcomes import Outgoing
+from mta.pace import Replies
 from mta.routes import Route, RouteError
 from mta.verdicts import Phase
 from senders.errors import SenderError
@@ -44,9 +46,13 @@ LAST_BATCH = timedelta(seconds=1)
 PAUSE = timedelta(seconds=1)
 # After that no mail is begun this much later, so that a worker which is told to stop ends soon.
 AFTER_TURN = timedelta(seconds=3)
-# RFC 5321 section 4.5.3.2.6 waits ten minutes for the answer to the dot, since whoever gives up earlier may send a mail
-# twice. We send no doubtful mail again unasked, so a server that hangs there keeps a process from others half as long.
-TIMEOUTS: Final = engine.Timeouts(dot=300.0)
+# Mails that are still on their way so much later are left to a thread, and the process goes on with other turns.
+LEAVE = timedelta(seconds=2)
+# RFC 5321 section 4.5.3.2 says that a sender SHOULD wait for five minutes at most steps. A mail that was begun has two
+# minutes for all steps up to its dot once no other is begun: later its lease (campaigns.claims) would be over, and the
+# mail another process's. For the answer to the dot it says ten minutes, since whoever gives up earlier may send a mail
+# twice. We send no doubtful mail again unasked, and one that hangs there takes up the window of its process.
+TIMEOUTS: Final = engine.Timeouts(late=120.0, dot=300.0)
 
 # Steps in which a fault of the route may be the fault of what is sent.
 ABOUT_MAIL: Final = frozenset((Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT))
@@ -85,6 +91,10 @@ def take_turn(lane: Lane, *, batch: int = BATCH) -> End:
         logger.error("route %s rests: %s", lane.route, error.sentence)
         circuit.note_fault(lane.route, admission, phase=Phase.CONNECT, because=error.sentence, now=now)
         return End.WAITS
+    if STRAGGLERS.keep_out(lane, connections=full_connections(route)):
+        circuit.release(lane.route, admission)
+        hold_lane(lane, "", until=now + PAUSE)
+        return End.WAITS
     wanted = 1 if admission.is_probe else batch
     grant = pacing.grant(lane, route, wanted=wanted, now=now)
     if not grant.rows:
@@ -113,18 +123,15 @@ class Turn:
         self.claims: list[Claim] = []
         # Rows that were not begun, each with the token of its claim.
         self.left: list[tuple[UUID, Sequence[Delivery]]] = []
+        # Whether the circuit knows already how it went.
+        self.is_told = False
 
     @property
     def connections(self) -> int:
         """How many connections the turn may open at once."""
-        limits = (self.full_connections, self.admission.connections, self.grant.connections)
+        free = full_connections(self.route) - STRAGGLERS.connections(self.lane)
+        limits = (free, self.admission.connections, self.grant.connections)
         return max(1, min(limit for limit in limits if limit is not None))
-
-    @property
-    def full_connections(self) -> int:
-        """How many connections a process may open to the route while all is well."""
-        full: int = settings.SEND_CONNECTIONS
-        return full if self.route.connections is None else self.route.connections
 
     @property
     def messages_per_connection(self) -> int | None:
@@ -196,10 +203,12 @@ class Turn:
         return now >= self.began + SHORT_TURN + late_by
 
     def return_left(self) -> None:
-        """Give back the rows that were not begun."""
+        """Give back the rows whose mails were not made, and keep nothing of those that were."""
         for token, rows in self.left:
             return_unsent(rows, token=token)
-        self.return_grant(self.ledger.signs.untouched + sum(len(rows) for _token, rows in self.left))
+            self.return_grant(len(rows))
+        self.left.clear()
+        self.claims.clear()
 
     def return_all(self) -> None:
         """Give back whatever is still claimed."""
@@ -222,14 +231,15 @@ def send_turn(turn: Turn) -> End:
     """Send the rows of one turn, and note how it went."""
     lane = turn.lane
     try:
-        engine.send_batches(
+        rest = engine.send_batches(
             turn.batches(),
             turn.route,
             turn.ledger,
             connections=turn.connections,
-            window=settings.SEND_WINDOW,
+            window=STRAGGLERS.window(),
             messages_per_connection=turn.messages_per_connection,
             deadline=(TURN + AFTER_TURN).total_seconds(),
+            leave_after=LEAVE.total_seconds(),
             timeouts=TIMEOUTS,
         )
     except (SenderError, MtaError) as error:
@@ -240,8 +250,29 @@ def send_turn(turn: Turn) -> End:
         rest_lane(lane, error.sentence, now=timezone.now())
         return End.WAITS
     turn.return_left()
-    pacing.note(lane, turn.route, turn.ledger.replies, now=timezone.now())
-    return turn.end if note_route(turn, now=timezone.now()) else End.WAITS
+    if rest is not None:
+        return leave(turn, rest)
+    return turn.end if note_end(turn) else End.WAITS
+
+
+def leave(turn: Turn, rest: engine.Rest) -> End:
+    """Leave mails that are still on their way to a thread; what is known by now is noted at once."""
+    signs = turn.ledger.signs
+    if signs.answered:
+        pacing.note(turn.lane, turn.route, turn.ledger.replies, now=timezone.now())
+        turn.ledger.replies = Replies(began=timezone.now())
+        turn.is_told = note_route(turn, now=timezone.now())
+    STRAGGLERS.add(
+        Straggler(turn.lane, turn.route, rest, is_silent=lambda: not signs.answered), then=lambda: note_end(turn)
+    )
+    return turn.end
+
+
+def note_end(turn: Turn) -> bool:
+    """Note how a turn went whose mails all have their outcomes; False where the route is of no use now."""
+    turn.return_grant(turn.ledger.signs.untouched)
+    pacing.note(turn.lane, turn.route, turn.ledger.replies, now=timezone.now())
+    return turn.is_told or note_route(turn, now=timezone.now())
 
 
 def note_route(turn: Turn, *, now: datetime) -> bool:
@@ -251,8 +282,8 @@ def note_route(turn: Turn, *, now: datetime) -> bool:
     if health is Health.WORKS:
         clear_faults(lane)
         close_circuit(turn, now=now)
-    elif health is Health.FAULTY:
-        phase, because = explain(signs)
+    elif health is Health.FAULTY and signs.fault is not None:
+        phase, because = signs.fault.phase, signs.fault.text
         logger.warning("route %s rests: %s %s", lane.route, phase, because)
         circuit.note_fault(lane.route, admission, phase=phase, because=because, now=now)
         if phase in ABOUT_MAIL:
@@ -264,6 +295,12 @@ def note_route(turn: Turn, *, now: datetime) -> bool:
     return True
 
 
+def full_connections(route: Route) -> int:
+    """Return how many connections a process may open to a route while all is well."""
+    full: int = settings.SEND_CONNECTIONS
+    return full if route.connections is None else route.connections
+
+
 def is_long(outage: timedelta | None) -> bool:
     """Say whether an outage was so long that lifetimes begin anew after it."""
     return outage is not None and outage >= circuit.LONGEST_WAIT
@@ -273,10 +310,10 @@ def close_circuit(turn: Turn, *, now: datetime) -> None:
     """Note that a turn went well; where that ends a long outage, lifetimes begin anew."""
     route, admission = turn.lane.route, turn.admission
     if not admission.is_probe:
-        circuit.note_success(route, admission, full=turn.full_connections, now=now)
+        circuit.note_success(route, admission, full=full_connections(turn.route), now=now)
         return
     # Together, so that nothing expires in between (campaigns.reaper).
     with transaction.atomic():
-        outage = circuit.note_success(route, admission, full=turn.full_connections, now=now)
+        outage = circuit.note_success(route, admission, full=full_connections(turn.route), now=now)
         if is_long(outage):
             restart_lifetimes(route, now=now)

@@ -6,21 +6,28 @@ from datetime import datetime
 from typing import Protocol
 
 from celery import shared_task
+from celery.signals import worker_process_shutdown
 from django.utils import timezone
 
 from campaigns import (
+    approval_mails,
     chains,
     closed_times,
     consent_keeping,
+    content_checks,
     domain_caps,
     error_gate,
     gate_mails,
     holds,
     late_starts,
+    reactions,
     reaper,
     recoveries,
+    recurrence_mails,
+    recurrences,
     scheduling,
     send_queue,
+    stragglers,
     tally,
     test_mails,
     turns,
@@ -30,6 +37,7 @@ from campaigns.models import Campaign, TestMail, TestMailState
 from lists.exclusion_entries import forget_old
 from mta import pace_store
 from mta.tasks import hint_mail_domains, hint_route_checks
+from tracking.writing import forget_hits
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +102,12 @@ def hint_test_mails(*, now: datetime) -> None:
         send_test_mail.apply_async((pk,), queue="send", expires=STALE)
 
 
+def hint_content_checks(*, now: datetime) -> None:
+    """Ask for the draft that waits longest to be checked; one at a time, since each may take eight seconds."""
+    for pk in content_checks.waiting(now=now).order_by("asked_at").values_list("pk", flat=True)[:1]:
+        check_draft_content.apply_async((pk,), queue="work", expires=STALE)
+
+
 def hint_tallies(*, now: datetime) -> None:
     """Ask for the figures of campaigns to be counted."""
     for pk in tally.due_tallies(now=now, limit=TALLIES):
@@ -112,13 +126,33 @@ def hint_late_mails(*, now: datetime) -> None:
         mail_late.apply_async((pk,), queue="work", expires=STALE)
 
 
+def hint_approval_mails(*, now: datetime) -> None:
+    """Ask for the people concerned to be written to about what was asked and decided of mailings."""
+    for pk in approval_mails.approvals_to_mail():
+        mail_approval.apply_async((pk,), queue="work", expires=STALE)
+
+
+def hint_occurrence_mails(*, now: datetime) -> None:
+    """Ask for managers to be written to about times of recurrences that were not sent."""
+    for pk in recurrence_mails.occurrences_to_mail():
+        mail_occurrence.apply_async((pk,), queue="work", expires=STALE)
+
+
+def hint_hits(*, now: datetime) -> None:
+    """Ask for opens and clicks to be written and counted."""
+    if reactions.hits_are_due(now=now):
+        take_hits.apply_async(queue="work", expires=STALE)
+
+
 STEPS: tuple[Step, ...] = (
     closed_times.renew_due,
+    recurrences.make_due,
     late_starts.hold_late,
     scheduling.start_due,
     hint_starts,
     hint_turns,
     hint_test_mails,
+    hint_content_checks,
     hint_tallies,
     hint_route_checks,
     reaper.cancel_leftovers,
@@ -132,8 +166,11 @@ SLOW_STEPS: tuple[Step, ...] = (
     hint_gate_mails,
     hint_mail_domains,
     hint_late_mails,
+    hint_approval_mails,
+    hint_occurrence_mails,
     reaper.reap_claims,
     reaper.reap_fences,
+    reactions.prove_doubts,
     reaper.resend_doubts,
     reaper.expire_deliveries,
     test_mails.give_up_test_mails,
@@ -141,6 +178,8 @@ SLOW_STEPS: tuple[Step, ...] = (
     pace_store.recover_paces,
     consent_keeping.purge_consents,
     forget_old,
+    hint_hits,
+    forget_hits,
 )
 
 
@@ -158,10 +197,22 @@ def send_turn(workspace_id: int, number: int, step: int) -> None:
         send_turn.apply_async(tuple(following), queue="send", expires=chains.ALIVE.total_seconds())
 
 
+@worker_process_shutdown.connect
+def end_stragglers(**_info: object) -> None:
+    """Let the mails on their way have their outcomes before a process ends."""
+    stragglers.STRAGGLERS.end()
+
+
 @shared_task
 def send_test_mail(test_mail_id: int) -> None:
     """Send one test mail."""
     test_mails.send_test_mail(test_mail_id, now=timezone.now())
+
+
+@shared_task
+def check_draft_content(content_check_id: int) -> None:
+    """Ask others about the content of a draft."""
+    content_checks.run(content_check_id, now=timezone.now())
 
 
 @shared_task
@@ -182,3 +233,21 @@ def mail_gate(gate_id: int) -> None:
 def mail_late(campaign_id: int) -> None:
     """Write to a workspace's managers about a mailing that did not start in time."""
     late_starts.mail_late(campaign_id, now=timezone.now())
+
+
+@shared_task
+def mail_approval(approval_id: int) -> None:
+    """Write to the people concerned about an approval."""
+    approval_mails.mail_approval(approval_id)
+
+
+@shared_task
+def mail_occurrence(occurrence_id: int) -> None:
+    """Write to a workspace's managers about a time of a recurrence that was not sent."""
+    recurrence_mails.mail_occurrence(occurrence_id)
+
+
+@shared_task
+def take_hits() -> None:
+    """Write the buffered opens and clicks, and count those that waited long enough."""
+    reactions.take_hits(now=timezone.now())

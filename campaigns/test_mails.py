@@ -20,8 +20,8 @@ from senders.verification import require_verified
 TEST_MAIL_LIMIT = timedelta(minutes=5)
 # Seconds. A test mail has a process to itself, and its address may be anybody's: nobody shall keep the mailings of all
 # others waiting with a server that hangs.
-DEADLINE: Final = 30.0
-TIMEOUTS: Final = engine.Timeouts(connect=10.0, greeting=20.0, command=20.0, body=30.0, dot=60.0)
+DEADLINE: Final = 40.0
+TIMEOUTS: Final = engine.Timeouts(connect=10.0, greeting=40.0, command=40.0, data=40.0, body=30.0, dot=60.0, late=20.0)
 
 
 class TestMailLedger:

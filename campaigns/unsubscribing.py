@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 
 from campaigns.deliveries import record_evidence
 from campaigns.links import UNSUBSCRIBE
-from campaigns.models import Delivery
+from campaigns.models import Delivery, Leaving
 from lists.models import StopReason
 from lists.subscribers import stop
 from mta import tokens
@@ -24,8 +25,12 @@ def find_delivery(token: str) -> Delivery | None:
 def unsubscribe(delivery: Delivery, *, now: datetime) -> None:
     """Stop the subscriber of a delivery for good. A second call changes nothing.
 
-    Whoever holds the link has received the mail, so a doubtful outcome is settled by it.
+    Whoever holds the link has received the mail, so a doubtful outcome is settled by it. The mailing's report counts
+    those who were not stopped before.
     """
     record_evidence(delivery.pk, now=now)
-    if delivery.subscriber is not None:
-        stop(delivery.subscriber, StopReason.UNSUBSCRIBED, actor=None, now=now)
+    if delivery.subscriber is None:
+        return
+    with transaction.atomic():
+        if stop(delivery.subscriber, StopReason.UNSUBSCRIBED, actor=None, now=now):
+            Leaving.objects.create(campaign_id=delivery.campaign_id, at=now)

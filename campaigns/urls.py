@@ -1,25 +1,31 @@
 """URLs of campaigns, 配信履歴 and the pages behind the links in a mail."""
 
-from django.urls import path
+from django.urls import include, path
 
 from campaigns import (
     audience_views,
     compose_views,
+    content_check_views,
     gate_views,
     history_views,
     hold_views,
+    index_views,
     lane_views,
     preview_views,
     public_views,
     quiet_views,
     route_views,
+    sender_views,
+    subscriber_views,
     views,
 )
 
 urlpatterns = [
-    path("campaigns/", views.campaign_index, name="campaign_index"),
+    path("campaigns/", index_views.campaign_index, name="campaign_index"),
     path("campaigns/new/", compose_views.create_campaign, name="campaign_create"),
     path("campaigns/audience/", audience_views.draft_audience, name="campaign_draft_audience"),
+    path("campaigns/check/", compose_views.check_draft, name="campaign_check_new"),
+    path("campaigns/<int:pk>/check/", compose_views.check_draft, name="campaign_check"),
     path("campaigns/<int:pk>/audience/", audience_views.campaign_audience, name="campaign_audience"),
     path("campaigns/<int:pk>/", views.campaign_detail, name="campaign_detail"),
     path("campaigns/<int:pk>/progress/", views.campaign_progress, name="campaign_progress"),
@@ -29,17 +35,20 @@ urlpatterns = [
     path("campaigns/<int:pk>/delete/", compose_views.delete_campaign, name="campaign_delete"),
     path("campaigns/<int:pk>/preview/", preview_views.preview_campaign, name="campaign_preview"),
     path("campaigns/<int:pk>/preview/frame/", preview_views.preview_frame, name="campaign_preview_frame"),
+    path("campaigns/<int:pk>/content-check/", content_check_views.content_check, name="campaign_content_check"),
+    path("campaigns/<int:pk>/content-check/ask/", content_check_views.ask_content_check, name="campaign_ask_check"),
     path("campaigns/<int:pk>/test/", preview_views.send_test, name="campaign_test"),
     path("campaigns/<int:pk>/test/results/", preview_views.test_results, name="campaign_test_results"),
     path("campaigns/<int:pk>/schedule/", preview_views.schedule_campaign, name="campaign_schedule"),
     path("campaigns/<int:pk>/schedule/note/", quiet_views.schedule_note, name="campaign_schedule_note"),
     path("campaigns/<int:pk>/start-late/", views.start_late_campaign, name="campaign_start_late"),
     path("campaigns/<int:pk>/unschedule/", views.unschedule_campaign, name="campaign_unschedule"),
-    path("campaigns/<int:pk>/send/", views.send_now, name="campaign_send_now"),
+    path("campaigns/<int:pk>/send/", preview_views.send_now, name="campaign_send_now"),
     path("campaigns/<int:pk>/pause/", views.pause_campaign, name="campaign_pause"),
     path("campaigns/<int:pk>/resume/", views.resume_campaign, name="campaign_resume"),
     path("campaigns/<int:pk>/cancel/", views.cancel_campaign, name="campaign_cancel"),
-    path("subscribers/<int:pk>/deliveries/", views.subscriber_deliveries, name="subscriber_deliveries"),
+    path("subscribers/<int:pk>/deliveries/", subscriber_views.subscriber_deliveries, name="subscriber_deliveries"),
+    path("senders/<int:pk>/archive/", sender_views.sender_archive, name="sender_archive"),
     path("settings/quiet-hours/", quiet_views.quiet_hours, name="quiet_hours"),
     path("holds/", hold_views.hold_index, name="hold_index"),
     path("holds/<int:pk>/", hold_views.hold_detail, name="hold_detail"),
@@ -65,6 +74,10 @@ urlpatterns = [
     path("operator/gates/<int:workspace_id>/limits/", gate_views.operator_gate_limits, name="operator_gate_limits"),
     path("operator/routes/<str:route_key>/disable/", route_views.route_disable, name="route_disable"),
     path("operator/routes/<str:route_key>/enable/", route_views.route_enable, name="route_enable"),
+    path("", include("campaigns.compose_urls")),
+    path("", include("campaigns.plan_urls")),
+    path("", include("campaigns.design_urls")),
+    path("", include("campaigns.report.urls")),
     path("u/sample/", public_views.unsubscribe_sample, name="unsubscribe_sample"),
     path("u/<str:token>/", public_views.unsubscribe_page, name="unsubscribe"),
 ]

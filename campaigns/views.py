@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,12 +22,12 @@ from campaigns.paging import ReportPaginator, fetch
 from campaigns.progress import WAITING, Progress, apart_from, count_reasons, measure, route_waits
 from campaigns.results import describe, results_by_provider
 from campaigns.route_usage import limit_of
-from campaigns.scheduling import CampaignError
 from campaigns.send_window import send_window
+from campaigns.sendable import CampaignError
+from campaigns.sender_notes import note_of
 from campaigns.tally import figures, normal_percent
-from lists.models import Subscriber
+from tracking.figures import reactions_of
 
-PAGE = 50
 # What Campaign.audience_words reads.
 AUDIENCE = ("mailing_lists", "audience_parts__segment", "audience_parts__mailing_list")
 # States that the pages show together.
@@ -42,29 +41,13 @@ def find_campaign(workspace: Workspace, pk: int) -> Campaign:
 
 @require_safe
 @member_required()
-def campaign_index(request: WorkspaceRequest) -> HttpResponse:
-    """List the campaigns, newest first; `state` keeps one state."""
-    state = request.GET.get("state", "")
-    campaigns = Campaign.objects.for_workspace(request.workspace)
-    counts = dict(campaigns.values_list("state").annotate(Count("pk")).order_by())
-    if state in CampaignState.values:
-        campaigns = campaigns.filter(state=state)
-    page = Paginator(campaigns.select_related("sender").prefetch_related(*AUDIENCE).order_by("-pk"), PAGE).get_page(
-        request.GET.get("page")
-    )
-    filters = [(value, label, counts[value]) for value, label in CampaignState.choices if value in counts]
-    context = {"page": page, "state": state, "filters": filters, "total": sum(counts.values())}
-    return render(request, "campaigns/index.html", context)
-
-
-@require_safe
-@member_required()
 def campaign_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Follow one campaign; a draft opens its check page instead."""
     campaign = find_campaign(request.workspace, pk)
     if campaign.state == CampaignState.DRAFT:
         return redirect("campaign_preview", pk=pk)
-    return render(request, "campaigns/detail.html", follow_context(campaign) | result_context(campaign))
+    context = follow_context(campaign) | result_context(campaign) | {"sender_note": note_of(campaign)}
+    return render(request, "campaigns/detail.html", context)
 
 
 @require_safe
@@ -111,6 +94,7 @@ def result_context(campaign: Campaign) -> dict[str, Any]:
         "normal": normal,
         "providers": results_by_provider(counted),
         "holds": campaign.stop_holds.order_by("pk"),
+        "reactions": reactions_of(campaign.pk) if campaign.is_tracked else None,
     }
 
 
@@ -146,15 +130,6 @@ def search(deliveries: QuerySet[Delivery], states: Sequence[str], query: str) ->
     return deliveries
 
 
-@require_safe
-@member_required()
-def subscriber_deliveries(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """The newest deliveries to one subscriber, a part of the subscriber's page."""
-    subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
-    deliveries = Delivery.objects.filter(subscriber=subscriber).select_related("campaign").order_by("-pk")[:20]
-    return render(request, "campaigns/_subscriber_deliveries.html", {"deliveries": deliveries})
-
-
 def change_state(
     request: WorkspaceRequest,
     pk: int,
@@ -172,19 +147,6 @@ def change_state(
     else:
         messages.success(request, done)
     return redirect(target, pk=pk)
-
-
-@require_POST
-@member_required(Role.EDITOR)
-def send_now(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Schedule a draft for this moment."""
-    now = timezone.now()
-    return change_state(
-        request,
-        pk,
-        lambda campaign: scheduling.schedule(campaign, now, actor=request.user, now=now),
-        _("配信を開始しました。"),
-    )
 
 
 @require_POST

@@ -28,22 +28,27 @@ def begin(workspace: Workspace, file: File[Any], user: User, *, now: float) -> C
         raise CleaningRefused(describe_size_limit())
     table = inspect_table(cast(BinaryIO, file.file))
     file.seek(0)
-    cleaning = create_folder()
-    store(file, cleaning.upload)
-    cleaning.write_about(
-        About(
-            workspace=workspace.pk,
-            user=user.pk,
-            filename=(file.name or "upload.csv").rpartition("/")[2][-255:],
-            began=now,
-            encoding=table.format.encoding,
-            separator=table.format.separator,
-            has_header=table.format.has_header,
-            sheet=table.format.sheet,
-            sheets=list(table.sheets),
-            rows=table.rows,
-        )
+    about = About(
+        workspace=workspace.pk,
+        user=user.pk,
+        filename=(file.name or "upload.csv").rpartition("/")[2][-255:],
+        began=now,
+        encoding=table.format.encoding,
+        separator=table.format.separator,
+        has_header=table.format.has_header,
+        sheet=table.format.sheet,
+        sheets=list(table.sheets),
+        rows=table.rows,
     )
+    cleaning = create_folder()
+    try:
+        # Written before the file, so that one which is just being stored counts for `require_room`.
+        cleaning.write_about(about)
+        store(file, cleaning.upload)
+    except BaseException:
+        # On a full disk half a file would only keep it full.
+        cleaning.delete()
+        raise
     return cleaning
 
 

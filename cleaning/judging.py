@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
@@ -50,7 +50,7 @@ class Judge:
 
     def read(self, row: Row) -> Judged:
         """Judge a row by itself and against those before it."""
-        value = value_of(row, self.address_column)
+        value = value_of(row.cells, self.address_column)
         try:
             line, address, key, _name, _attributes, flags = self.clean(row)
         except RowRefused as refusal:
@@ -66,9 +66,9 @@ class Judge:
         return Judged(line, value, key, domain, flaws, bool(flags & CARRIER_DOTS))
 
 
-def value_of(row: Row, column: int) -> str:
+def value_of(cells: Sequence[str], column: int) -> str:
     """Return what stands in a row where the address should be; the whole row where it has no such cell."""
-    return row.cells[column].strip() if column < len(row.cells) else ",".join(row.cells)
+    return cells[column].strip() if column < len(cells) else ",".join(cells)
 
 
 def add_facts(judged: Collection[Judged], facts: Mapping[str, Facts]) -> None:

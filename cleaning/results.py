@@ -6,12 +6,16 @@ import json
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TypeVar
 
 from django.utils.translation import gettext as _
 
 from cleaning.cutting import RowsAt, copy_rows, exact_encoding, mark_length
 from cleaning.flaws import Flaw, count_rows, flaws_of, mask_of
 from cleaning.work import About, Cleaning, Report, gone, open_file
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,17 @@ def read_array(cleaning: Cleaning, name: str, kind: str) -> array[int]:
 def clean_pieces(cleaning: Cleaning, about: About, chosen: Collection[Flaw]) -> Iterator[bytes]:
     """Yield the bytes of the file without the rows that are taken out; those that stay are as they were.
 
-    Raises CleaningGone before the first byte where the files are gone.
+    Raises CleaningGone at once where the files are gone.
     """
+    return _begin(_clean_pieces(cleaning, about, chosen))
+
+
+def _begin(pieces: Iterator[T]) -> Iterator[T]:
+    """Read the first piece now: what it raises can still be told, which it cannot within a download under way."""
+    return chain(list(islice(pieces, 1)), pieces)
+
+
+def _clean_pieces(cleaning: Cleaning, about: About, chosen: Collection[Flaw]) -> Iterator[bytes]:
     masks, wanted = read_array(cleaning, "masks", "H"), mask_of(chosen)
     offsets = read_array(cleaning, "offsets", "Q")
     with open_file(cleaning, cleaning.source) as file:
@@ -70,12 +83,19 @@ def clean_pieces(cleaning: Cleaning, about: About, chosen: Collection[Flaw]) -> 
 
 
 def excluded_rows(cleaning: Cleaning, about: About, chosen: Collection[Flaw]) -> Iterator[Sequence[object]]:
-    """Yield the header and the rows that are taken out, each with its line, the reasons and the suggestion."""
+    """Yield the header and the rows that are taken out, each with its line, the reasons and the suggestion.
+
+    Raises CleaningGone at once where the files are gone.
+    """
+    return _begin(_excluded_rows(cleaning, about, chosen))
+
+
+def _excluded_rows(cleaning: Cleaning, about: About, chosen: Collection[Flaw]) -> Iterator[Sequence[object]]:
     masks, wanted = read_array(cleaning, "masks", "H"), mask_of(chosen)
     lines, offsets = read_array(cleaning, "lines", "I"), read_array(cleaning, "offsets", "Q")
-    yield [_("行"), _("理由"), _("理由の詳細"), _("正しいと思われるアドレス"), *about.headers]
     find_details = make_details(cleaning)
     with open_file(cleaning, cleaning.source) as file:
+        yield [_("行"), _("理由"), _("理由の詳細"), _("正しいと思われるアドレス"), *about.headers]
         rows = RowsAt(file, offsets, exact_encoding(file, about.encoding), about.separator)
         for number, mask in enumerate(masks):
             if mask & wanted:
@@ -105,7 +125,7 @@ def make_details(cleaning: Cleaning) -> Callable[[int], dict[str, str]]:
 
 def read_details(cleaning: Cleaning) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the numbers of the rows with flaws and what is said about each flaw."""
-    with (cleaning.folder / "details").open(encoding="utf-8") as file:
+    with open_file(cleaning, cleaning.folder / "details") as file:
         for line in file:
             number, details = json.loads(line)
             yield number, details

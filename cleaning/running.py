@@ -25,9 +25,10 @@ from cleaning.domains import look_up
 from cleaning.errors import CleaningError, CleaningGone, CleaningRefused
 from cleaning.facts import find_facts
 from cleaning.flaws import BITS, Flaw, mask_of
-from cleaning.judging import Judge, Judged, add_facts
+from cleaning.judging import Judge, Judged, add_facts, value_of
 from cleaning.work import About, Cleaning, Report, gone, open_file
 from lists.csv_reading import Row
+from lists.csv_writing import guard_cell
 from lists.exceptions import ListsError
 from lists.table_files import read_table
 from mta.mx import MxResolver
@@ -217,8 +218,8 @@ class Run:
             encoding = exact_encoding(file, self.about.encoding)
             rows = RowsAt(file, self.found.offsets, encoding, self.about.separator)
             for number in first:
-                value = rows.read(number)[self.about.column]
-                self.add_sample(Flaw.NO_DOMAIN, self.found.lines[number], value.strip(), "")
+                value = value_of(rows.read(number), self.about.column)
+                self.add_sample(Flaw.NO_DOMAIN, self.found.lines[number], value, "")
 
     def write(self) -> None:
         """Write where the rows begin, their lines, and what their flaws are."""
@@ -252,13 +253,16 @@ def open_rows(cleaning: Cleaning, about: About) -> Iterator[Iterator[tuple[Row, 
 
 
 def write_sheet(rows: Iterator[Row], target: BinaryIO, *, has_header: bool) -> Iterator[tuple[Row, int]]:
-    """Write the rows of a workbook as CSV in UTF-8 with BOM; yield those below the header with their offsets."""
+    """Write the rows of a workbook as CSV in UTF-8 with BOM; yield those below the header with their offsets.
+
+    What is text in a workbook must not be a formula in the CSV.
+    """
     target.write(codecs.BOM_UTF8)
     buffer = StringIO(newline="")
     writer = csv.writer(buffer)
     for number, row in enumerate(rows):
         offset = target.tell()
-        writer.writerow(row.cells or [""])
+        writer.writerow([guard_cell(cell) for cell in row.cells] or [""])
         target.write(buffer.getvalue().encode("utf-8", "replace"))
         buffer.seek(0)
         buffer.truncate()

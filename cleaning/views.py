@@ -27,7 +27,7 @@ from cleaning.flaws import MEANINGS, Flaw
 from cleaning.forms import ChoiceForm, CleaningForm, StartForm
 from cleaning.intake import begin, guess_column, preview, start
 from cleaning.results import clean_pieces, excluded_rows, split_rows
-from cleaning.work import CLEAN, EXCLUDED, About, Cleaning, Report, find_cleaning, own_cleanings
+from cleaning.work import About, Cleaning, Report, find_cleaning, own_cleanings
 from lists.csv_import import describe_size_limit
 from lists.csv_reading import Format
 from lists.csv_writing import CHARSETS, encode_csv
@@ -72,7 +72,7 @@ def upload(request: WorkspaceRequest) -> HttpResponseBase:
         else:
             return redirect("cleaning_detail", cleaning.token)
     opened = [
-        {"cleaning": cleaning, "about": about, "ends_at": local(cleaning.ends_at(about, cleaning.report()))}
+        {"cleaning": cleaning, "about": about, "ends_at": local(about.ends_at())}
         for cleaning, about in own_cleanings(request.workspace, request.user)
     ]
     context = {
@@ -104,7 +104,7 @@ def detail(request: WorkspaceRequest, token: str) -> HttpResponse:
         "cleaning": cleaning,
         "about": about,
         "report": report,
-        "ends_at": local(cleaning.ends_at(about, report)),
+        "ends_at": local(about.ends_at()),
     }
     if report is None or not report.is_over or report.problem:
         return render(request, "cleaning/progress.html", context | describe_progress(about, report))
@@ -117,7 +117,7 @@ def choose_column(request: WorkspaceRequest, cleaning: Cleaning, about: About) -
     """Show how the file is read and ask for its address column; the format is chosen by GET."""
     layout, format_form = read_format(request, about)
     context = {"cleaning": cleaning, "about": about, "format_form": format_form}
-    context["ends_at"] = local(cleaning.ends_at(about, None))
+    context["ends_at"] = local(about.ends_at())
     try:
         found = preview(cleaning, layout)
     except ListsError as error:
@@ -192,7 +192,7 @@ def clean_file(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     name = _("%s_クリーニング済み") % (stem or about.filename)
     name += ".csv" if about.sheet or not dot else f".{ending}"
     pieces = clean_pieces(cleaning, about, ChoiceForm(request.GET).flaws())
-    return stream(pieces, cleaning, CLEAN, name, "text/csv")
+    return stream(pieces, name, "text/csv")
 
 
 @require_safe
@@ -205,7 +205,7 @@ def excluded_file(request: WorkspaceRequest, token: str) -> HttpResponseBase:
     encoding = encoding if encoding in CHARSETS else "utf-8-sig"
     name = _("%s_除外した行.csv") % (about.filename.rpartition(".")[0] or about.filename)
     pieces = encode_csv(excluded_rows(cleaning, about, ChoiceForm(request.GET).flaws()), encoding)
-    return stream(pieces, cleaning, EXCLUDED, name, f"text/csv; charset={CHARSETS[encoding]}")
+    return stream(pieces, name, f"text/csv; charset={CHARSETS[encoding]}")
 
 
 def find_finished(request: WorkspaceRequest, token: str) -> tuple[Cleaning, About]:
@@ -217,16 +217,9 @@ def find_finished(request: WorkspaceRequest, token: str) -> tuple[Cleaning, Abou
     return cleaning, about
 
 
-def stream(
-    pieces: Iterator[bytes], cleaning: Cleaning, which: str, filename: str, content_type: str
-) -> StreamingHttpResponse:
-    """Return a download; once it has left to its end, that is noted, since the files go after both were fetched."""
-
-    def body() -> Iterator[bytes]:
-        yield from pieces
-        cleaning.note_fetched(which)
-
-    response = StreamingHttpResponse(body(), content_type=content_type)
+def stream(pieces: Iterator[bytes], filename: str, content_type: str) -> StreamingHttpResponse:
+    """Return a download."""
+    response = StreamingHttpResponse(pieces, content_type=content_type)
     response["Content-Disposition"] = content_disposition_header(True, filename)
     return response
 

@@ -25,14 +25,11 @@ from accounts.models import User, Workspace
 from cleaning.errors import CleaningGone, CleaningRefused
 from lists.csv_reading import Format
 
-# How long the files of a cleaning are kept at most, and how long after both results were fetched, in seconds.
+# How long the files of a cleaning are kept, in seconds.
 KEEP = 3600.0
-KEEP_FETCHED = 300.0
 # Cleanings that one workspace may have at a time: each may hold a file of UPLOAD_MAX_BYTES.
 MOST_OPEN = 10
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-# The files that were downloaded to their end.
-CLEAN, EXCLUDED = "clean", "excluded"
 
 
 @dataclass(slots=True)
@@ -61,6 +58,10 @@ class About:
     def is_started(self) -> bool:
         """Say whether the address column was chosen and the file waits to be judged, or was."""
         return self.column >= 0
+
+    def ends_at(self) -> float:
+        """Return when the files go, in seconds since 1970."""
+        return self.began + KEEP
 
 
 @dataclass(slots=True)
@@ -109,21 +110,32 @@ class Cleaning:
         return sheet if sheet.exists() else self.upload
 
     def about(self) -> About:
-        """Return what was chosen; raises CleaningGone."""
-        return About(**self._read("about.json"))
+        """Return what was chosen; raises CleaningGone.
+
+        What a loss of power damaged or another version wrote is of no use to anybody: the files go within the hour.
+        """
+        try:
+            return About(**self._read("about.json"))
+        except (ValueError, TypeError) as error:
+            raise gone(self.token) from error
 
     def report(self) -> Report | None:
-        """Return how far the judging is, or None where it has not begun; raises CleaningGone."""
+        """Return how far the judging is; raises CleaningGone.
+
+        None: it has not begun, or is to begin anew, as nobody can read what it wrote.
+        """
         try:
             values = self._read("report.json")
+            # JSON has neither numbers as keys nor tuples.
+            values["masks"] = {int(mask): number for mask, number in values["masks"].items()}
+            values["samples"] = {flaw: [tuple(row) for row in rows] for flaw, rows in values["samples"].items()}
+            return Report(**values)
         except CleaningGone:
             if self.folder.exists():
                 return None
             raise
-        # JSON has neither numbers as keys nor tuples.
-        values["masks"] = {int(mask): number for mask, number in values["masks"].items()}
-        values["samples"] = {flaw: [tuple(row) for row in rows] for flaw, rows in values["samples"].items()}
-        return Report(**values)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return None
 
     def write_about(self, about: About) -> None:
         """Keep what was chosen; raises CleaningGone."""
@@ -147,20 +159,6 @@ class Cleaning:
             part.replace(self.folder / name)
         except FileNotFoundError as error:
             raise gone(self.token) from error
-
-    def note_fetched(self, which: str) -> None:
-        """Note that CLEAN or EXCLUDED was downloaded to its end."""
-        with suppress(FileNotFoundError):
-            (self.folder / f"{which}.fetched").touch()
-
-    def ends_at(self, about: About, report: Report | None) -> float:
-        """Return when the files go, in seconds since 1970: within the hour, sooner once both results were fetched."""
-        end = about.began + KEEP
-        wanted = [CLEAN, EXCLUDED] if report and any(mask for mask in report.masks) else [CLEAN]
-        fetched = [self.folder / f"{which}.fetched" for which in wanted]
-        with suppress(FileNotFoundError):
-            end = min(end, max(path.stat().st_mtime for path in fetched) + KEEP_FETCHED)
-        return end
 
     def delete(self) -> None:
         """Delete everything of the cleaning; a process that judges it ends by itself."""
@@ -226,7 +224,7 @@ def find_cleaning(token: str, workspace: Workspace, user: User) -> tuple[Cleanin
 
 
 def all_cleanings() -> Iterator[tuple[Cleaning, About | None]]:
-    """Yield every cleaning there is; one that is being uploaded or deleted at this moment has no About."""
+    """Yield every cleaning there is; one that is being deleted at this moment, or is damaged, has no About."""
     try:
         names = sorted(entry.name for entry in os.scandir(root()) if TOKEN.fullmatch(entry.name))
     except FileNotFoundError:
@@ -262,9 +260,8 @@ def delete_old(*, now: float) -> int:
     """Delete the cleanings whose time is over at `now` (seconds since 1970); return how many."""
     deleted = 0
     for cleaning, about in all_cleanings():
-        with suppress(CleaningGone, FileNotFoundError):
-            end = cleaning.ends_at(about, cleaning.report()) if about else cleaning.folder.stat().st_mtime + KEEP
-            if end <= now:
+        with suppress(FileNotFoundError):
+            if (about.ends_at() if about else cleaning.folder.stat().st_mtime + KEEP) <= now:
                 cleaning.delete()
                 deleted += 1
     # What an interrupted deletion left, or a process that was just writing into it.

@@ -1,5 +1,6 @@
 """System checks: what an operator must set before this installation may work. `manage.py check --deploy` asks for all."""
 
+from ipaddress import ip_address
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from mta.routes import RouteError, parse_route
 
+KINDS_TO_REQUIRE = {"spf", "dkim", "dmarc"}
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -51,6 +53,38 @@ def check_route(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
+def check_required_checks(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E004: only a DKIM key proves whose a domain is; the include of SPF is the same for all workspaces."""
+    words = set(settings.REQUIRED_CHECKS)
+    if "dkim" in words and words <= KINDS_TO_REQUIRE:
+        return []
+    return [
+        Error(
+            _("REQUIRED_CHECKSの値が正しくありません。"),
+            hint=_("spf、dkim、dmarcから、dkimを含めて、空白を入れずカンマ区切りで指定してください(例: spf,dkim)。"),
+            id="hypermail.E004",
+        )
+    ]
+
+
+def check_sending_ips(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E005: SENDING_IPS are single addresses."""
+    for address in settings.SENDING_IPS:
+        try:
+            ip_address(address)
+        except ValueError:
+            return [
+                Error(
+                    _("SENDING_IPSの「%(address)s」はIPアドレスではありません。") % {"address": address},
+                    hint=_(
+                        "「203.0.113.0/28」のような範囲ではなく、IPアドレスを1つずつカンマ区切りで指定してください。"
+                    ),
+                    id="hypermail.E005",
+                )
+            ]
+    return []
+
+
 def check_public_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """W001–W003: names that recipients and receiving servers see must not be those of a laptop."""
     found: list[CheckMessage] = []
@@ -77,10 +111,21 @@ def check_sandbox(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+def check_link_checks(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E006: drafts must not make this installation ask servers of its own machine."""
+    if not settings.LINK_CHECK_PRIVATE:
+        return []
+    text = _("LINK_CHECK_PRIVATEが有効です。下書きのリンクから、このマシンのサーバーに接続できてしまいます。")
+    return [Error(text, hint=_("テスト専用の設定です。0にしてください。"), id="hypermail.E006")]
+
+
 def register_all() -> None:
     """Tell Django of the checks; called once, when the apps are ready."""
     register(check_encryption_keys, Tags.security)
     register(check_encryption_keys_are_set, Tags.security, deploy=True)
     register(check_route, "mail")
+    register(check_required_checks, "mail")
+    register(check_sending_ips, "mail")
     register(check_public_names, "mail", deploy=True)
     register(check_sandbox, "mail", deploy=True)
+    register(check_link_checks, Tags.security, deploy=True)

@@ -27,6 +27,7 @@ class Place:
 PLACES = (
     Place("home", _("ホーム"), "house"),
     Place("campaign_index", _("配信"), "send"),
+    Place("design_index", _("テンプレート"), "layout-template"),
     Place("history", _("配信履歴"), "history"),
     Place("list_index", _("リスト"), "layers"),
     Place("subscriber_index", _("購読者"), "users"),
@@ -36,6 +37,7 @@ PLACES = (
     Place("stopped_index", _("停止アドレス"), "user-x"),
     Place("error_report", _("エラーレポート"), "chart-column"),
     Place("sender_index", _("送信元"), "at-sign"),
+    Place("diagnosis", _("配信診断"), "stethoscope"),
     Place("notice_index", _("エラーメール"), "mail-x"),
     Place("sandbox_index", _("サンドボックス"), "flask-conical"),
     Place("settings", _("設定"), "settings"),
@@ -45,6 +47,7 @@ PLACES = (
 OPERATOR_PLACES = (
     Place("operator_gates", _("配信エラー率"), "shield-alert"),
     Place("route_index", _("配信経路"), "route"),
+    Place("server_checks", _("送信サーバー"), "server"),
     Place("operator_paces", _("送信ペース"), "gauge"),
     Place("operator_exclusion_index", _("除外リスト(全体)"), "ban"),
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from accounts.models import Workspace
+from campaigns.approvals import waiting_approvals
 from campaigns.holds import open_holds
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import Progress, measure
@@ -39,6 +40,8 @@ class Dashboard:
     has_campaign: bool
     # Stops that wait for a person's decision (B16).
     holds: int
+    # Mailings that wait for another person's word (承認).
+    approvals: int
 
     @property
     def is_set_up(self) -> bool:
@@ -60,6 +63,7 @@ def read_dashboard(workspace: Workspace) -> Dashboard:
         has_sender=Sender.objects.filter(workspace=workspace, archived_at=None).exists(),
         has_campaign=campaigns.exclude(state=CampaignState.DRAFT).exists(),
         holds=open_holds(workspace).count(),
+        approvals=waiting_approvals(workspace).count(),
     )
 
 

@@ -22,9 +22,10 @@ from campaigns.models import Campaign, CampaignState, Delivery, Lane
 from campaigns.outcomes import record_outcome
 from campaigns.rendering import Renderer
 from hypermail.demo_content import LISTS, MAILINGS, SENDER, SENDER_ADDRESS, WORKSPACE_NAME, Mailing
+from hypermail.demo_reactions import react
 from lists.csv_import import Choice, create_import, queue_import
 from lists.csv_reading import Format
-from lists.import_running import apply_import
+from lists.import_running import approve_import, work_on
 from lists.models import ImportMode, MailingList, Subscriber
 from mta.outcomes import Outcome, Outgoing, Result
 from mta.sandbox.answers import REJECT_DOMAIN, domain_of, find_answer
@@ -61,6 +62,7 @@ def fill(workspace: Workspace, *, now: datetime) -> None:
         campaign.save(update_fields=["state", "scheduled_at"])
         if at < now:
             send(campaign, at=at)
+            react(campaign, at=at, now=now)
 
 
 def import_list(workspace: Workspace, name: str, file: str, *, now: datetime) -> MailingList:
@@ -70,7 +72,9 @@ def import_list(workspace: Workspace, name: str, file: str, *, now: datetime) ->
         upload = create_import(mailing_list, File(opened, name=file), None)
     layout = Format(upload.encoding, upload.separator, upload.has_header)
     queue_import(upload, Choice(layout, upload.columns, ImportMode.MERGE), None)
-    apply_import(upload.pk, now=now)
+    work_on(upload.pk, now=now)
+    approve_import(upload, actor=None)
+    work_on(upload.pk, now=now)
     return mailing_list
 
 

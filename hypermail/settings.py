@@ -34,6 +34,9 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BASE_URL: str = env("BASE_URL", default="http://localhost:8000").rstrip("/")
 # The domain of the signed Return-Path; its MX or LMTP route leads to `manage.py run_lmtp`.
 RETURN_DOMAIN: str = env("RETURN_DOMAIN", default="bounce.localhost")
+# Whether customers may have errors return to a domain of their own; the server that takes mail for RETURN_DOMAIN must take
+# these names too, see docs/install.md.
+OWN_RETURN_DOMAINS = env.bool("OWN_RETURN_DOMAINS", default=False)
 # The relay that takes all mail: smtp://, smtp+starttls:// or smtps://[user:password@]host:port
 RELAY_URL: str = env("RELAY_URL", default="smtp://127.0.0.1:2525")
 # The name given in EHLO; it should resolve to the sending address (RFC 5321 section 4.1.1.1).
@@ -44,6 +47,25 @@ SPF_INCLUDE: str = env("SPF_INCLUDE", default="")
 REQUIRE_VERIFIED_SENDERS = env.bool("REQUIRE_VERIFIED_SENDERS", default=True)
 # What a sender domain must have before it may send (A1, B1); add dmarc to require that too.
 REQUIRED_CHECKS = env.list("REQUIRED_CHECKS", default=["spf", "dkim"])
+# Domains that proved themselves are checked again after so many hours. What is missing or wrong then is looked at once more
+# after so many minutes before it counts.
+RECHECK_HOURS = max(1, env.int("RECHECK_HOURS", default=24))
+RECHECK_CONFIRM_MINUTES = max(1, env.int("RECHECK_CONFIRM_MINUTES", default=60))
+# Domains of one workspace that may be checked within a minute.
+CHECKS_PER_MINUTE = max(1, env.int("CHECKS_PER_MINUTE", default=30))
+# Where the DMARC reports of customers are to go (rua=); empty = dmarc@ of the customer's domain.
+DMARC_REPORT_ADDRESS: str = env("DMARC_REPORT_ADDRESS", default="")
+# A zone of the installation's own that holds customers' DKIM records; they set a CNAME into it. Empty = TXT only.
+DKIM_CNAME_ZONE: str = env("DKIM_CNAME_ZONE", default="")
+# How old a DKIM key grows before the managers are reminded, and for how long it signs what began before it was replaced.
+KEY_REMIND_DAYS = max(1, env.int("KEY_REMIND_DAYS", default=365))
+KEY_OVERLAP_DAYS = max(1, env.int("KEY_OVERLAP_DAYS", default=14))
+# Whether a sender may prove its address by a mailed link where its domain's DNS cannot be changed (E5), and for how long
+# such a link is good.
+ADDRESS_VERIFICATION = env.bool("ADDRESS_VERIFICATION", default=True)
+ADDRESS_PROOF_HOURS = max(1, env.int("ADDRESS_PROOF_HOURS", default=72))
+# DNS blocklists by which the sending addresses are looked up (zones, RFC 5782). None by default: each has terms of use.
+BLOCKLISTS = env.list("BLOCKLISTS", default=[])
 # Resolver addresses ("127.0.0.1:5353") instead of those of the machine.
 DNS_SERVERS = env.list("DNS_SERVERS", default=[])
 # The built-in sandbox: set while its pages are to be shown.
@@ -94,14 +116,23 @@ IMPORT_MAX_ROWS = env.int("IMPORT_MAX_ROWS", default=5_000_000)
 CLEANING_MAX_ROWS = env.int("CLEANING_MAX_ROWS", default=1_000_000)
 # Whether cleaning looks the domains of addresses up.
 CLEANING_DNS = env.bool("CLEANING_DNS", default=True)
+# Whether the links and pictures of a draft are asked for, and whether at servers of this machine too: in tests alone.
+LINK_CHECKS = env.bool("LINK_CHECKS", default=True)
+LINK_CHECK_PRIVATE = env.bool("LINK_CHECK_PRIVATE", default=False)
+# The spamd (SpamAssassin) that judges a draft, host:port; empty = none.
+SPAMD_ADDRESS: str = env("SPAMD_ADDRESS", default="")
 # How long a consent is kept after the last mail to its subscriber (特定電子メール法: one month).
 CONSENT_KEEP_DAYS = env.int("CONSENT_KEEP_DAYS", default=31)
+# How long opens and clicks of a mailing are counted after its start. Then its single hits are deleted; the figures stay.
+HIT_KEEP_DAYS = min(max(1, env.int("HIT_KEEP_DAYS", default=365)), 36_500)
 
 INSTALLED_APPS = [
     "hypermail",
     "bounces",
     "campaigns",
     "cleaning",
+    "designs",
+    "tracking",
     "senders",
     "lists",
     "mta",
@@ -117,7 +148,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "csp",
     "django_htmx",
-    "import_export",
+    "django_prose_editor",
     "lucide",
 ]
 
@@ -207,6 +238,7 @@ CELERY_BEAT_SCHEDULE = {
         ("cleaning.tasks.tick", 1.0),
         ("campaigns.tasks.slow_tick", 10.0),
         ("bounces.tasks.slow_tick", 10.0),
+        ("senders.tasks.slow_tick", 30.0),
     )
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
@@ -267,6 +299,12 @@ STATIC_ROOT = Path(env("STATIC_ROOT", default=str(DATA_DIR / "static")))
 MEDIA_ROOT = DATA_DIR / "files"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Of mails: public, unlike uploaded lists.
+    "pictures": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        # A name tells the content, so what is written over is the same.
+        "OPTIONS": {"location": DATA_DIR / "pictures", "base_url": "/p/", "allow_overwrite": True},
+    },
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if not DEBUG
@@ -314,8 +352,7 @@ EMAIL_HOST_USER = unquote(_mail.username or "")
 EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="hypermail@localhost")
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-IMPORT_EXPORT_USE_TRANSACTIONS = True
+MESSAGE_STORAGE = "accounts.message_storage.DistinctStorage"
 
 LOGGING = {
     "version": 1,

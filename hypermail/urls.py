@@ -2,9 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+import tracking.views
+from campaigns import reactions
 from hypermail import health, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # What all recipients ask for stands first: each pattern before it costs time.
+    path(
+        "c/<int:campaign>/<int:number>/<str:token>",
+        tracking.views.click,
+        {"fill_target": reactions.fill_target},
+        name="click",
+    ),
+    path("o/<int:campaign>/<str:token>.gif", tracking.views.open_pixel, name="open_pixel"),
     path("", views.home, name="home"),
     path("settings/", views.workspace_settings, name="settings"),
     path("settings/limit-preview/", views.limit_preview, name="settings_limit_preview"),
@@ -15,6 +25,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("lists.urls")),
     path("", include("senders.urls")),
     path("", include("cleaning.urls")),
+    path("", include("designs.urls")),
+    path("", include("tracking.urls")),
     path("", include("campaigns.urls")),
     path("", include("bounces.urls")),
     path("", include("mta.urls")),

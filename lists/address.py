@@ -4,11 +4,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+import idna
 from django.utils.translation import gettext as _
 
+from accounts.domain_labels import JOINERS, is_letter_joined, to_a_labels
 from lists.exceptions import InvalidAddress
 
-__all__ = ["Address", "InvalidAddress", "clean_address"]
+__all__ = ["Address", "InvalidAddress", "clean_address", "part_as_key"]
 
 # RFC 5321 section 4.5.3.1: local part 64 octets, domain 255; with the brackets of a path 256 in all.
 MAX_LOCAL = 64
@@ -34,8 +36,6 @@ QUOTED = re.compile(r'"([^"]*)"(@[^"]*)')
 INVISIBLE = dict.fromkeys(
     [0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x206A), 0xFEFF]
 )
-# RFC 5894 section 7.2; the joiners among them are taken out as invisible.
-DEVIATIONS = "ßẞς"
 # Full stops that IDNA reads as a dot (RFC 3490 section 3.1); NFKC leaves the first as it is.
 DOTS = str.maketrans("。．｡", "...")
 
@@ -64,11 +64,11 @@ def clean_address(text: str) -> Address:
     """Return the address that `text` means; raises InvalidAddress with a sentence in Japanese.
 
     Full-width characters are folded (NFKC), invisible characters and surrounding space removed, an
-    international domain becomes A-labels (RFC 3490), and of "名前 <address>" the address is taken. Dots
+    international domain becomes A-labels (UTS #46), and of "名前 <address>" the address is taken. Dots
     side by side or at an end of the local part pass for carriers that gave out such addresses (F1).
     """
-    match = PLAIN.fullmatch(text)
-    if match and len(text) <= MAX_ADDRESS and len(match[1]) <= MAX_LOCAL:
+    match = PLAIN.fullmatch(text) if len(text) <= MAX_ADDRESS else None
+    if match and len(match[1]) <= MAX_LOCAL:
         return Address(text, text.lower(), match[2])
     local, domain = _split(_fold(text))
     domain = _clean_domain(domain)
@@ -79,10 +79,28 @@ def clean_address(text: str) -> Address:
     return Address(address, address.lower(), domain)
 
 
+def part_as_key(text: str) -> str:
+    """Return a part of an address as keys are written, to be looked for in them.
+
+    A label of a domain in Japanese is found where it is whole: half of it gives another A-label.
+    """
+    local, at, domain = unicodedata.normalize("NFKC", text).translate(INVISIBLE).rpartition("@")
+    try:
+        domain = to_a_labels(domain)
+    except idna.IDNAError:
+        domain = domain.translate(DOTS)
+    return f"{local}{at}{domain}".lower()
+
+
 def _fold(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise InvalidAddress(_("メールアドレスが長すぎます(254文字まで)。"), text[:MAX_TEXT])
-    folded = unicodedata.normalize("NFKC", text).translate(INVISIBLE).strip()
+    folded = unicodedata.normalize("NFKC", text)
+    _require_no_meant_joiner(folded)
+    folded = folded.translate(INVISIBLE).strip()
+    # One character may fold into eighteen.
+    if len(folded) > MAX_TEXT:
+        raise InvalidAddress(_("メールアドレスが長すぎます(254文字まで)。"), text)
     # Checked before anything is taken out: a line break would begin a new header or SMTP command.
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in folded):
         raise InvalidAddress(_("メールアドレスの途中に改行や制御文字が入っています。"), text)
@@ -93,10 +111,23 @@ def _fold(text: str) -> str:
     return folded
 
 
+def _require_no_meant_joiner(folded: str) -> None:
+    """Refuse the domain that is another one without its joiner, as which it was stored before: nobody knows which is meant."""
+    after = folded.rfind("@") + 1
+    if after and any(is_letter_joined(folded, found.start()) for found in JOINERS.finditer(folded, after)):
+        raise InvalidAddress(
+            _(
+                "ドメインに、文字のつながり方を決める見えない文字があります。「xn--」で始まる形で書くか、その文字を取り除いてください。"
+            ),
+            folded,
+        )
+
+
 def _split(folded: str) -> tuple[str, str]:
     if not folded:
         raise InvalidAddress(_("メールアドレスが空です。"))
-    if re.search(r"@.*[,;、 ].*@", folded):
+    between = folded[folded.find("@") : folded.rfind("@")]
+    if any(sign in between for sign in ",;、 "):
         raise InvalidAddress(_("メールアドレスが2つ以上入っています。1行に1つだけ書いてください。"), folded)
     local, at, domain = folded.partition("@")
     if not at:
@@ -127,23 +158,11 @@ def _clean_domain(text: str) -> str:
 
 
 def _to_ascii(domain: str) -> str:
-    if domain.isascii():
-        return domain
-    # The codec takes quadratic time, and no label over 63 characters can become a valid one.
-    if any(len(label) > 63 for label in domain.split(".")):
-        raise InvalidAddress(_("ドメインに長すぎる部分があります(「.」の間は63文字まで)。"), domain)
-    # IDNA 2008 keeps these letters, IDNA 2003 (the codec) turns them into others: that is somebody else's domain.
-    if any(letter in domain for letter in DEVIATIONS):
-        raise InvalidAddress(
-            _(
-                "ドメインの文字「%s」は、メールソフトにより別のドメインと読まれるため使えません。「xn--」で始まる形で書いてください。"
-            )
-            % next(letter for letter in DEVIATIONS if letter in domain),
-            domain,
-        )
     try:
-        return domain.encode("idna").decode("ascii")
-    except UnicodeError as error:
+        return to_a_labels(domain)
+    except idna.IDNAError as error:
+        if error.code == "label_too_long":
+            raise InvalidAddress(_("ドメインに長すぎる部分があります(「.」の間は63文字まで)。"), domain) from error
         raise InvalidAddress(_("日本語ドメインとして読めない文字があります。"), domain) from error
 
 

@@ -1,35 +1,45 @@
-"""Makes, changes, orders and puts away attributes, each with its entry in the audit log."""
+"""Makes, changes, orders, puts away and deletes attributes, each with its entry in the audit log."""
 
 from datetime import datetime
 
-from django.db import transaction
-from django.db.models import Max
+from django.db import IntegrityError, transaction
+from django.db.models import Max, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from lists.attributes import MAX_ATTRIBUTES
+from lists.attributes import require_room
+from lists.conditions import SegmentRefused, read_conditions
 from lists.exceptions import ListsError
-from lists.models import AttributeDefinition
+from lists.models import AttributeDefinition, ColumnMemory, Segment, Subscriber
 from lists.people_states import raise_people
 
 
 def save_attribute(definition: AttributeDefinition, *, actor: User) -> None:
-    """Store a new or changed attribute. Raises ListsError where there would be too many."""
-    workspace = definition.workspace
+    """Store a new or changed attribute. Raises ListsError where there would be too many, or two of one name."""
+    workspace, kind = definition.workspace, definition.get_kind_display()
     with transaction.atomic():
         if definition.pk is None:
-            known = workspace.attribute_definitions
-            if known.count() >= MAX_ATTRIBUTES:
-                raise ListsError(_("差し込み項目が多すぎます(%d個まで)。") % MAX_ATTRIBUTES, workspace)
-            last = known.aggregate(last=Max("position"))["last"]
+            require_room(workspace, [definition.name])
+            last = workspace.attribute_definitions.aggregate(last=Max("position"))["last"]
             definition.position = 0 if last is None else last + 1
-            definition.save()
-            audit.record(workspace, actor, "attribute.create", definition.name, kind=definition.get_kind_display())
+            insert_attribute(definition)
+            audit.record(workspace, actor, "attribute.create", definition.name, kind=kind)
             return
-        definition.save(update_fields=["label", "kind", "choices"])
         raise_people(workspace)
-        audit.record(workspace, actor, "attribute.update", definition.name, kind=definition.get_kind_display())
+        definition.save(update_fields=["label", "kind", "choices"])
+        audit.record(workspace, actor, "attribute.update", definition.name, kind=kind)
+
+
+def insert_attribute(definition: AttributeDefinition) -> None:
+    """Store a new attribute; raises ListsError where somebody made one of this name a moment ago."""
+    try:
+        with transaction.atomic():
+            definition.save()
+    except IntegrityError as error:
+        raise ListsError(_("同じ差し込みタグがあります。一覧から選んで編集してください。"), definition.name) from error
 
 
 def archive_attribute(definition: AttributeDefinition, *, actor: User, now: datetime) -> None:
@@ -40,10 +50,44 @@ def archive_attribute(definition: AttributeDefinition, *, actor: User, now: date
 
 
 def restore_attribute(definition: AttributeDefinition, *, actor: User) -> None:
-    """Offer an attribute again."""
+    """Offer an attribute again. Raises ListsError where there would be too many."""
     with transaction.atomic():
+        require_room(definition.workspace, [definition.name])
         if AttributeDefinition.objects.filter(pk=definition.pk, archived_at__isnull=False).update(archived_at=None):
             audit.record(definition.workspace, actor, "attribute.restore", definition.name)
+
+
+def delete_attribute(definition: AttributeDefinition, *, actor: User) -> None:
+    """Delete an attribute for good. Raises ListsError where somebody has a value, or a segment asks for it."""
+    workspace = definition.workspace
+    with transaction.atomic():
+        # A merge that brings values takes the same lock before it looks whether the attribute is there.
+        raise_people(workspace)
+        require_unused(definition)
+        ColumnMemory.objects.filter(workspace=workspace, target=definition.name).delete()
+        AttributeDefinition.objects.filter(pk=definition.pk).delete()
+        audit.record(workspace, actor, "attribute.delete", definition.name)
+
+
+def require_unused(definition: AttributeDefinition) -> None:
+    """Raise ListsError where an attribute is still needed; where nobody has a value, everybody is read once."""
+    asking = [segment.name for segment in definition.workspace.segments.all() if asks_for(segment, definition.name)]
+    if asking:
+        sentence = _("セグメント「%s」の条件に使われているため、削除できません。先に条件から外してください。")
+        raise ListsError(sentence % asking[0], definition)
+    value = Cast(KeyTextTransform(definition.name, "attributes"), TextField())
+    people = Subscriber.objects.for_workspace(definition.workspace).annotate(value=value)
+    if people.filter(value__gt="").exists():
+        sentence = _("値のある購読者がいるため、削除できません。使わないときは、使用を終えてください。")
+        raise ListsError(sentence, definition)
+
+
+def asks_for(segment: Segment, name: str) -> bool:
+    """Say whether a segment has a condition about an attribute; one that cannot be read has none."""
+    try:
+        return any(condition.attribute == name for condition in read_conditions(segment.conditions).conditions())
+    except SegmentRefused:
+        return False
 
 
 def move_attribute(definition: AttributeDefinition, *, by: int) -> None:

@@ -8,12 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.form_fields import one_line
 from lists.attribute_values import MAX_VALUE
-from lists.csv_columns import RESERVED
+from lists.csv_columns import FORBIDDEN, RESERVED
 from lists.models import AttributeDefinition
 
 MAX_CHOICES = 100
-# A tag's own signs, and what stands between quotes in a database's path.
-FORBIDDEN = frozenset('{}|"\\')
 
 
 class AttributeForm(forms.ModelForm[AttributeDefinition]):

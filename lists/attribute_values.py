@@ -20,6 +20,8 @@ LEAST = 0.0001
 MAX_VALUE = 1000
 # A kind is guessed from at least so many values.
 ENOUGH = 3
+# Characters that no number and no date has.
+LONGEST_GUESSED = 100
 
 NUMBER = re.compile(r"(?P<sign>[-+▲△]?)[¥\\]?(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?P<rest>\.[0-9]+)?円?")
 # Signs that mean minus where a person writes or pastes a number.
@@ -46,9 +48,10 @@ def parse(kind: str, text: str, choices: Sequence[str] = ()) -> Value:
     A number is an int or a float of at most MAX_DIGITS digits, a date an ISO string, a choice one of
     `choices` as it is written there (any text where there are none). Raises ListsError with a sentence.
     """
-    stripped = text.strip()
+    # Before it is folded, which takes quadratic time.
+    stripped = _check_length(text.strip())
     if not stripped or kind == AttributeKind.TEXT:
-        return _check_length(stripped)
+        return stripped
     folded = unicodedata.normalize("NFKC", stripped).strip()
     if kind == AttributeKind.NUMBER:
         return _parse_number(folded)
@@ -102,7 +105,7 @@ def _parse_date(folded: str) -> str:
 
 def _find_choice(stripped: str, folded: str, choices: Sequence[str]) -> str:
     if stripped in choices or not choices:
-        return _check_length(stripped)
+        return stripped
     for choice in choices:
         if unicodedata.normalize("NFKC", choice).strip().casefold() == folded.casefold():
             return choice
@@ -126,8 +129,12 @@ def guess_kind(header: str, samples: Iterable[str]) -> AttributeKind:
 
     Never a choice: a few rows do not tell which values the rest of a file has.
     """
-    values = [unicodedata.normalize("NFKC", sample).strip() for sample in samples if sample.strip()]
-    if len(values) < ENOUGH or NUMBERED_NAMES.search(unicodedata.normalize("NFKC", header)):
+    filled = [sample.strip() for sample in samples if sample.strip()]
+    # Before anything is folded, which takes quadratic time.
+    if len(filled) < ENOUGH or max(map(len, filled)) > LONGEST_GUESSED:
+        return AttributeKind.TEXT
+    values = [unicodedata.normalize("NFKC", sample).strip() for sample in filled]
+    if NUMBERED_NAMES.search(unicodedata.normalize("NFKC", header[:MAX_VALUE])):
         return AttributeKind.TEXT
     if all(_is_clear_date(value) for value in values):
         return AttributeKind.DATE

@@ -1,4 +1,4 @@
-"""Pages of attributes (差し込み項目): index with their order, create, edit, put away."""
+"""Pages of attributes (差し込み項目): index with their order, create, edit, put away, delete."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -10,7 +10,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from lists.attribute_editing import archive_attribute, move_attribute, restore_attribute, save_attribute
+from lists.attribute_editing import (
+    archive_attribute,
+    delete_attribute,
+    move_attribute,
+    restore_attribute,
+    save_attribute,
+)
 from lists.attribute_forms import AttributeForm
 from lists.exceptions import ListsError
 from lists.models import AttributeDefinition
@@ -69,13 +75,31 @@ def archive(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Offer an attribute no more, or again where `restore` is sent."""
     definition = find_attribute(request, pk)
     if "restore" in request.POST:
-        restore_attribute(definition, actor=request.user)
-        messages.success(request, _("差し込み項目「%s」の使用を再開しました。") % definition.label)
+        try:
+            restore_attribute(definition, actor=request.user)
+        except ListsError as error:
+            messages.error(request, error.sentence)
+        else:
+            messages.success(request, _("差し込み項目「%s」の使用を再開しました。") % definition.label)
     else:
         archive_attribute(definition, actor=request.user, now=timezone.now())
         messages.success(
             request, _("差し込み項目「%s」の使用を終えました。登録済みの値は残っています。") % definition.label
         )
+    return redirect("attribute_index")
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Delete an attribute that nobody uses."""
+    definition = find_attribute(request, pk)
+    try:
+        delete_attribute(definition, actor=request.user)
+    except ListsError as error:
+        messages.error(request, error.sentence)
+        return redirect("attribute_edit", pk)
+    messages.success(request, _("差し込み項目「%s」を削除しました。") % definition.label)
     return redirect("attribute_index")
 
 

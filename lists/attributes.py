@@ -1,14 +1,13 @@
 """Which attributes the subscribers of a workspace have."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
 from lists.exceptions import ListsError
-from lists.models import AttributeDefinition, AttributeKind
+from lists.models import AttributeDefinition
 
 MAX_ATTRIBUTES: Final = 200
 
@@ -23,28 +22,38 @@ def attribute_names(workspace: Workspace) -> list[str]:
     return [definition.name for definition in attributes_of(workspace)]
 
 
-def ensure_attributes(workspace: Workspace, wanted: Mapping[str, AttributeKind]) -> dict[str, AttributeDefinition]:
-    """Return the attribute of each name, made as one of this kind where there is none; an archived one comes back.
+def require_room(workspace: Workspace, wanted: Iterable[str]) -> None:
+    """Raise ListsError where a workspace would offer more than MAX_ATTRIBUTES with these names as well."""
+    offered = set(attribute_names(workspace))
+    if (new := set(wanted) - offered) and len(offered | new) > MAX_ATTRIBUTES:
+        sentence = _(
+            "差し込み項目が多すぎます(%d個まで)。使わない項目の使用を終えるか、取り込まない列を選んでください。"
+        )
+        raise ListsError(sentence % MAX_ATTRIBUTES, workspace)
 
-    An attribute that exists keeps its kind. Raises ListsError where there would be more than MAX_ATTRIBUTES.
+
+def ensure_attributes(workspace: Workspace, wanted: Mapping[str, str], labels: Mapping[str, str] | None = None) -> None:
+    """Make an attribute of each name and kind (AttributeKind) where there is none; an archived one comes back.
+
+    `labels` are by name, where a label is not the name. An attribute that exists keeps its kind and its label. Raises ListsError where there would be more than MAX_ATTRIBUTES.
     """
+    require_room(workspace, wanted)
     known = {found.name: found for found in workspace.attribute_definitions.all()}
+    labels = labels or {}
+    position = max((found.position for found in known.values()), default=-1)
     missing = [name for name in wanted if name not in known]
-    if len(known) + len(missing) > MAX_ATTRIBUTES:
-        raise ListsError(_("差し込み項目が多すぎます(%d個まで)。") % MAX_ATTRIBUTES, workspace)
-    last = workspace.attribute_definitions.aggregate(last=Max("position"))["last"]
-    position = -1 if last is None else last
     AttributeDefinition.objects.bulk_create(
         [
             AttributeDefinition(
-                workspace=workspace, name=name, label=name, kind=wanted[name], position=position + number
+                workspace=workspace,
+                name=name,
+                label=labels.get(name, name),
+                kind=wanted[name],
+                position=position + number,
             )
             for number, name in enumerate(missing, 1)
         ],
         # Two imports may bring the same column at once.
         ignore_conflicts=True,
     )
-    again = [known[name].pk for name in wanted if name in known and known[name].archived_at]
-    AttributeDefinition.objects.filter(pk__in=again).update(archived_at=None)
-    found = workspace.attribute_definitions.filter(name__in=list(wanted))
-    return {definition.name: definition for definition in found}
+    workspace.attribute_definitions.filter(name__in=list(wanted), archived_at__isnull=False).update(archived_at=None)

@@ -80,12 +80,3 @@ def listed(workspace: Workspace) -> Q:
 def places_on(list_ids: Sequence[int]) -> QuerySet[Subscription]:
     """Return a person's places on any of the lists, for an EXISTS over subscribers."""
     return Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list__in=list_ids)
-
-
-def recipients(list_ids: Sequence[int]) -> SubscriberQuerySet:
-    """Return the active subscribers of any of the lists, each once and in no particular order.
-
-    An EXISTS instead of a join keeps each row single without DISTINCT, so a caller can go through them by
-    ascending id in slices.
-    """
-    return Subscriber.objects.active().filter(Exists(places_on(list_ids)))

@@ -1,6 +1,7 @@
-"""Actions on many subscribers at once, as people ask for them and cancel them."""
+"""Actions on many subscribers at once, as people ask for them, cancel them and let them go on."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,17 +20,32 @@ def newest_id() -> int:
     return Subscriber.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Whom a person asks for: all whom the search found when their number was shown."""
+
+    search: Search
+    # Whoever came later is left alone.
+    last_id: int
+    # That of the segment which the search names; None where it names none, or one that is gone.
+    revision: int | None = None
+
+
+def look(workspace: Workspace, search: Search) -> Chosen:
+    """Return whom the search finds now."""
+    return Chosen(search, newest_id(), revision_of(workspace, search))
+
+
 def queue_bulk(
     workspace: Workspace,
-    search: Search,
+    chosen: Chosen,
     action: BulkAction,
     *,
-    actor: User,
-    last_id: int,
+    actor: User | None,
     why: str = "",
     argument: Mapping[str, Any] | None = None,
 ) -> BulkJob:
-    """Have the action done to all whom the search finds, up to the subscriber `last_id`, in the background.
+    """Have the action done to all who were chosen, in the background.
 
     `argument` names what the action needs: {"list": id} and for a new place {"text_version": …}, {"attribute": name,
     "value": value}, or {"own_will": True} where people who refused are to be resumed as well.
@@ -39,10 +55,11 @@ def queue_bulk(
             workspace=workspace,
             created_by=actor,
             action=action,
-            search=search.as_json(),
-            argument=dict(argument or {}) | {"revision": revision_of(workspace, search)},
+            search=chosen.search.as_json(),
+            revision=chosen.revision,
+            argument=dict(argument or {}),
             why=why,
-            last_id=last_id,
+            last_id=chosen.last_id,
         )
         audit.record(workspace, actor, f"bulk.{action.value}", f"#{job.pk}", why=why)
     return job
@@ -61,13 +78,24 @@ def cancel_bulk(job: BulkJob, *, actor: User, now: datetime) -> bool:
 
     The deletion of a list cannot be cancelled: the list is gone.
     """
-    waits = BulkJob.objects.filter(pk=job.pk, state__in=OPEN, cancel_asked_at=None)
+    rows = BulkJob.objects.filter(pk=job.pk)
     with transaction.atomic():
-        asked = waits.exclude(action=BulkAction.DELETE_LIST).update(cancel_asked_at=now)
-        BulkJob.objects.filter(pk=job.pk, state=BulkState.QUEUED, cancel_asked_at=now).update(
-            state=BulkState.CANCELLED, finished_at=now
-        )
+        waits = rows.filter(state__in=OPEN, cancel_asked_at=None).exclude(action=BulkAction.DELETE_LIST)
+        asked = waits.update(cancel_asked_at=now)
+        # Nothing was done yet. One that was begun is ended by its next turn, which tells others what it changed.
+        unbegun = rows.filter(state=BulkState.QUEUED, attempt=0, cancel_asked_at=now)
+        unbegun.update(state=BulkState.CANCELLED, finished_at=now)
         if asked:
             audit.record(job.workspace, actor, "bulk.cancel", f"#{job.pk}")
     job.refresh_from_db()
     return asked == 1
+
+
+def restart_bulk(job: BulkJob, *, actor: User) -> bool:
+    """Let a job that was given up go on where it ended; False where it was not."""
+    with transaction.atomic():
+        failed = BulkJob.objects.filter(pk=job.pk, state=BulkState.FAILED)
+        restarted = failed.update(state=BulkState.QUEUED, tries=0, hinted_until=None, finished_at=None)
+        if restarted:
+            audit.record(job.workspace, actor, "bulk.restart", f"#{job.pk}")
+    return restarted == 1

@@ -1,13 +1,17 @@
 """What a bulk action does to some subscribers, within one transaction. Each returns how many it changed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThanOrEqual
 
 from accounts import audit
+from accounts.inserting import insert_for_each
 from lists.consents import end_consents, record_consents
 from lists.models import (
     RECIPIENTS_WILL,
@@ -16,35 +20,27 @@ from lists.models import (
     MailingList,
     StopReason,
     Subscriber,
+    SubscriberQuerySet,
     SubscriberStatus,
     Subscription,
 )
+from lists.people_states import forget_comparisons
 from lists.recounting import clear_errors
 
 # Takes the job, ids in ascending order, and the time.
 Act = Callable[[BulkJob, Sequence[int], datetime], int]
 
 
-def lock_people(ids: Sequence[int]) -> list[Subscriber]:
-    """Lock subscribers in the order of their ids; those that are gone are left out."""
-    return list(Subscriber.objects.filter(pk__in=ids).select_for_update(no_key=True).order_by("pk"))
-
-
-def tell(job: BulkJob, people: Iterable[Subscriber], action: str, **detail: Any) -> None:
-    """Write into the audit log what was done to each of these subscribers."""
-    addresses = [person.address for person in people]
-    audit.record_each(job.workspace, job.created_by, action, addresses, **detail, bulk=job.pk)
+def tell(job: BulkJob, people: SubscriberQuerySet, action: str, **detail: Any) -> int:
+    """Write into the audit log what is done to each of these subscribers; return how many they are."""
+    return audit.record_found(job.workspace, job.created_by, action, people, "address", **detail, bulk=job.pk)
 
 
 def stop_people(job: BulkJob, ids: Sequence[int], now: datetime) -> int:
-    """Stop who is sent to. Who refused or complained keeps that reason."""
-    people = lock_people(ids)
-    rows = Subscriber.objects.filter(pk__in=[person.pk for person in people])
-    rows.mark_stopped(StopReason.MANUAL, now)
-    stopped = [person for person in people if not person.is_stopped()]
-    rows.filter(pk__in=[person.pk for person in stopped]).update(stop_note=job.why)
-    tell(job, stopped, "subscriber.stopped", reason=StopReason.MANUAL.value, why=job.why)
-    return len(stopped)
+    """Stop who is sent to. Who is stopped already keeps the reason, whatever it is."""
+    people = Subscriber.objects.filter(pk__in=Subscriber.objects.filter(pk__in=ids).active().lock())
+    tell(job, people, "subscriber.stopped", reason=StopReason.MANUAL.value, why=job.why)
+    return people.stop_active(StopReason.MANUAL, now, note=job.why)
 
 
 def resume_people(job: BulkJob, ids: Sequence[int], now: datetime) -> int:
@@ -53,68 +49,61 @@ def resume_people(job: BulkJob, ids: Sequence[int], now: datetime) -> int:
     Who refused or complained is left alone, unless the person who asked gave their word for that; and even then
     who did so after the asking.
     """
-    chosen = [person for person in lock_people(ids) if person.is_stopped() and may_resume(job, person)]
-    chosen_ids = [person.pk for person in chosen]
-    Subscriber.objects.filter(pk__in=chosen_ids).update(
-        status=SubscriberStatus.ACTIVE, stop_reason="", stopped_at=None, stop_note="", updated_at=now
+    chosen = Subscriber.objects.filter(may_resume(job), pk__in=ids).stopped().lock()
+    people = Subscriber.objects.filter(pk__in=chosen)
+    for was in people.order_by("stop_reason").values_list("stop_reason", flat=True).distinct():
+        tell(job, people.filter(stop_reason=was), "subscriber.resumed", why=job.why, was=was)
+    clear_errors(chosen, now=now)
+    return people.update(
+        status=SubscriberStatus.ACTIVE, stop_reason="", stopped_at=None, reason_at=None, stop_note="", updated_at=now
     )
-    clear_errors(chosen_ids, now=now)
-    for was in sorted({person.stop_reason for person in chosen}):
-        of_reason = [person for person in chosen if person.stop_reason == was]
-        tell(job, of_reason, "subscriber.resumed", why=job.why, was=was)
-    return len(chosen)
 
 
-def may_resume(job: BulkJob, person: Subscriber) -> bool:
-    """Say whether a stopped subscriber's own will allows to resume it."""
-    if person.stop_reason not in RECIPIENTS_WILL:
-        return True
-    return bool(job.argument.get("own_will")) and person.updated_at <= job.created_at
+def may_resume(job: BulkJob) -> Q:
+    """Return whom the recipients' own will allows to resume, of those who are stopped."""
+    others = ~Q(stop_reason__in=RECIPIENTS_WILL)
+    if not job.argument.get("own_will"):
+        return others
+    return others | Q(LessThanOrEqual(Coalesce("reason_at", "stopped_at"), job.created_at))
 
 
-def find_list(job: BulkJob) -> MailingList | None:
-    """Return the list that the job names, None where it was deleted meanwhile."""
-    return MailingList.objects.filter(workspace=job.workspace_id, pk=job.argument["list"]).first()
+def find_list(job: BulkJob) -> MailingList:
+    """Return the list that the job names; it may have been deleted at this moment."""
+    return MailingList.everything.get(workspace=job.workspace_id, pk=job.argument["list"])
 
 
 def add_people(job: BulkJob, ids: Sequence[int], now: datetime) -> int:
     """Put who is not on the list yet on it, and write down the consent (A4)."""
     mailing_list = find_list(job)
-    if mailing_list is None:
-        return 0
-    people = lock_people(ids)
-    places = Subscription.objects.filter(mailing_list=mailing_list, subscriber__in=[person.pk for person in people])
-    known = set(places.values_list("subscriber_id", flat=True))
-    new = [person for person in people if person.pk not in known]
+    new = Subscriber.objects.filter(~is_on(mailing_list), pk__in=ids).lock()
+    people = Subscriber.objects.filter(pk__in=new)
     # An import may put the same people on the list at this moment.
-    Subscription.objects.bulk_create(
-        [Subscription(mailing_list=mailing_list, subscriber=person) for person in new], ignore_conflicts=True
+    insert_for_each(
+        Subscription(mailing_list=mailing_list), "subscriber", people.values_list("pk"), ignore_conflicts=True
     )
     record_consents(
-        [person.pk for person in new],
+        new,
         mailing_list,
         evidence=job.why,
         text_version=str(job.argument.get("text_version", "")),
         actor=job.created_by,
         now=now,
     )
-    tell(job, new, "subscriber.listed", list=mailing_list.name)
-    return len(new)
+    return tell(job, people, "subscriber.listed", list=mailing_list.name)
 
 
 def remove_people(job: BulkJob, ids: Sequence[int], now: datetime) -> int:
     """Take who is on the list off it; their consents for it end."""
     mailing_list = find_list(job)
-    if mailing_list is None:
-        return 0
-    people = lock_people(ids)
-    places = Subscription.objects.filter(mailing_list=mailing_list, subscriber__in=[person.pk for person in people])
-    known = set(places.values_list("subscriber_id", flat=True))
-    places.delete()
+    known = Subscriber.objects.filter(is_on(mailing_list), pk__in=ids).lock()
+    Subscription.objects.filter(mailing_list=mailing_list, subscriber__in=known).delete()
     end_consents(known, mailing_list, now=now)
-    removed = [person for person in people if person.pk in known]
-    tell(job, removed, "subscriber.unlisted", list=mailing_list.name)
-    return len(known)
+    return tell(job, Subscriber.objects.filter(pk__in=known), "subscriber.unlisted", list=mailing_list.name)
+
+
+def is_on(mailing_list: MailingList) -> Exists:
+    """Return the condition that a subscriber is on the list."""
+    return Exists(Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list=mailing_list))
 
 
 def empty_places(job: BulkJob, ids: Sequence[int], now: datetime) -> int:
@@ -128,22 +117,24 @@ def empty_places(job: BulkJob, ids: Sequence[int], now: datetime) -> int:
 def set_values(job: BulkJob, ids: Sequence[int], now: datetime) -> int:
     """Give an attribute the value; "" takes it away."""
     name, value = str(job.argument["attribute"]), job.argument["value"]
-    changed = []
-    for person in lock_people(ids):
-        if person.attributes.get(name, "") != value or type(person.attributes.get(name, "")) is not type(value):
-            person.attributes = {key: kept for key, kept in person.attributes.items() if key != name}
-            person.attributes |= {name: value} if value != "" else {}
-            changed.append(person)
+    locked = Subscriber.objects.filter(pk__in=ids).select_for_update(no_key=True).order_by("pk")
+    changed: dict[int, dict[str, Any]] = {}
+    for pk, attributes in locked.values_list("pk", "attributes"):
+        had = attributes.get(name, "")
+        # True is 1 for Python.
+        if had != value or type(had) is not type(value):
+            kept = {key: other for key, other in attributes.items() if key != name}
+            changed[pk] = kept | ({name: value} if value != "" else {})
     write_attributes(changed, now)
-    tell(job, changed, "subscriber.edited", fields=[name])
-    return len(changed)
+    forget_comparisons(job.workspace_id)
+    return tell(job, Subscriber.objects.filter(pk__in=list(changed)), "subscriber.edited", fields=[name])
 
 
-def write_attributes(people: Sequence[Subscriber], now: datetime) -> None:
+def write_attributes(attributes: Mapping[int, Mapping[str, Any]], now: datetime) -> None:
     """Store the attributes of locked subscribers, a short statement each in one batch (see `recounting.write_counts`)."""
-    attributes, updated_at = Subscriber._meta.get_field("attributes"), Subscriber._meta.get_field("updated_at")
+    stored, updated_at = Subscriber._meta.get_field("attributes"), Subscriber._meta.get_field("updated_at")
     at = updated_at.get_db_prep_save(now, connection)
-    rows = [(attributes.get_db_prep_save(person.attributes, connection), at, person.pk) for person in people]
+    rows = [(stored.get_db_prep_save(found, connection), at, pk) for pk, found in attributes.items()]
     if rows:
         with connection.cursor() as cursor:
             cursor.executemany("UPDATE lists_subscriber SET attributes = %s, updated_at = %s WHERE id = %s", rows)

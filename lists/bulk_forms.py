@@ -28,10 +28,7 @@ def reason_field(label: Any, help_text: Any, missing: Any) -> forms.CharField:
 
 
 class BulkForm(forms.Form):
-    """What every bulk action has: up to which subscriber it was counted."""
-
-    # Whoever was added after the person looked is left alone.
-    last_id = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    """What every bulk action has."""
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -10,4 +10,5 @@ urlpatterns: list[URLPattern] = [
     path("bulk/<int:pk>/", bulk_views.detail, name="bulk_detail"),
     path("bulk/<int:pk>/progress/", bulk_views.progress, name="bulk_progress"),
     path("bulk/<int:pk>/cancel/", bulk_views.cancel, name="bulk_cancel"),
+    path("bulk/<int:pk>/restart/", bulk_views.restart, name="bulk_restart"),
 ]

@@ -9,20 +9,23 @@ from lists.columns import LEFT_OUT
 from lists.models import ColumnMemory, MailingList
 
 MAX_HEADER = 200
+# What is longer is no header that a person reads.
+LONGEST = 1000
 # So long nothing was imported with a header: then it is forgotten.
 KEEP = timedelta(days=3 * 365)
 
 
 def fold_header(header: str) -> str:
     """Return a header as headers are compared: "E-mail", "お名前（漢字）", "mail_address" lose signs and spaces."""
-    folded = unicodedata.normalize("NFKC", header).casefold()
+    # Cut first: folding takes quadratic time where somebody writes nothing but accents.
+    folded = unicodedata.normalize("NFKC", header[:LONGEST]).casefold()
     return re.sub(r"[\s\W_]+", "", folded)[:MAX_HEADER]
 
 
 def recall(mailing_list: MailingList, headers: Sequence[str]) -> dict[str, str]:
     """Return header → target, for the headers whose meaning is known: of the list, else of the workspace.
 
-    A target is "address", "name", an attribute's name, or "-" for a column that was left out.
+    A target is as in CsvImport.columns, or "-" for a column that was left out.
     """
     folded = {header: fold_header(header) for header in headers}
     # Of a header that stands there twice nobody knows which one was meant.

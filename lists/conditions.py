@@ -204,6 +204,11 @@ def read_conditions(data: Mapping[str, Any]) -> Group:
     return group
 
 
+def make_empty(place: str = "") -> SegmentRefused:
+    """Return the error of a group without conditions."""
+    return SegmentRefused(_("条件がありません。条件を1つ以上加えてください。"), place)
+
+
 def _read_group(data: Mapping[str, Any], place: str, depth: int) -> Group:
     if depth > MAX_DEPTH:
         raise SegmentRefused(_("グループの中のグループは%d段までです。") % MAX_DEPTH, place)
@@ -212,7 +217,7 @@ def _read_group(data: Mapping[str, Any], place: str, depth: int) -> Group:
     if not isinstance(parts, Sequence) or isinstance(parts, str) or (is_any and "all" in data):
         raise SegmentRefused(_("条件を読み取れません。条件を作り直してください。"), place)
     if not parts:
-        raise SegmentRefused(_("条件がありません。条件を1つ以上加えてください。"), place)
+        raise make_empty(place)
     if len(parts) > MAX_CONDITIONS:
         raise SegmentRefused(
             _("条件は%d個までです。条件を減らすか、セグメントを分けてください。") % MAX_CONDITIONS, place
@@ -276,9 +281,13 @@ def _read_texts(texts: Sequence[str]) -> list[str]:
     found = list(dict.fromkeys(_read_text([text]) for text in texts if text))
     if not found:
         raise SegmentRefused(_("1つ以上選んでください。"))
+    _require_few(found)
+    return found
+
+
+def _require_few(found: Sequence[object]) -> None:
     if len(found) > MAX_TEXTS:
         raise SegmentRefused(_("選べるのは%d個までです。") % MAX_TEXTS)
-    return found
 
 
 def _read_number(texts: Sequence[str]) -> int | float:
@@ -340,6 +349,7 @@ def _read_ids(texts: Sequence[str]) -> list[int]:
     found = [int(text) for text in dict.fromkeys(texts) if text.isdecimal() and text.isascii() and len(text) < 19]
     if not found or len(found) < len(set(filter(None, texts))):
         raise SegmentRefused(_("リストを1つ以上選んでください。"))
+    _require_few(found)
     return sorted(found)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import CharField, F, Func, Max, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
@@ -149,11 +150,13 @@ def ledger_table(workspace: Workspace, search: LedgerSearch) -> Table:
 def ledger_columns() -> list[ExportColumn]:
     """Return the columns of the ledger."""
     host = Func(F("ip"), function="HOST", output_field=CharField())
+    # As Consent.list_words does.
+    list_words = Coalesce(NullIf("list_name", Value("")), "mailing_list__name")
     digest = Func(F("digest"), Value("hex"), function="ENCODE", output_field=CharField())
     return [
         text_column("address", _("メールアドレス"), "subscriber__address"),
         ExportColumn("digest", _("消去した宛先の照合用の値"), "digest", show_digest, digest, is_foreign=False),
-        text_column("list", _("リスト"), "mailing_list__name"),
+        ExportColumn("list", _("リスト"), list_words, as_text, list_words),
         choice_column("source", _("経路"), "source", ConsentSource.choices),
         moment_column("at", _("同意の日時"), "at"),
         text_column("evidence", _("ファイル・フォーム"), "evidence"),

@@ -1,19 +1,21 @@
 """Pages of the ledger of consents: searched, and exported."""
 
-from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import Http404, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.consent_ledger import ENDED, LIVE, FoundConsents, LedgerSearch, find_consents, ledger_table
-from lists.exporting import CSV, FORMATS, stream
+from lists.export_views import Subject, answer
 from lists.models import MailingList
 
-STATES = ((LIVE, _("登録中")), (ENDED, _("終了")))
+STATES = ((LIVE, gettext_lazy("登録中")), (ENDED, gettext_lazy("終了")))
 
 
 @require_safe
@@ -29,18 +31,40 @@ def index(request: WorkspaceRequest) -> HttpResponse:
         "next_url": next_url(search, found),
         "mailing_lists": MailingList.objects.filter(workspace=request.workspace).order_by("name"),
         "states": STATES,
-        "formats": FORMATS.items(),
+        "export_url": address_of("consent_export", search),
         "may_export": request.membership.role == Role.ADMIN,
     }
     return render(request, "lists/consent_index.html", context)
 
 
-@require_safe
+@require_http_methods(["GET", "POST"])
 @member_required(Role.ADMIN)
-def export(request: WorkspaceRequest) -> StreamingHttpResponse:
-    """Download what the search finds; ?format= one of FORMATS."""
-    kind = request.GET.get("format", "")
-    return stream(ledger_table(request.workspace, read_search(request)), (), kind if kind in FORMATS else CSV)
+def export(request: WorkspaceRequest) -> HttpResponseBase:
+    """Offer what the search in the page's address finds as a file."""
+    search = read_search(request)
+    words = describe_search(request, search)
+    target = "、".join(text for _label, text in words)
+    words = words or [(_("同意の記録"), _("このワークスペースの記録すべて"))]
+    subject = Subject(
+        ledger_table(request.workspace, search),
+        "consent.export",
+        target,
+        words,
+        address_of("consent_index", search),
+        _("同意の記録"),
+        may_hold_stopped=False,
+        is_importable=False,
+    )
+    return answer(request, subject)
+
+
+def describe_search(request: WorkspaceRequest, search: LedgerSearch) -> list[tuple[str, str]]:
+    """Return what is searched for in words; nothing where it is everything."""
+    words = [(_("メールアドレス(先頭から)"), search.address)] if search.address else []
+    if search.list_id is not None:
+        name = MailingList.everything.get(workspace=request.workspace, pk=search.list_id).name
+        words.append((_("リスト"), name))
+    return words + [(_("いまの状態"), str(label)) for state, label in STATES if state == search.state]
 
 
 def read_search(request: WorkspaceRequest) -> LedgerSearch:
@@ -62,6 +86,11 @@ def next_url(search: LedgerSearch, found: FoundConsents) -> str:
     """Return the address of the next page, "" where there is none."""
     if found.next_before is None:
         return ""
+    return address_of("consent_index", search, before=str(found.next_before))
+
+
+def address_of(page: str, search: LedgerSearch, **more: str) -> str:
+    """Return the address of a page with a search."""
     query = QueryDict(mutable=True)
-    query.update(search.as_query() | {"before": str(found.next_before)})
-    return f"{reverse('consent_index')}?{query.urlencode()}"
+    query.update(search.as_query() | more)
+    return f"{reverse(page)}?{query.urlencode()}" if query else reverse(page)

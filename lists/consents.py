@@ -8,8 +8,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
 
+from accounts.inserting import insert_for_each
 from accounts.models import User
-from lists.models import Consent, ConsentSource, MailingList, Subscription
+from lists.models import Consent, ConsentSource, MailingList, Subscriber, Subscription
 
 # When each of these subscribers was mailed last; who never was is missing. Passed down, as `lists.limits.Prove` is.
 LastMailed = Callable[[Sequence[int]], Mapping[int, datetime]]
@@ -34,20 +35,15 @@ def record_consents(
 
     `evidence` is the person's word for how they agreed, at most 255 characters.
     """
-    Consent.objects.bulk_create(
-        [
-            Consent(
-                subscriber_id=subscriber_id,
-                mailing_list=mailing_list,
-                source=ConsentSource.MANUAL,
-                at=now,
-                evidence=evidence[:255],
-                text_version=text_version[:50],
-                recorded_by=actor,
-            )
-            for subscriber_id in subscriber_ids
-        ]
+    consent = Consent(
+        mailing_list=mailing_list,
+        source=ConsentSource.MANUAL,
+        at=now,
+        evidence=evidence[:255],
+        text_version=text_version[:50],
+        recorded_by=actor,
     )
+    insert_for_each(consent, "subscriber", Subscriber.objects.filter(pk__in=subscriber_ids).values_list("pk"))
 
 
 def end_consents(subscriber_ids: Collection[int], mailing_list: MailingList | None, *, now: datetime) -> int:
@@ -62,27 +58,29 @@ def end_consents(subscriber_ids: Collection[int], mailing_list: MailingList | No
     return live.filter(mailing_list=mailing_list).update(ended_at=now, list_name=mailing_list.name)
 
 
-def purge_ended(*, now: datetime, last_mailed: LastMailed) -> int:
+def purge_ended(*, now: datetime, last_mailed: LastMailed, batch: int = BATCH, batches: int = BATCHES) -> int:
     """Delete consents whose place and whose last mail ended CONSENT_KEEP_DAYS ago; return how many.
+
+    `batch` consents are looked at together, `batches` times at most.
 
     A consent whose subscriber still was mailed later is put off by the time of that mail, so that nobody is asked
     about every time. What one call leaves, the next one takes. The rows of deleted lists go with their last consent.
     """
     kept_since = now - timedelta(days=settings.CONSENT_KEEP_DAYS)
     deleted = 0
-    for _batch in range(BATCHES):
-        looked_at, gone = _purge_batch(kept_since, last_mailed)
+    for _batch in range(batches):
+        looked_at, gone = _purge_batch(kept_since, last_mailed, batch)
         deleted += gone
-        if looked_at < BATCH:
+        if looked_at < batch:
             break
     forget_lists(kept_since)
     return deleted
 
 
-def _purge_batch(kept_since: datetime, last_mailed: LastMailed) -> tuple[int, int]:
+def _purge_batch(kept_since: datetime, last_mailed: LastMailed, batch: int) -> tuple[int, int]:
     """Look at the consents that were kept longest; return how many these were, and how many of them were deleted."""
     ended = Consent.objects.filter(ended_at__isnull=False).alias(since=Coalesce("mailed_at", "ended_at"))
-    due = list(ended.filter(since__lte=kept_since).order_by("since")[:BATCH])
+    due = list(ended.filter(since__lte=kept_since).order_by("since")[:batch])
     mailed = last_mailed(sorted({consent.subscriber_id for consent in due if consent.subscriber_id is not None}))
     put_off = []
     for consent in due:

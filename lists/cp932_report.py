@@ -11,6 +11,7 @@ from tempfile import SpooledTemporaryFile
 from django.utils.translation import gettext as _
 
 from lists.csv_writing import CP932_NEIGHBOURS, encode_csv
+from lists.zip_streaming import MEMBER_BYTES
 
 # Cells that the report names; of more it says how many they are.
 REPORTED = 100_000
@@ -21,35 +22,59 @@ PIECE = 64 * 1024
 DECOMPOSED = re.compile("[\u3040-\u30ff][\u3099\u309a]")
 
 
-def write_members(pieces: Iterable[tuple[int, bytes]], filename: str) -> Iterator[tuple[str, Iterable[bytes]]]:
+def write_members(
+    pieces: Iterable[tuple[int, bytes]], filename: str, *, member_bytes: int = MEMBER_BYTES
+) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Yield the members of a ZIP: the CSV in CP932, then the report of what is in it only as "?".
 
-    `pieces` are whole rows of CSV in UTF-8 with their number, the heading being the first.
+    `pieces` are whole rows of CSV in UTF-8 with their number, the heading being the first. What does not fit into so many
+    bytes goes on in another CSV under the same heading.
     """
     with SpooledTemporaryFile(max_size=IN_MEMORY, mode="w+b") as notes:
-        encoder = _Encoder(notes)
-        yield f"{filename}.csv", encoder.encode(pieces)
+        encoder = _Encoder(pieces, notes)
+        yield f"{filename}.csv", encoder.encode(member_bytes)
+        while encoder.waiting is not None:
+            yield f"{filename}_{encoder.part + 1}.csv", encoder.encode(member_bytes)
         yield f"{_('書き出せなかった文字')}.csv", encoder.report()
 
 
 class _Encoder:
     """Encodes pieces of CSV, and writes down what was lost."""
 
-    def __init__(self, notes: "SpooledTemporaryFile[bytes]") -> None:
+    def __init__(self, pieces: Iterable[tuple[int, bytes]], notes: "SpooledTemporaryFile[bytes]") -> None:
+        self._pieces = iter(pieces)
+        # What comes next, None at the end.
+        self.waiting = next(self._pieces, None)
+        # Files that were begun.
+        self.part = 0
         self._notes = notes
         self._labels: list[str] = []
         # Rows of the file so far, its heading among them.
         self._rows = 0
         self._lost = 0
 
-    def encode(self, pieces: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
-        """Yield the pieces in CP932."""
-        for number, piece in pieces:
+    def encode(self, most: int) -> Iterator[bytes]:
+        """Yield the pieces in CP932 as one file of about so many bytes."""
+        self.part += 1
+        self._rows = size = 0
+        if self.part > 1:
+            yield self._head()
+        while self.waiting is not None and size < most:
+            number, piece = self.waiting
             text = piece.decode()
             if not self._labels:
                 self._labels = next(csv.reader(StringIO(text, newline="")))
-            yield self._encode(text)
+            data = self._encode(text)
+            size += len(data)
             self._rows += number
+            yield data
+            self.waiting = next(self._pieces, None)
+
+    def _head(self) -> bytes:
+        buffer = StringIO()
+        csv.writer(buffer).writerow(self._labels)
+        self._rows = 1
+        return buffer.getvalue().encode("cp932", "replace")
 
     def _encode(self, text: str) -> bytes:
         # Nearly every piece is writable as it stands.
@@ -78,7 +103,9 @@ class _Encoder:
     def _note(self, losses: Sequence[tuple[int, str, str]]) -> None:
         kept = losses[: max(REPORTED - self._lost, 0)]
         self._lost += len(losses)
-        rows = (_describe_loss(number, label, cell) for number, label, cell in kept)
+        # Of a file that goes on, "2-15" is line 15 of the second one.
+        part = f"{self.part}-" if self.part > 1 else ""
+        rows = (_describe_loss(f"{part}{number}", label, cell) for number, label, cell in kept)
         self._notes.write(b"".join(encode_csv(rows, "utf-8")))
 
     def report(self) -> Iterator[bytes]:
@@ -95,7 +122,7 @@ class _Encoder:
             yield from encode_csv([[_("ほかにも%d件あります。") % (self._lost - REPORTED)]], "utf-8")
 
 
-def _describe_loss(number: int, label: str, cell: str) -> list[object]:
+def _describe_loss(number: str, label: str, cell: str) -> list[object]:
     lost = [character for character in dict.fromkeys(cell) if not is_writable(character)]
     codes = " ".join(f"U+{ord(character):04X}" for character in lost)
     return [number, label, "".join(lost), codes, cell, cell.encode("cp932", "replace").decode("cp932")]

@@ -2,16 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from django.utils.translation import gettext as _
-
-from lists.column_memory import fold_header, recall
-from lists.columns import ADDRESS, LEFT_OUT, NAME, columns_of
-from lists.csv_reading import Preview, has_address
-from lists.models import MailingList
-
-__all__ = ["ADDRESS", "NAME", "attribute_names_for", "clean_attribute_name", "guess_columns"]
+from lists.column_memory import LONGEST, fold_header, recall
+from lists.columns import ADDRESS, CONSENT_AT, CONSENT_IP, LEFT_OUT, NAME, NO_ATTRIBUTES, columns_of
+from lists.csv_reading import Preview, has_address, name_column
+from lists.models import MailingList, StopReason, SubscriberStatus
 
 # Headers as `fold_header` leaves them.
 ADDRESS_WORDS = frozenset(
@@ -86,28 +82,71 @@ NAME_WORDS = frozenset(
 FAMILY_NAME_WORDS = frozenset(["姓", "苗字", "名字", "lastname", "familyname", "surname", "ラストネーム"])
 GIVEN_NAME_WORDS = frozenset(["名", "firstname", "givenname", "ファーストネーム"])
 
-# What our own export adds to a list and nobody wants back as an attribute.
-EXPORT_ONLY = frozenset(["状態", "停止理由", "登録日時", "停止日時", "停止のメモ", "エラー回数"])
+# As our own ledger of consents and other programs call it.
+CONSENT_AT_WORDS = frozenset(
+    ["同意日時", "同意の日時", "同意日", "同意した日時", "同意した日", "同意取得日時", "同意取得日", "配信同意日時",
+     "配信同意日", "許諾日時", "許諾日", "オプトイン日時", "オプトイン日", "consentat", "consenttime", "consentdate",
+     "optinat", "optintime", "optindate", "confirmtime"]
+)  # fmt: skip
+CONSENT_IP_WORDS = frozenset(
+    ["同意ip", "同意ipアドレス", "同意時ip", "同意時ipアドレス", "同意時のip", "同意時のipアドレス",
+     "同意したときのipアドレス", "オプトインip", "オプトインipアドレス", "consentip", "consentipaddress", "optinip",
+     "optinipaddress", "confirmip"]
+)  # fmt: skip
+
+# To the minute as our export writes it, also where Excel stored the file since.
+MOMENT = re.compile(r"\d{4}([-/])\d{1,2}\1\d{1,2} \d{1,2}:\d\d", re.ASCII)
+# What our own export adds to a list and nobody wants back as an attribute, with whether a value can be one of its own; and
+# what it adds to a label of these where an attribute has the same one.
+EXPORT_ONLY: dict[str, Callable[[str], object]] = {
+    "状態": lambda value: value in map(str, SubscriberStatus.labels),
+    "停止理由": lambda value: value in map(str, StopReason.labels),
+    "登録日時": MOMENT.fullmatch,
+    "停止日時": MOMENT.fullmatch,
+    "停止のメモ": lambda value: True,
+    "エラー回数": str.isdecimal,
+}
+OURS = "(Hypermail)"
+SURELY_OURS = frozenset(fold_header(label + OURS) for label in EXPORT_ONLY)
 
 # An attribute's name stands in {{…|…}}; names that the mailing itself fills are not given away.
 MAX_ATTRIBUTE_NAME = 50
+# A tag's own signs, and what stands between quotes in a database's path.
+FORBIDDEN = frozenset('{}|"\\')
+# "@" stands for a recipient in the links that are measured.
 RESERVED = frozenset(
-    {ADDRESS, NAME, "unsubscribe_url", "sender_name", "legal_name", "postal_address", "contact", "email"}
+    {
+        ADDRESS,
+        NAME,
+        "unsubscribe_url",
+        "allow_url",
+        "sender_name",
+        "legal_name",
+        "postal_address",
+        "contact",
+        "email",
+        "@",
+    }
 )
 
 
 def guess_columns(mailing_list: MailingList, preview: Preview) -> dict[str, str]:
-    """Return column number (as text) → "address", "name" or an attribute's name, for every column.
+    """Return column number (as text) → "address", "name" or an attribute's name, for the columns worth importing.
 
-    What a column with the same header was the last time comes first; then the attributes of the workspace,
-    by their labels and names; then the usual words; anything else is an attribute of its own.
+    What a column with the same header was the last time comes first; then the usual words for addresses and names; then
+    the attributes of the workspace, by their labels and names; then the words for the consent. Anything else is an
+    attribute of its own, but for what our own exports add and for columns without a name and a value.
     """
     remembered = recall(mailing_list, preview.headers)
     labels = _attribute_labels(mailing_list)
     attributes = attribute_names_for(preview.headers)
     columns = {
         str(number): (
-            remembered.get(header) or _guess_column(header) or labels.get(fold_header(header)) or attributes[number]
+            remembered.get(header)
+            or _guess_column(header)
+            or labels.get(fold_header(header))
+            or _guess_consent(header)
+            or (LEFT_OUT if is_nothing(preview, number) else attributes[number])
         )
         for number, header in enumerate(preview.headers)
     }
@@ -120,7 +159,7 @@ def guess_columns(mailing_list: MailingList, preview: Preview) -> dict[str, str]
 def _attribute_labels(mailing_list: MailingList) -> dict[str, str]:
     labels: dict[str, str] = {}
     for column in columns_of(mailing_list.workspace):
-        if column.name not in (ADDRESS, NAME):
+        if column.name not in NO_ATTRIBUTES:
             labels.setdefault(fold_header(column.label), column.name)
             labels[fold_header(column.name)] = column.name
     labels.pop("", None)
@@ -131,9 +170,26 @@ def _guess_column(header: str) -> str:
     folded = fold_header(header)
     if folded in ADDRESS_WORDS:
         return ADDRESS
-    if folded in NAME_WORDS:
-        return NAME
-    return LEFT_OUT if folded in EXPORT_ONLY else ""
+    return NAME if folded in NAME_WORDS else ""
+
+
+def _guess_consent(header: str) -> str:
+    folded = fold_header(header)
+    if folded in CONSENT_AT_WORDS:
+        return CONSENT_AT
+    return CONSENT_IP if folded in CONSENT_IP_WORDS else ""
+
+
+def is_nothing(preview: Preview, number: int) -> bool:
+    """Say whether a column is one of our own export's, by its header and its first values (状態 may say 会員 elsewhere),
+    or has neither a header nor a value there.
+    """
+    header = preview.headers[number]
+    cells = (row.cells[number].strip() for row in preview.rows if number < len(row.cells))
+    values = [cell for cell in cells if cell]
+    if can_be_ours := EXPORT_ONLY.get(fold_header(header)):
+        return all(map(can_be_ours, values))
+    return fold_header(header) in SURELY_OURS or (header == name_column(number) and not values)
 
 
 def _settle_address(columns: dict[str, str], preview: Preview, attributes: Sequence[str]) -> None:
@@ -179,18 +235,19 @@ def attribute_names_for(headers: Sequence[str]) -> list[str]:
     names: list[str] = []
     taken = set(RESERVED)
     for number, header in enumerate(headers, start=1):
-        base = clean_attribute_name(header) or _("列%d") % number
+        base = clean_attribute_name(header) or name_column(number - 1)
         name, copy = base, 1
         while name in taken:
             copy += 1
-            name = f"{base}_{copy}"
+            suffix = f"_{copy}"
+            name = base[: MAX_ATTRIBUTE_NAME - len(suffix)] + suffix
         taken.add(name)
         names.append(name)
     return names
 
 
 def clean_attribute_name(header: str) -> str:
-    """Return the header without what a merge tag cannot hold: braces, bars, control characters; NFKC."""
-    folded = unicodedata.normalize("NFKC", header)
-    kept = "".join(" " if unicodedata.category(character)[0] in "CZ" else character for character in folded)
-    return " ".join(re.sub(r"[{}|]", " ", kept).split())[:MAX_ATTRIBUTE_NAME].strip()
+    """Return the header without what a merge tag cannot hold: FORBIDDEN, control characters; NFKC."""
+    folded = unicodedata.normalize("NFKC", header[:LONGEST])
+    kept = (" " if sign in FORBIDDEN or unicodedata.category(sign)[0] in "CZ" else sign for sign in folded)
+    return " ".join("".join(kept).split())[:MAX_ATTRIBUTE_NAME].strip()

@@ -131,7 +131,10 @@ def _detect_wide(head: bytes) -> str:
     pairs = len(head) // 2
     low_zeros, high_zeros = head[0::2].count(0), head[1::2].count(0)
     for encoding, zeros, others in (("utf-16-le", high_zeros, low_zeros), ("utf-16-be", low_zeros, high_zeros)):
-        if zeros * 4 >= pairs and others * 20 <= zeros:
+        if others * 20 > zeros:
+            continue
+        # Where little of it is ASCII, an address still is.
+        if zeros * 4 >= pairs or (zeros * 25 >= pairs and "@" in head.decode(encoding, "replace")):
             return encoding
     return ""
 
@@ -139,7 +142,7 @@ def _detect_wide(head: bytes) -> str:
 def _most_plausible(scan: Scan, candidates: tuple[str, ...]) -> str:
     strict = [encoding for encoding in candidates if _decodes(scan, encoding)]
     # Where one damaged row keeps every candidate from decoding, the row is refused later, not the file.
-    costs = {encoding: _cost(scan.sample.decode(encoding, "replace")) for encoding in strict or candidates}
+    costs = {encoding: judge_text(scan.sample.decode(encoding, "replace")) for encoding in strict or candidates}
     best = min(costs, key=lambda encoding: costs[encoding][0])
     cost, characters = costs[best]
     if cost > WORST_COST and cost > WORST_AVERAGE * characters:
@@ -161,7 +164,7 @@ def _decodes(scan: Scan, encoding: str) -> bool:
     return True
 
 
-def _cost(text: str) -> tuple[float, int]:
+def judge_text(text: str) -> tuple[float, int]:
     """Return how implausible the text is for a Japanese list, and its number of characters outside ASCII."""
     cost, characters, previous = 0.0, 0, ""
     for character, following in zip(text, (text + "\n")[1:], strict=True):

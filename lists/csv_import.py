@@ -7,15 +7,15 @@ from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.base import File
-from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.models import User
-from lists.attributes import ensure_attributes
-from lists.csv_columns import ADDRESS, NAME, guess_columns
+from accounts.models import User, Workspace
+from lists.attributes import require_room
+from lists.columns import ADDRESS, NO_ATTRIBUTES, importable_columns
+from lists.csv_columns import guess_columns
 from lists.csv_reading import Format, Preview
 from lists.exceptions import ImportRefused, UnreadableFile
-from lists.models import AttributeKind, CsvImport, FileKind, ImportMode, ImportState, MailingList
+from lists.models import AttributeKind, CsvImport, FileKind, ImportMode, ImportState, MailingList, upload_path
 from lists.table_files import inspect_table, preview_table
 from lists.xlsx_reading import sheet_names
 
@@ -29,6 +29,7 @@ class Choice:
     mode: ImportMode
     # Of the attributes that are new with this file; those that exist keep theirs.
     kinds: Mapping[str, AttributeKind] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     # Which wording the people of the file agreed to.
     text_version: str = ""
 
@@ -42,11 +43,10 @@ def create_import(
     found = inspect_table(cast(BinaryIO, file.file))
     file.seek(0)
     filename = (file.name or "upload.csv").rpartition("/")[2][-255:]
-    return CsvImport.objects.create(
+    csv_import = CsvImport(
         workspace=mailing_list.workspace,
         mailing_list=mailing_list,
         created_by=user,
-        file=File(file.file, name=filename),
         filename=filename,
         kind=found.kind,
         sheet=found.format.sheet,
@@ -58,6 +58,11 @@ def create_import(
         mode=mode,
         rows_total=found.rows,
     )
+    # The row first: should the process die now, the row leads to what is there of the file.
+    csv_import.file = upload_path(csv_import, filename)
+    csv_import.save()
+    csv_import.file.storage.save(csv_import.file.name, File(file.file))
+    return csv_import
 
 
 def describe_size_limit() -> str:
@@ -97,26 +102,36 @@ def open_stored(csv_import: CsvImport) -> Iterator[BinaryIO]:
 
 
 def queue_import(csv_import: CsvImport, choice: Choice, user: User | None) -> bool:
-    """Let the import wait for its dry run as chosen; False where it was queued before. Raises UnreadableFile."""
+    """Let the import wait for its dry run as chosen; False where it was queued before.
+
+    Nothing is made of what was chosen until the rows are merged. Raises UnreadableFile, ImportRefused without exactly
+    one address column, and ListsError for too many attributes.
+    """
     preview = preview_import(csv_import, choice.format)
     if list(choice.columns.values()).count(ADDRESS) != 1:
         raise ImportRefused(_("メールアドレスの列を1つ選んでください。"), csv_import)
-    with transaction.atomic():
-        queued = CsvImport.objects.filter(pk=csv_import.pk, state=ImportState.UPLOADED).update(
-            state=ImportState.WAITING,
-            encoding=choice.format.encoding,
-            separator=choice.format.separator,
-            has_header=choice.format.has_header,
-            headers=preview.headers if choice.format.has_header else [],
-            columns=choice.columns,
-            mode=choice.mode,
-            sheet=choice.format.sheet,
-            text_version=choice.text_version,
-            # Who says that the recipients agreed.
-            created_by=user,
-        )
-        if queued:
-            names = [target for target in choice.columns.values() if target not in (ADDRESS, NAME)]
-            kinds = {name: choice.kinds.get(name, AttributeKind.TEXT) for name in names}
-            ensure_attributes(csv_import.workspace, kinds)
+    kinds = kinds_of(csv_import.workspace, choice)
+    require_room(csv_import.workspace, kinds)
+    queued = CsvImport.objects.filter(pk=csv_import.pk, state=ImportState.UPLOADED).update(
+        state=ImportState.WAITING,
+        encoding=choice.format.encoding,
+        separator=choice.format.separator,
+        has_header=choice.format.has_header,
+        headers=preview.headers if choice.format.has_header else [],
+        columns=choice.columns,
+        kinds=kinds,
+        labels=dict(choice.labels),
+        mode=choice.mode,
+        sheet=choice.format.sheet,
+        text_version=choice.text_version,
+        # Who says that the recipients agreed.
+        created_by=user,
+    )
     return bool(queued)
+
+
+def kinds_of(workspace: Workspace, choice: Choice) -> dict[str, str]:
+    """Return the kind of each attribute that a column was chosen to be; those that exist keep theirs."""
+    known = {column.name: column.kind for column in importable_columns(workspace, choice.kinds)}
+    names = [target for target in choice.columns.values() if target not in NO_ATTRIBUTES]
+    return {name: known.get(name, AttributeKind.TEXT).value for name in names}

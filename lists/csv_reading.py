@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lists.address import InvalidAddress, clean_address
-from lists.csv_encoding import detect_encoding, scan_file
+from lists.csv_encoding import EIGHT_BIT, detect_encoding, scan_file
 from lists.exceptions import UnreadableFile
 from lists.import_reasons import RejectReason
+from lists.mixed_encodings import KEEP_BYTES, NAMES, find_other_encoding, restore_cells, strange_text
+from lists.models import FileKind
 
 SEPARATORS = {
     ",": gettext_lazy("コンマ(,)"),
@@ -58,11 +60,13 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found out about an uploaded file. `rows` is an estimate for the progress bar."""
+    """What was found out about an uploaded file. `rows` is an estimate; `sheets` are those of a workbook."""
 
     format: Format
     rows: int
     preview: "Preview"
+    kind: FileKind = FileKind.CSV
+    sheets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +137,18 @@ def make_preview(rows: list[Row], *, has_header: bool) -> Preview:
     width = len(header) or max((len(row.cells) for row in rows), default=0)
     if width > MAX_COLUMNS:
         raise UnreadableFile(_("列が多すぎます(%d列まで)。区切り文字が合っているか確かめてください。") % MAX_COLUMNS)
+    return Preview(name_columns(header, width), rows)
+
+
+def name_columns(header: list[str], width: int) -> list[str]:
+    """Return a name for each of so many columns, "列1" where the header has none."""
     named = header + [""] * (width - len(header))
-    return Preview([cell.strip() or _("列%d") % number for number, cell in enumerate(named, start=1)], rows)
+    return [cell.strip() or name_column(index) for index, cell in enumerate(named)]
+
+
+def name_column(index: int) -> str:
+    """Return what a column without a header is called; `index` counts from 0."""
+    return _("列%d") % (index + 1)
 
 
 def _first_rows(file: BinaryIO, encoding: str, separator: str) -> Iterator[Row]:
@@ -145,8 +159,9 @@ def _first_rows(file: BinaryIO, encoding: str, separator: str) -> Iterator[Row]:
 def read_rows(file: BinaryIO, encoding: str, separator: str, *, most_blanks: int | None = None) -> Iterator[Row]:
     """Yield the rows that are not blank, from the file's beginning, the header included.
 
-    With `most_blanks` it ends after so many blank rows, as if the file did. A row that cannot be read has a `fault`; raises UnreadableFile where the rest of the file cannot be
-    read either: a quote that never closes, a row beyond MAX_ROW.
+    With `most_blanks` it ends after so many blank rows, as if the file did. A row that cannot be read has a `fault`;
+    raises UnreadableFile where the rest of the file cannot be read either: a quote that never closes, a row beyond
+    MAX_ROW.
     """
     file.seek(0)
     try:
@@ -163,12 +178,15 @@ class Feed:
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self.file = file
+        self.encoding = encoding
+        self.strange = strange_text(encoding)
         # What does not decode becomes U+FFFD, and only the row it stands in is refused.
-        self.decoder = codecs.getincrementaldecoder(encoding)("replace")
+        errors = KEEP_BYTES if encoding in EIGHT_BIT else "replace"
+        self.decoder = codecs.getincrementaldecoder(encoding)(errors)
         self.row_began = 1
         self.has_ended = False
-        # A character was seen that no row may hold; from then on each row is looked at.
-        self.is_suspicious = False
+        # Up to this line there may be what no row may hold: the rows that begin before are looked at.
+        self.suspicious_to = 0
 
     def lines(self) -> Iterator[str]:
         """Yield line after line, with its end; raises UnreadableFile where a row is beyond MAX_ROW."""
@@ -177,8 +195,9 @@ class Feed:
         for piece in self._pieces():
             # Files that were joined have a byte order mark in the middle.
             text = piece.replace("\ufeff", "") if "\ufeff" in piece else piece
-            self.is_suspicious = self.is_suspicious or "\ufffd" in text or "\0" in text
             lines = StringIO(text, newline="").readlines()
+            if self._is_suspicious(text):
+                self.suspicious_to = number + len(lines)
             has_quotes = has_quotes or '"' in text
             if not has_quotes and len(text) <= MAX_ROW:
                 # Without quotes each line is a row, and none is longer than the whole.
@@ -194,6 +213,9 @@ class Feed:
                     raise self._too_long()
                 yield line
         self.has_ended = True
+
+    def _is_suspicious(self, text: str) -> bool:
+        return "\ufffd" in text or "\0" in text or bool(self.strange and self.strange.search(text))
 
     def _pieces(self) -> Iterator[str]:
         """Yield the text in pieces that end where a line ends."""
@@ -231,8 +253,8 @@ def _parse(feed: Feed, separator: str, most_blanks: int | None) -> Iterator[Row]
                     if blanks == most_blanks:
                         return
                     continue
-                if feed.is_suspicious or len(cells) > MAX_COLUMNS:
-                    yield Row(line, cells, *find_fault(cells))
+                if line <= feed.suspicious_to or len(cells) > MAX_COLUMNS:
+                    yield _look_at(line, cells, feed.encoding)
                 else:
                     # Half the time of Row(…), which matters a million times.
                     yield make(Row, (line, cells, "", ""))
@@ -243,6 +265,12 @@ def _parse(feed: Feed, separator: str, most_blanks: int | None) -> Iterator[Row]
                 raise UnreadableFile(_describe_open_quote(first)) from error
             feed.row_began = last + 1
             yield Row(first, [], _describe_quotes(first, last), RejectReason.UNREADABLE)
+
+
+def _look_at(line: int, cells: list[str], encoding: str) -> Row:
+    fault, code = find_fault(cells, encoding)
+    # Who mends the file looks for what really stands there.
+    return Row(line, restore_cells(cells, encoding) if code == RejectReason.ENCODING else cells, fault, code)
 
 
 def _is_blank(cells: list[str]) -> bool:
@@ -265,12 +293,25 @@ def _describe_quotes(first: int, last: int) -> str:
     return _('引用符「"」の使い方が正しくありません。')
 
 
-def find_fault(cells: list[str]) -> tuple[str, str]:
-    """Return why a row cannot be used, as a sentence and a RejectReason; both empty where it can."""
-    if any("\ufffd" in cell for cell in cells):
+def find_fault(cells: list[str], encoding: str = "") -> tuple[str, str]:
+    """Return why a row cannot be used, as a sentence and a RejectReason; both empty where it can.
+
+    `encoding` is the codec by which the row was read, "" where the file says for each character what it is.
+    """
+    if other := find_other_encoding(cells, encoding):
+        return _describe_other(NAMES[other]), RejectReason.ENCODING
+    text = "".join(cells)
+    if "\ufffd" in text:
         return _("文字コードが合わず、読めない文字があります。"), RejectReason.ENCODING
-    if any("\0" in cell for cell in cells):
+    if "\0" in text:
         return _("NUL文字(値が0の文字)があります。"), RejectReason.UNREADABLE
     if len(cells) > MAX_COLUMNS:
         return _("列が多すぎます(%d列まで)。") % MAX_COLUMNS, RejectReason.COLUMNS
     return "", ""
+
+
+def _describe_other(name: str) -> str:
+    return (
+        _("文字コードが合わないようです(%sで書かれた行と思われます)。ファイル全体をUTF-8で保存し直してください。")
+        % name
+    )

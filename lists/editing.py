@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.models import AuditEntry, User, Workspace
+from accounts.models import User, Workspace
 from lists.address import Address
 from lists.attribute_values import Value
 from lists.consents import end_consents, record_consents
@@ -18,6 +20,7 @@ from lists.erasing import find_erased, forget_erasure
 from lists.exceptions import ListsError
 from lists.headcounts import mark_due
 from lists.models import MailingList, StagedRow, Subscriber, Subscription
+from lists.people_states import forget_comparisons
 from lists.recounting import lock_subscribers
 from lists.traces import FORMER
 
@@ -28,6 +31,14 @@ class AddressTaken(ListsError):
 
 class AddressErased(ListsError):
     """The address was erased in the workspace, and nobody said that it may come back."""
+
+
+class SubscriberChanged(ListsError):
+    """The subscriber is not as it was read, or gone; `subject` is its number."""
+
+
+class ListGone(ListsError):
+    """A list was deleted while a subscriber was being put on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,8 @@ def add_subscriber(
 ) -> Subscriber:
     """Make a subscriber on these lists and return it; `evidence` is the word for how the person agreed (A4).
 
-    Raises AddressTaken, and AddressErased unless `may_return`: then the address is forgotten to have been erased.
+    Raises AddressTaken, ListGone, and AddressErased unless `may_return`: then the address is forgotten to have been
+    erased.
     """
     key = person.address.key
     if taken := Subscriber.objects.for_workspace(workspace).filter(address_key=key).first():
@@ -67,6 +79,7 @@ def add_subscriber(
                 name=person.name,
                 attributes={name: value for name, value in person.attributes.items() if value != ""},
             )
+            forget_comparisons(workspace.pk)
             returned = forget_erasure(workspace, key)
             detail = {"returned": True} if returned else {}
             audit.record(workspace, actor, "subscriber.created", subscriber.address, **detail)
@@ -74,10 +87,16 @@ def add_subscriber(
                 _put_on(subscriber, mailing_list, evidence=evidence, actor=actor, now=now)
             transaction.on_commit(lambda: mark_due(workspace.pk, [row.pk for row in mailing_lists], now=now))
     except IntegrityError as error:
-        # Somebody else added it at this moment.
-        taken = Subscriber.objects.for_workspace(workspace).get(address_key=key)
-        raise AddressTaken(_("このアドレスは登録済みです。"), taken) from error
+        others = Subscriber.objects.for_workspace(workspace).filter(address_key=key)
+        raise explain_conflict(others.first()) from error
     return subscriber
+
+
+def explain_conflict(taken: Subscriber | None) -> ListsError:
+    """Return what hindered a subscriber from being stored: somebody else wrote at this moment."""
+    if taken is not None:
+        return AddressTaken(_("このアドレスは登録済みです。"), taken)
+    return ListGone(_("選んだリストが削除されました。リストを選び直して、もう一度保存してください。"))
 
 
 def require_not_erased(workspace: Workspace, address_key: str, *, may_return: bool) -> None:
@@ -86,6 +105,12 @@ def require_not_erased(workspace: Workspace, address_key: str, *, may_return: bo
         raise AddressErased(
             _("以前に個人情報を消去したアドレスです。本人から改めて同意を得たときだけ登録してください。"), address_key
         )
+
+
+def seen_of(subscriber: Subscriber, list_ids: Collection[int]) -> str:
+    """Return a word for what a page shows of a subscriber: another one as soon as something of it changed."""
+    shown = [subscriber.address, subscriber.name, subscriber.attributes, sorted(list_ids)]
+    return sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def edit_subscriber(
@@ -97,10 +122,12 @@ def edit_subscriber(
     actor: User,
     now: datetime,
     may_return: bool = False,
+    seen: str | None = None,
 ) -> list[str]:
     """Change a subscriber to what was typed, and its lists to these; return the names of the fields that changed.
 
-    The history follows a changed address. Raises AddressTaken and AddressErased as `add_subscriber`.
+    The history follows a changed address. Raises AddressTaken, AddressErased and ListGone as `add_subscriber`, and
+    SubscriberChanged where it is gone or not as it was shown: `seen` is the word for that (`seen_of`).
     """
     key = person.address.key
     others = Subscriber.objects.filter(workspace=subscriber.workspace_id, address_key=key).exclude(pk=subscriber.pk)
@@ -110,13 +137,32 @@ def edit_subscriber(
         require_not_erased(subscriber.workspace, key, may_return=may_return)
     try:
         with transaction.atomic():
-            (row,) = lock_subscribers([subscriber.pk])
+            row = _lock_seen(subscriber.pk, seen)
             changed = _change_fields(row, person, actor=actor, now=now)
             _change_lists(row, mailing_lists, evidence=evidence, actor=actor, now=now)
     except IntegrityError as error:
-        raise AddressTaken(_("このアドレスは登録済みです。"), others.get()) from error
+        raise explain_conflict(others.first()) from error
     subscriber.refresh_from_db()
     return changed
+
+
+def _lock_seen(subscriber_id: int, seen: str | None) -> Subscriber:
+    """Lock a subscriber; raise SubscriberChanged where it is not as it was seen."""
+    locked = lock_subscribers([subscriber_id])
+    if not locked:
+        raise SubscriberChanged(_("この購読者は、ほかの人が個人情報を消去しました。"), subscriber_id)
+    if seen is not None and seen != seen_of(locked[0], lists_of(locked[0])):
+        raise SubscriberChanged(
+            _("この購読者は別の画面や取り込みで変更されました。必要な部分を控えてから、開き直してください。"),
+            subscriber_id,
+        )
+    return locked[0]
+
+
+def lists_of(subscriber: Subscriber) -> list[int]:
+    """Return the ids of the lists that a subscriber is on; those that are being deleted are nobody's business."""
+    places = Subscription.objects.filter(subscriber=subscriber, mailing_list__deleted_at=None)
+    return list(places.values_list("mailing_list_id", flat=True))
 
 
 def _change_fields(row: Subscriber, person: Person, *, actor: User, now: datetime) -> list[str]:
@@ -139,6 +185,7 @@ def _change_fields(row: Subscriber, person: Person, *, actor: User, now: datetim
         setattr(row, name, value)
     row.updated_at = now
     row.save(update_fields=[*changed, "updated_at"])
+    forget_comparisons(row.workspace_id)
     detail = {}
     if "address_key" in changed:
         forget_erasure(row.workspace, row.address_key)
@@ -147,9 +194,8 @@ def _change_fields(row: Subscriber, person: Person, *, actor: User, now: datetim
         staged.update(subscriber_id=None, is_changed=False)
     if "address" in changed:
         # Who looks for what was done to this person looks for the address.
-        AuditEntry.objects.filter(workspace=row.workspace, target=was[:200], action__startswith="subscriber.").update(
-            target=row.address[:200]
-        )
+        entries = audit.entries_about(row.workspace_id, [was]).filter(action__startswith="subscriber.")
+        entries.update(target=row.address[:200])
         detail[FORMER] = was
     audit.record(row.workspace, actor, "subscriber.edited", row.address, fields=fields, **detail)
     return fields

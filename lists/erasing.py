@@ -10,16 +10,17 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User, Workspace
-from lists.headcounts import mark_due
-from lists.models import Consent, ErasedAddress, Subscriber, Subscription
+from lists.models import Consent, ErasedAddress, Subscriber, TraceSweep
 from lists.recounting import lock_subscribers
-from lists.traces import scrub_traces
+from lists.traces import Gone, Words, find_gone, scrub_traces
 
 # Erases what an app above keeps of subscribers, in the transaction in which they go.
-Eraser = Callable[[Sequence[Subscriber], datetime], None]
+Eraser = Callable[[Gone, datetime], None]
 
 # Digests that are asked for in one statement.
 PIECE = 500
+# People whose mails are erased together: what is held in memory grows with the mails that they got.
+PART = 20
 
 
 def digest_of(workspace_id: int, address_key: str, *, secret: str = "") -> bytes:
@@ -57,48 +58,61 @@ def erase(
     workspace: Workspace,
     actor: User | None,
     now: datetime,
+    why: str = "",
+    bulk: int | None = None,
     also: Sequence[Eraser] = (),
 ) -> int:
     """Erase up to some hundred subscribers of a workspace in one transaction; return how many.
 
     `also` are the erasers of the apps above. Their consents stay, with a digest instead of the person (F4); their
-    entries in the audit log lose the address, the only time that one is changed.
+    entries in the audit log lose the address, the only time that one is changed. `why` is a person's word for it,
+    `bulk` the number of the bulk action. Texts that no index leads to are looked through later (`lists.sweeping`),
+    and the figures of lists are the caller's.
     """
     with transaction.atomic():
         locked = lock_subscribers(subscriber_ids)
         people = [person for person in locked if person.workspace_id == workspace.pk]
         if not people:
             return 0
-        places = Subscription.objects.filter(subscriber__in=people)
-        list_ids = set(places.values_list("mailing_list_id", flat=True))
-        for eraser in also:
-            eraser(people, now)
-        scrub_traces(workspace, people)
+        gone = find_gone(workspace, people)
+        for part in gone.parts(PART):
+            for eraser in also:
+                eraser(part, now)
+        scrub_traces(gone)
         _keep_consents(people, now)
-        _keep_digests(workspace, people, now)
+        _keep_digests(gone, now)
         Subscriber.objects.filter(pk__in=[person.pk for person in people]).delete()
-        for person in people:
-            audit.record(workspace, actor, "subscriber.erased", f"#{person.pk}")
-        transaction.on_commit(lambda: mark_due(workspace.pk, list_ids, now=now))
+        detail = {"why": Words(gone.keys).scrub(why)} if why else {}
+        detail |= {"bulk": bulk} if bulk else {}
+        audit.record_each(workspace, actor, "subscriber.erased", [f"#{person.pk}" for person in people], **detail)
+        # At the end, as the row is locked from here on.
+        _mark_sweep(workspace, now)
     return len(people)
 
 
 def _keep_consents(people: Sequence[Subscriber], now: datetime) -> None:
     """Put a digest in the place of each person; what they agreed to stays for as long as the law wants it."""
+    Consent.objects.filter(subscriber__in=people, ended_at=None).update(ended_at=now)
     for person in people:
-        consents = Consent.objects.filter(subscriber=person)
-        consents.filter(ended_at=None).update(ended_at=now)
         digest = digest_of(person.workspace_id, person.address_key)
-        consents.update(subscriber=None, digest=digest, ip=None)
+        Consent.objects.filter(subscriber=person).update(subscriber=None, digest=digest, ip=None)
 
 
-def _keep_digests(workspace: Workspace, people: Sequence[Subscriber], now: datetime) -> None:
+def _keep_digests(gone: Gone, now: datetime) -> None:
+    """Remember the addresses, also the former ones: an old file names people by those."""
+    workspace = gone.workspace
     ErasedAddress.objects.bulk_create(
-        [
-            ErasedAddress(workspace=workspace, digest=digest_of(workspace.pk, person.address_key), at=now)
-            for person in people
-        ],
+        [ErasedAddress(workspace=workspace, digest=digest_of(workspace.pk, key), at=now) for key in gone.keys],
         ignore_conflicts=True,
+    )
+
+
+def _mark_sweep(workspace: Workspace, now: datetime) -> None:
+    TraceSweep.objects.bulk_create(
+        [TraceSweep(workspace=workspace, due_at=now)],
+        update_conflicts=True,
+        unique_fields=["workspace"],
+        update_fields=["due_at"],
     )
 
 

@@ -40,5 +40,9 @@ class ImportCancelled(ListsError):
     """Somebody asked to cancel the import while it was at work; nothing more of it may be written."""
 
 
+class DryRunOutdated(ListsError):
+    """The list changed between the dry run of a 差し替え and its run: other people would leave than was shown."""
+
+
 class StaleMatch(ListsError):
     """Subscribers came or went between comparing a file with the list and merging it: compare again."""

@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User, Workspace
 from lists.address import DOTS, clean_address
+from lists.attribute_values import parse
 from lists.exceptions import InvalidAddress
-from lists.models import Exclusion, ExclusionKind
+from lists.models import AttributeKind, Exclusion, ExclusionKind
 
 # Entries of one statement.
 PIECE: Final = 5000
@@ -31,7 +32,6 @@ MAX_REASON: Final = 200
 KEEP_OVER: Final = timedelta(days=31)
 
 _DOMAIN: Final = re.compile(r"(?:\*?@|\*?\.)?([^@]*)")
-_DATE: Final = re.compile(r"(\d{4})\s*[-/.年]?\s*(\d{1,2})\s*[-/.月]?\s*(\d{1,2})\s*日?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +75,12 @@ def read_value(text: str) -> tuple[ExclusionKind, str]:
 
 
 def read_last_day(text: str) -> date | None:
-    """Return the day that a text means (2026-12-31, 2026/12/31, 2026年12月31日, 20261231), None for an empty one.
+    """Return the day that a text means, as imports read dates (2026-12-31, 2026年12月31日, 令和8年…), None for none.
 
-    Raises ValueError where it is no day.
+    Raises ListsError with a sentence.
     """
-    folded = unicodedata.normalize("NFKC", text).strip()
-    if not folded:
-        return None
-    # What a spreadsheet writes behind a date is its time.
-    match = _DATE.fullmatch(re.sub(r"[ T]\d{1,2}:\d{2}(?::\d{2})?$", "", folded))
-    if match is None:
-        raise ValueError(folded)
-    return date(int(match[1]), int(match[2]), int(match[3]))
+    day = parse(AttributeKind.DATE, text)
+    return date.fromisoformat(str(day)) if day else None
 
 
 def end_of(last_day: date | None) -> datetime | None:
@@ -101,7 +95,7 @@ def last_day_of(expires_at: datetime | None) -> date | None:
     return None if expires_at is None else timezone.localdate(expires_at - timedelta(microseconds=1))
 
 
-def save_entries(workspace: Workspace | None, entries: Iterable[Entry], *, actor: User, now: datetime) -> Saved:
+def save_entries(workspace: Workspace | None, entries: Iterable[Entry], *, actor: User | None, now: datetime) -> Saved:
     """Add entries, of the installation without a workspace; those that are there get the new reason and end.
 
     All or none; no two of them may name the same. Writes nothing to the audit log.
@@ -144,7 +138,7 @@ UPSERT: Final = """
 NEVER: Final = {"postgresql": "'infinity'::timestamptz", "sqlite": "''"}
 
 
-def upsert(workspace: Workspace | None, entries: Sequence[Entry], *, actor: User, now: datetime) -> int:
+def upsert(workspace: Workspace | None, entries: Sequence[Entry], *, actor: User | None, now: datetime) -> int:
     """Write entries in one statement; return how many were added or changed."""
     sql = UPSERT.format(
         rows=ROWS[connection.vendor],
@@ -156,7 +150,8 @@ def upsert(workspace: Workspace | None, entries: Sequence[Entry], *, actor: User
     rows = [[entry.kind.value, entry.value, entry.reason, as_text(entry.expires_at)] for entry in entries]
     scope = [workspace.pk] if workspace else []
     with connection.cursor() as cursor:
-        cursor.execute(sql, [json.dumps(rows), *scope, actor.pk, connection.ops.adapt_datetimefield_value(now)])
+        author = actor.pk if actor else None
+        cursor.execute(sql, [json.dumps(rows), *scope, author, connection.ops.adapt_datetimefield_value(now)])
         return int(cursor.rowcount)
 
 
@@ -173,11 +168,12 @@ def add_entries(workspace: Workspace | None, entries: Sequence[Entry], *, actor:
     """Save what a person wrote into the form, and say so in the audit log."""
     # Twice the same: the later one counts.
     single = {(entry.kind, entry.value): entry for entry in entries}
-    saved = save_entries(workspace, single.values(), actor=actor, now=now)
     first = entries[0]
-    audit.record(
-        workspace, actor, "exclusion.create", first.value, rows=len(single), expires=describe_end(first.expires_at)
-    )
+    with transaction.atomic():
+        saved = save_entries(workspace, single.values(), actor=actor, now=now)
+        audit.record(
+            workspace, actor, "exclusion.create", first.value, rows=len(single), expires=describe_end(first.expires_at)
+        )
     return saved
 
 
@@ -189,21 +185,28 @@ def describe_end(expires_at: datetime | None) -> str:
 
 def remove_entry(entry: Exclusion, *, actor: User) -> bool:
     """Delete an entry; False where it is gone already."""
-    number, _by_model = Exclusion.objects.filter(pk=entry.pk).delete()
-    if number:
-        audit.record(entry.workspace, actor, "exclusion.delete", entry.value, rows=number)
+    with transaction.atomic():
+        number, _by_model = Exclusion.objects.filter(pk=entry.pk).delete()
+        if number:
+            audit.record(entry.workspace, actor, "exclusion.delete", entry.value, rows=number)
     return bool(number)
 
 
 def remove_found(
-    workspace: Workspace | None, found: QuerySet[Exclusion], *, actor: User, shown: Mapping[str, str]
-) -> int:
-    """Delete the entries of a search; return how many. `shown` is the search for the audit log."""
-    number, _by_model = found.delete()
-    if number:
+    workspace: Workspace | None, found: QuerySet[Exclusion], *, actor: User, shown: Mapping[str, str], expected: int
+) -> bool:
+    """Delete the entries of a search, and say so in the audit log; `shown` is the search in its words.
+
+    False, and nothing is deleted, where they are not as many as `expected`: the person agreed to others.
+    """
+    with transaction.atomic():
+        number, _by_model = found.delete()
+        if number != expected:
+            transaction.set_rollback(True)
+            return False
         words = " ".join(word for word in shown.values() if word)
         audit.record(workspace, actor, "exclusion.delete", words, rows=number)
-    return number
+    return True
 
 
 def forget_old(*, now: datetime) -> int:

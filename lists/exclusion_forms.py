@@ -21,6 +21,7 @@ MAX_LINES: Final = 1000
 FAULTS_SHOWN: Final = 5
 # A file with MAX_ENTRIES lines has a tenth of that.
 MAX_FILE_BYTES: Final = 20 * 1024 * 1024
+TOO_LARGE: Final = gettext_lazy("ファイルは20MBまでです。分けてアップロードしてください。")
 
 
 class WhyForm(forms.Form):
@@ -115,5 +116,5 @@ class ExclusionFileForm(WhyForm):
         """Refuse a file above the limit."""
         file: UploadedFile[Any] = self.cleaned_data["file"]
         if (file.size or 0) > MAX_FILE_BYTES:
-            raise forms.ValidationError(_("ファイルは20MBまでです。分けてアップロードしてください。"))
+            raise forms.ValidationError(TOO_LARGE)
         return file

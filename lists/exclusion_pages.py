@@ -1,27 +1,35 @@
 """What the pages of the 除外リスト show: whose entries, which of them, and whether somebody is excluded."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
+from django.db.models.lookups import In
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Workspace
+from accounts.requests import WorkspaceRequest
 from lists.exceptions import InvalidAddress
 from lists.exclusion_entries import last_day_of, of_scope, read_value
+from lists.exclusion_sql import DomainTail
 from lists.exclusions import find_domains, find_excluded, in_force
 from lists.models import Exclusion, ExclusionKind
+from lists.segment_counts import Slice, count_slice
 
 PAGE: Final = 50
 # Nobody turns more pages than these.
 COUNT_UP_TO: Final = 10_000
 OVER: Final = "over"
 BINDING: Final = "binding"
+STATES: Final = {BINDING: gettext_lazy("有効なもの"), OVER: gettext_lazy("期限切れ")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +39,21 @@ class Scope:
     workspace: Workspace | None
     names: str
 
-    def url(self, page: str) -> str:
+    def url(self, page: str, *args: int) -> str:
         """Return the address of one of its pages."""
-        return reverse(f"{self.names}_{page}")
+        return reverse(f"{self.names}_{page}", args=args)
 
     def urls(self) -> dict[str, str]:
         """Return the addresses of its pages."""
         return {page: self.url(page) for page in ("index", "create", "import", "export", "clear")}
+
+
+def of_workspace(request: WorkspaceRequest) -> Scope:
+    """Return the 除外リスト of the request's workspace."""
+    return Scope(request.workspace, "exclusion")
+
+
+OF_INSTALLATION: Final = Scope(None, "operator_exclusion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +77,15 @@ class Shown:
     def is_all(self) -> bool:
         """Say whether nothing is left out."""
         return not (self.q or self.kind or self.state)
+
+    def describe(self) -> list[tuple[str, str]]:
+        """Return what is asked for in words; nothing where it is everything."""
+        asked = (
+            (_("メールアドレス・ドメイン・理由"), self.q),
+            (_("種類"), str(ExclusionKind(self.kind).label) if self.kind else ""),
+            (_("期限"), str(STATES[self.state]) if self.state else ""),
+        )
+        return [(label, text) for label, text in asked if text]
 
     def words(self) -> dict[str, str]:
         """Return the query."""
@@ -122,6 +147,19 @@ def judge(scope: Scope, text: str, *, now: datetime) -> Verdict | None:
     workspace_id = scope.workspace.pk if scope.workspace else 0
     look = find_excluded if kind == ExclusionKind.ADDRESS else find_domains
     return Verdict(value, look(workspace_id, [value], now=now).get(value))
+
+
+def count_concerned(workspace: Workspace | None, domains: Iterable[str]) -> Slice:
+    """Count, for a bounded time, the subscribers of a workspace, or of all, whose address is in a domain or below it."""
+    condition = Q(pk__in=[])
+    for labels, names in groupby(sorted(set(domains), key=count_labels), key=count_labels):
+        condition |= Q(In(DomainTail("address_key", labels=labels), list(names)))
+    return count_slice(workspace, condition, Slice())
+
+
+def count_labels(domain: str) -> int:
+    """Return the number of labels of a domain."""
+    return domain.count(".") + 1
 
 
 def describe(entries: QuerySet[Exclusion] | list[Exclusion], *, now: datetime) -> list[dict[str, Any]]:

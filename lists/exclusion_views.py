@@ -4,30 +4,32 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import audit
 from accounts.access import member_required, operator_required
 from accounts.models import Role, User
 from accounts.requests import OperatorRequest, WorkspaceRequest
-from lists.csv_writing import CHARSETS, stream_csv
-from lists.exceptions import UnreadableFile
-from lists.exclusion_entries import add_entries, of_scope, remove_entry, remove_found, save_entries
-from lists.exclusion_files import export_rows, read_exclusions
-from lists.exclusion_forms import EntriesForm, ExclusionFileForm
-from lists.exclusion_pages import ExclusionPaginator, Scope, Shown, describe, find_entries, judge
+from lists.exclusion_entries import add_entries, of_scope, remove_entry, remove_found
+from lists.exclusion_files import exclusion_table
+from lists.exclusion_forms import EntriesForm
+from lists.exclusion_pages import (
+    OF_INSTALLATION,
+    STATES,
+    ExclusionPaginator,
+    Scope,
+    Shown,
+    count_concerned,
+    describe,
+    find_entries,
+    judge,
+    of_workspace,
+)
+from lists.export_views import Subject, answer_for
+from lists.finding import read_number
 from lists.models import Exclusion, ExclusionKind
-from lists.uploads import refuse_large_uploads
-
-
-def of_workspace(request: WorkspaceRequest) -> Scope:
-    """Return the workspace's 除外リスト."""
-    return Scope(request.workspace, "exclusion")
-
-
-OF_INSTALLATION = Scope(None, "operator_exclusion")
+from lists.segment_counts import mark_of
 
 
 @require_safe
@@ -56,6 +58,7 @@ def show_index(request: HttpRequest, scope: Scope, *, may_change: bool) -> HttpR
         "may_change": may_change,
         "shown": shown,
         "kinds": ExclusionKind.choices,
+        "states": STATES.items(),
         "page": page,
         "rows": describe(list(page.object_list), now=now),
         "verdict": judge(scope, shown.q, now=now),
@@ -79,10 +82,18 @@ def operator_create(request: OperatorRequest) -> HttpResponse:
 
 
 def take_entries(request: HttpRequest, scope: Scope, actor: User) -> HttpResponse:
-    """Show the form, and add what it names."""
+    """Show the form, and add what it names; where a domain concerns subscribers, after a question."""
     form = EntriesForm(request.POST if request.method == "POST" else None)
+    context = {"form": form, "scope": scope, "urls": scope.urls()}
     if not form.is_valid():
-        return render(request, "lists/exclusion_form.html", {"form": form, "scope": scope, "urls": scope.urls()})
+        return render(request, "lists/exclusion_form.html", context)
+    domains = sorted(entry.value for entry in form.entries() if entry.kind == ExclusionKind.DOMAIN)
+    mark = mark_of(domains)
+    # A domain as co.jp is written in a moment, and reaches many.
+    if domains and request.POST.get("confirmed") != mark:
+        concerned = count_concerned(scope.workspace, domains)
+        if concerned.found:
+            return render(request, "lists/exclusion_form.html", context | {"concerned": concerned, "mark": mark})
     saved = add_entries(scope.workspace, form.entries(), actor=actor, now=timezone.now())
     if saved.new:
         messages.success(request, _("除外リストに%d件を登録しました。") % saved.new)
@@ -136,69 +147,35 @@ def drop_found(request: HttpRequest, scope: Scope, actor: User) -> HttpResponse:
     if request.method != "POST":
         context = {"scope": scope, "urls": scope.urls(), "shown": shown, "number": found.count()}
         return render(request, "lists/exclusion_clear.html", context)
-    number = remove_found(scope.workspace, found, actor=actor, shown=shown.words())
+    number = read_number(request.POST.get("number"))
+    if number is None or not remove_found(scope.workspace, found, actor=actor, shown=shown.words(), expected=number):
+        messages.error(request, _("表示したあとで件数が変わったため、削除していません。もう一度確認してください。"))
+        return redirect(f"{scope.url('clear')}?{urlencode(shown.words())}")
     messages.success(request, _("除外リストから%d件を削除しました。") % number)
     return redirect(scope.url("index"))
 
 
-# The size has to be known before the form's token is read out of the body: so the protection against
-# forgery, which the middleware would do first, is done by the innermost decorator.
-@csrf_exempt
-@require_http_methods(["GET", "HEAD", "POST"])
-@member_required(Role.EDITOR)
-@refuse_large_uploads
-@csrf_protect
-def upload(request: WorkspaceRequest) -> HttpResponseBase:
-    """Add the entries of a file to the workspace's list."""
-    return take_file(request, of_workspace(request), request.user)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@operator_required
-def operator_upload(request: OperatorRequest) -> HttpResponseBase:
-    """Add the entries of a file to the installation's list."""
-    return take_file(request, OF_INSTALLATION, request.user)
-
-
-def take_file(request: HttpRequest, scope: Scope, actor: User) -> HttpResponse:
-    """Show the form; add what its file names, and tell the lines that were refused."""
-    form = ExclusionFileForm(request.POST, request.FILES) if request.method == "POST" else ExclusionFileForm()
-    context = {"form": form, "scope": scope, "urls": scope.urls()}
-    if not form.is_valid():
-        return render(request, "lists/exclusion_import.html", context)
-    now = timezone.now()
-    file = form.cleaned_data["file"]
-    try:
-        reading = read_exclusions(file.file, reason=form.cleaned_data["reason"], expires_at=form.expires_at(), now=now)
-    except UnreadableFile as error:
-        form.add_error("file", error.sentence)
-        return render(request, "lists/exclusion_import.html", context)
-    saved = save_entries(scope.workspace, reading.entries.values(), actor=actor, now=now)
-    audit.record(
-        scope.workspace, actor, "exclusion.import", file.name, rows=saved.new + saved.changed,
-        rejected=reading.rejected_count,
-    )  # fmt: skip
-    context |= {"reading": reading, "saved": saved, "filename": file.name}
-    return render(request, "lists/exclusion_result.html", context)
-
-
-@require_safe
+@require_http_methods(["GET", "POST"])
 @member_required(Role.EDITOR)
 def export(request: WorkspaceRequest) -> HttpResponseBase:
-    """Download the workspace's entries as CSV; ?encoding=cp932 for Shift_JIS."""
-    return send_file(request, of_workspace(request), _("除外リスト.csv"))
+    """Offer the workspace's entries that a page shows as a file."""
+    return send_file(request, of_workspace(request), request.user, _("除外リスト"))
 
 
-@require_safe
+@require_http_methods(["GET", "POST"])
 @operator_required
 def operator_export(request: OperatorRequest) -> HttpResponseBase:
-    """Download the installation's entries as CSV."""
-    return send_file(request, OF_INSTALLATION, _("除外リスト_全体.csv"))
+    """Offer the installation's entries as a file."""
+    return send_file(request, OF_INSTALLATION, request.user, _("除外リスト(全体)"))
 
 
-def send_file(request: HttpRequest, scope: Scope, filename: str) -> HttpResponseBase:
-    """Return the entries that the page shows as a download."""
-    encoding = request.GET.get("encoding", "")
+def send_file(request: HttpRequest, scope: Scope, actor: User, name: str) -> HttpResponseBase:
+    """Ask for columns and format, then return the entries that the page in the address shows."""
     shown = Shown.read(request.GET.dict())
-    entries = find_entries(scope, shown, now=timezone.now())
-    return stream_csv(export_rows(entries), filename, encoding if encoding in CHARSETS else "utf-8-sig")
+    words = shown.describe()
+    table = exclusion_table(find_entries(scope, shown, now=timezone.now()), name)
+    back_url = scope.url("index") + (f"?{request.GET.urlencode()}" if request.GET else "")
+    target = "、".join(text for _label, text in words)
+    words = words or [(name, _("すべての登録"))]
+    subject = Subject(table, "exclusion.export", target, words, back_url, name, may_hold_stopped=False)
+    return answer_for(request, scope.workspace, actor, subject)

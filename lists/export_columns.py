@@ -13,6 +13,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 from django.utils import timezone
+from import_export.fields import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class ExportColumn:
     # In forms and URLs.
     name: str
     label: str
-    # What is asked of the database, a lookup as in `values_list`.
-    source: str
+    # What is asked of the database, a lookup or an expression as in `values_list`.
+    source: str | Combinable
     # The text of a cell, from the value of `source`.
     show: Callable[[Any], str]
     # The same text, or NULL for an empty one, as PostgreSQL makes it.
@@ -109,6 +110,15 @@ def as_text(value: object) -> str:
         plain = format(Decimal(repr(value)), "f")
         return plain.rstrip("0").rstrip(".") if "." in plain else plain
     return str(value)
+
+
+class MomentField(Field):  # type: ignore[misc]
+    """A field of a resource that shows a date and time as `moment_column` does."""
+
+    def export(self, instance: Any, **kwargs: Any) -> str:
+        """Return the text of a cell."""
+        moment = self.get_value(instance)
+        return "" if moment is None else show_moment(moment, timezone.get_current_timezone_name())
 
 
 # The people of one file have the same times.

@@ -32,8 +32,9 @@ SUSPECT = re.compile(rb'[,\n](?:"?(?:%b)|"[\r\n])' % STARTS)
 FIRST_BYTES = bytes(sorted({start.encode()[0] for start in FORMULA_STARTS if start not in BREAKS}))
 MARKS = bytes.maketrans(FIRST_BYTES, b"=" * len(FIRST_BYTES))
 HINTS = (b",=", b"\n=", b',"=', b'\n"=', b'"\n', b'"\r')
-# What stands for NULL; the expressions give none. Without it an empty text would be written with quotes around it.
-NO_VALUE = "\x01"
+# What stands for NULL; the expressions give none. Without it an empty text would be written with quotes around it, and
+# so would a cell that holds just this, which therefore nobody writes by chance.
+NO_VALUE = "\x01no value\x01"
 
 
 def copy_csv(rows: QuerySet[Any], columns: Sequence[ExportColumn]) -> Iterator[tuple[int, bytes]]:

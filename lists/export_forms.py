@@ -5,7 +5,7 @@ from typing import Any, cast
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from lists.exporting import CP932, CSV, XLSX, Table
+from lists.exporting import CP932, CSV, XLSX, ResourceTable, Table
 
 # What each format is good for.
 FORMAT_CHOICES = [
@@ -37,8 +37,8 @@ class ExportForm(forms.Form):
         },
     )
 
-    def __init__(self, *args: Any, table: Table, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, table: Table | ResourceTable, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         columns = cast(forms.MultipleChoiceField, self.fields["columns"])
-        columns.choices = [(column.name, column.label) for column in table.columns]
-        columns.initial = [column.name for column in table.columns if column.is_default]
+        columns.choices = table.choices()
+        columns.initial = table.defaults()

@@ -1,9 +1,9 @@
-"""Pages of exports: the columns and the format of a list, a segment or a search, then the file."""
+"""Pages of exports: the columns and the format of a list, a segment, a search or another table, then the file."""
 
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,22 +13,22 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import member_required
 from accounts.audit import record
-from accounts.models import Role
+from accounts.models import Role, User, Workspace
 from accounts.requests import WorkspaceRequest
+from lists.conditions import SegmentRefused
+from lists.exceptions import ListsError
 from lists.export_forms import ExportForm
-from lists.exporting import Table, stream
-from lists.finding import Search
+from lists.exporting import ResourceTable, Table, stream
 from lists.models import MailingList, Segment, SubscriberStatus
 from lists.people_export import list_table, search_table, segment_table
-from lists.search_words import Words, describe_search, require_known
-from lists.segments import SegmentRefused
+from lists.search_words import Words, describe_search, read_search
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What an export is of, as the page and the audit log name it."""
 
-    table: Table
+    table: Table | ResourceTable
     # In the audit log.
     action: str
     target: str
@@ -38,6 +38,8 @@ class Subject:
     back_label: str
     # Whether stopped people may be among them.
     may_hold_stopped: bool = True
+    # Whether the product reads such a file in again.
+    is_importable: bool = True
 
 
 @require_http_methods(["GET", "POST"])
@@ -70,10 +72,9 @@ def export_segment(request: WorkspaceRequest, pk: int) -> HttpResponseBase:
 @member_required(Role.EDITOR)
 def export_search(request: WorkspaceRequest) -> HttpResponseBase:
     """Offer everybody whom the search in the page's address finds as a file."""
-    search = Search.from_query(request.GET)
     try:
-        require_known(request.workspace, search)
-    except SegmentRefused as error:
+        search = read_search(request.workspace, request.GET)
+    except ListsError as error:
         messages.error(request, error.sentence)
         return redirect("subscriber_index")
     table = search_table(request.workspace, search, now=timezone.now())
@@ -90,14 +91,19 @@ def export_search(request: WorkspaceRequest) -> HttpResponseBase:
 
 def answer(request: WorkspaceRequest, subject: Subject) -> HttpResponseBase:
     """Return the page that asks for columns and format, or, once they were sent, the file, which is written down."""
+    return answer_for(request, request.workspace, request.user, subject)
+
+
+def answer_for(request: HttpRequest, workspace: Workspace | None, actor: User, subject: Subject) -> HttpResponseBase:
+    """Answer as `answer` does; without a workspace the export is one of the installation."""
     form = ExportForm(request.POST if request.method == "POST" else None, table=subject.table)
     if not form.is_valid():
         return show(request, subject, form)
     columns, kind = form.cleaned_data["columns"], form.cleaned_data["format"]
-    record(request.workspace, request.user, subject.action, subject.target, columns=len(columns), format=kind)
+    record(workspace, actor, subject.action, subject.target, columns=len(columns), format=kind)
     return stream(subject.table, columns, kind)
 
 
-def show(request: WorkspaceRequest, subject: Subject, form: ExportForm) -> HttpResponse:
+def show(request: HttpRequest, subject: Subject, form: ExportForm) -> HttpResponse:
     """Return the page with the form."""
     return render(request, "lists/export.html", {"subject": subject, "words": subject.words, "form": form})

@@ -13,13 +13,15 @@ from typing import Any, Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.lookups import Contains
+from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
-from lists.address import clean_address
-from lists.exceptions import InvalidAddress
+from lists.address import clean_address, part_as_key
+from lists.conditions import read_conditions
+from lists.exceptions import InvalidAddress, ListsError
 from lists.models import Segment, StopReason, Subscriber, SubscriberQuerySet, SubscriberStatus, Subscription
 from lists.segment_sql import AttributeText, SmallLetters
-from lists.segments import compile_group, read_conditions
+from lists.segments import compile_group
 
 PAGE: Final = 50
 # Seconds after which a page shows what was found so far.
@@ -31,6 +33,12 @@ LARGEST: Final = 64_000
 SHORT_LIST: Final = 5_000
 MAX_WORDS: Final = 5
 MAX_TEXT: Final = 320
+# What a search is called in the address of a page.
+PARAMETERS: Final = ("q", "status", "reason", "list", "segment", "attribute", "value")
+
+
+class SearchRefused(ListsError):
+    """The search cannot be done as it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,18 @@ class Search:
             "attributes": ((name, value),) if name and value else (),
         }
         return cls(**fields | fixed)
+
+    @classmethod
+    def require(cls, query: Mapping[str, Any]) -> Search:
+        """Return the search that a page's address describes, for what acts on all whom it finds.
+
+        Raises SearchRefused where a part of it makes no sense: left out, it would mean more people.
+        """
+        search = cls.from_query(query)
+        kept = search.as_query()
+        if any(str(query.get(name) or "").strip() != kept.get(name, "") for name in PARAMETERS):
+            raise SearchRefused(_("検索条件を読めませんでした。もう一度検索してから、操作してください。"))
+        return search
 
     def as_query(self) -> dict[str, str]:
         """Return the parameters of a page's address, of which `from_query` makes the same search."""
@@ -116,12 +136,21 @@ class Found:
 
 
 def people_found(workspace: Workspace, search: Search, *, now: datetime) -> SubscriberQuerySet:
-    """Return everybody whom the search finds, in no order and without any bound: for work in the background."""
-    people = Subscriber.objects.for_workspace(workspace).filter(_condition(workspace, search, now))
-    if search.list_id is not None:
-        places = Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list=search.list_id)
-        people = people.filter(Exists(places))
-    return people
+    """Return everybody whom the search finds, in no order and without any bound: for work in the background.
+
+    Raises ListsError where the search cannot be done.
+    """
+    return Subscriber.objects.for_workspace(workspace).filter(condition_of(workspace, search, now=now))
+
+
+def condition_of(workspace: Workspace, search: Search, *, now: datetime) -> Q:
+    """Return the condition on the workspace's subscribers; raises ListsError where the search cannot be done."""
+    condition = _condition(workspace, search, now)
+    return condition & _on_list(search.list_id) if search.list_id is not None else condition
+
+
+def _on_list(list_id: int) -> Q:
+    return Q(Exists(Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list=list_id)))
 
 
 def find(
@@ -182,8 +211,7 @@ class _Windows:
             # Named, so that the index by status serves people of all states, too.
             self.people = self.people.filter(status__in=statuses)
             if search.list_id is not None:
-                places = Subscription.objects.filter(subscriber=OuterRef("pk"), mailing_list=search.list_id)
-                self.people = self.people.filter(Exists(places))
+                self.people = self.people.filter(_on_list(search.list_id))
         if leave_out is not None:
             self.people = self.people.exclude(pk=leave_out.pk)
         is_plain = not (search.q or search.reason or search.segment_id or search.attributes)
@@ -211,7 +239,8 @@ class _Windows:
             window[f"{prefix}__gte"] = low
         if high is not None:
             window[f"{prefix}__lt"] = high
-        return list(self.people.filter(**window).order_by("-pk")[: PAGE + 1])
+        # By the column that leads: else SQLite looks for the places of everybody to save sorting those of a few.
+        return list(self.people.filter(**window).order_by(f"-{prefix}")[: PAGE + 1])
 
 
 def _find_address(workspace: Workspace, search: Search, now: datetime) -> Subscriber | None:
@@ -228,7 +257,11 @@ def _find_address(workspace: Workspace, search: Search, now: datetime) -> Subscr
 
 def _condition(workspace: Workspace, search: Search, now: datetime) -> Q:
     """Return what is asked for, without the list."""
-    parts = [_has_word(word) for word in search.q.split()[:MAX_WORDS]]
+    words = search.q.split()
+    if len(words) > MAX_WORDS:
+        sentence = _("検索の言葉は%d個までです。言葉を減らして、もう一度検索してください。")
+        raise SearchRefused(sentence % MAX_WORDS)
+    parts = [_has_word(word) for word in words]
     if search.status:
         parts.append(Q(status=search.status))
     if search.reason:
@@ -244,10 +277,7 @@ def _condition(workspace: Workspace, search: Search, now: datetime) -> Q:
 
 def _has_word(word: str) -> Q:
     folded = unicodedata.normalize("NFKC", word)
-    condition = Q(address_key__contains=folded.lower())
-    # A domain in Japanese stands in the address as it was typed; the key has it in ASCII.
-    if not folded.isascii():
-        condition |= Q(address__contains=word)
+    condition = Q(address_key__contains=part_as_key(word))
     for spelling in {_small(word), _small(folded)}:
         condition |= Q(Contains(SmallLetters("name"), spelling))
     return condition

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from accounts.models import Workspace
@@ -121,6 +122,20 @@ def mark_due(workspace_id: int, list_ids: Collection[int] = (), *, now: datetime
         # Two may miss the same row.
         ignore_conflicts=True,
     )
+
+
+def mark_people_due(subscriber_ids: Collection[int], *, now: datetime) -> None:
+    """Have the figures of some subscribers' lists counted anew once the transaction is over.
+
+    For whoever resumes people: that somebody was stopped shows in the rows, that somebody no longer is does not.
+    """
+    places = Subscription.objects.filter(subscriber__in=subscriber_ids)
+    lists: dict[int, list[int]] = {}
+    for workspace_id, pk in places.values_list("mailing_list__workspace", "mailing_list").distinct():
+        lists.setdefault(workspace_id, []).append(pk)
+    for workspace_id in Subscriber.objects.filter(pk__in=subscriber_ids).values_list("workspace", flat=True).distinct():
+        own = lists.get(workspace_id, [])
+        transaction.on_commit(partial(mark_due, workspace_id, own, now=now))
 
 
 def has_due(now: datetime) -> bool:

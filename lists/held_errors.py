@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from django.db import transaction
 
+from lists.headcounts import mark_people_due
 from lists.models import AddressError, StopReason, Subscriber, SubscriberStatus
 from lists.recounting import Proof, clear_proven, lock_subscribers, own_limits, recount, stop_at_limit
 
@@ -39,9 +40,12 @@ def revive(subscribers: Sequence[Subscriber], *, now: datetime) -> int:
     ]
     # A complaint, an unsubscription or a person's stop came from somebody who may decide it.
     stopped = Subscriber.objects.filter(pk__in=free, stop_reason=StopReason.ERRORS).stopped()
-    return stopped.update(
+    revived = stopped.update(
         status=SubscriberStatus.ACTIVE, stop_reason="", stopped_at=None, errors_due_at=now, updated_at=now
     )
+    if revived:
+        mark_people_due(free, now=now)
+    return revived
 
 
 @transaction.atomic

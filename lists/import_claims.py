@@ -13,14 +13,15 @@ from django.utils.translation import gettext as _
 
 from lists.exceptions import ClaimLost, ImportCancelled
 from lists.models import CsvImport, ImportState
+from lists.people_states import is_held
 
 logger = logging.getLogger(__name__)
 
-# The longest statement of a merge renews no heartbeat while it lasts.
+# A statement renews no heartbeat while it lasts, and the longest comparison of rows takes a minute. During a merge the
+# import's row is locked, by which it is known to live.
 DEAD_AFTER = timedelta(minutes=3)
-# So often an import is begun anew, its check and its run together; a file that kills its process every time is
-# given up.
-MAX_ATTEMPTS = 5
+# A file that kills its process each time is given up after so many.
+MAX_INTERRUPTIONS = 5
 # For so long a task that was asked for is waited for before it is asked for again.
 HINT_FOR = timedelta(seconds=15)
 HINTS = 20
@@ -85,8 +86,9 @@ def claim_check(import_id: int, *, now: datetime) -> Claim | None:
 
 
 def claim_import(import_id: int, *, now: datetime) -> Claim | None:
-    """Take a waiting import from QUEUED to RUNNING; None where it does not wait or its list is busy."""
-    return _claim(CsvImport.objects.filter(~_is_busy(), pk=import_id), import_id, ImportState.QUEUED, now)
+    """Take a waiting import from QUEUED to RUNNING; None where it does not wait, its list is busy or a start holds it."""
+    free = CsvImport.objects.filter(~_is_busy(), ~is_held("workspace", now=now), pk=import_id)
+    return _claim(free, import_id, ImportState.QUEUED, now)
 
 
 def _claim(rows: QuerySet[CsvImport], import_id: int, waits: ImportState, now: datetime) -> Claim | None:
@@ -109,7 +111,7 @@ def _is_busy() -> Exists:
 def take_hints(now: datetime) -> Iterator[int]:
     """Yield the ids of the imports that a task should be asked for now, oldest first."""
     checks = CsvImport.objects.filter(state=ImportState.WAITING)
-    runs = CsvImport.objects.filter(~_is_busy(), state=ImportState.QUEUED)
+    runs = CsvImport.objects.filter(~_is_busy(), ~is_held("workspace", now=now), state=ImportState.QUEUED)
     waiting = (checks | runs).exclude(hinted_until__gt=now)
     for import_id in list(waiting.order_by("pk").values_list("pk", flat=True)[:HINTS]):
         if waiting.filter(pk=import_id).update(hinted_until=now + HINT_FOR):
@@ -130,10 +132,11 @@ def requeue_dead(now: datetime) -> int:
         ids = list(dead.select_for_update(skip_locked=True).values_list("pk", flat=True))
         rows = dead.filter(pk__in=ids)
         rows.filter(cancel_asked_at__isnull=False).update(state=ImportState.CANCELLED, finished_at=now)
-        given_up = rows.filter(attempt__gte=MAX_ATTEMPTS).update(
+        rows.update(interruptions=F("interruptions") + 1)
+        given_up = rows.filter(interruptions__gte=MAX_INTERRUPTIONS).update(
             state=ImportState.FAILED,
             finished_at=now,
-            message=_("処理が何度も中断されたため、取り込みを中止しました。リストは変わっていません。"),
+            message=_("処理が何度も中断されたため、取り込みを中止しました。"),
         )
         requeued = sum(rows.filter(state=state).update(state=waits, hinted_until=None) for waits, state in WORK.items())
     logger.warning("imports %s were silent: %d wait again, %d given up", ids, requeued, given_up)

@@ -1,6 +1,6 @@
 """Forms of an import: the file, how it is read, what its columns are. They clean input and write nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy
 
 from accounts.form_fields import one_line
 from lists.attribute_values import guess_kind
-from lists.columns import ADDRESS, NAME, Column
+from lists.columns import ADDRESS, NAME, NO_ATTRIBUTES, Column, consent_columns
 from lists.csv_columns import attribute_names_for
 from lists.csv_encoding import ENCODINGS
 from lists.csv_import import Choice, describe_size_limit
 from lists.csv_reading import SEPARATORS, Format, Preview
-from lists.models import AttributeKind, ImportMode
+from lists.models import AttributeDefinition, AttributeKind, ImportMode
 
 # A tab would not survive in every form control, so separators have names there.
 SEPARATOR_NAMES = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|"}
@@ -31,8 +31,7 @@ OWN = "attribute"
 KNOWN = "known:"
 # With more choices than this in all, columns offer only the attribute that they are or would be.
 MAX_CHOICES = 4000
-# Kinds that a new attribute can have here; a choice needs its texts, which its own page asks for.
-NEW_KINDS = (AttributeKind.TEXT, AttributeKind.NUMBER, AttributeKind.DATE)
+MAX_LABEL = AttributeDefinition._meta.get_field("label").max_length
 
 
 class UploadForm(forms.Form):
@@ -142,27 +141,39 @@ class ColumnsForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, preview: Preview, columns: dict[str, str], known: Sequence[Column], **kwargs: Any
+        self,
+        *args: Any,
+        preview: Preview,
+        columns: Mapping[str, str],
+        known: Sequence[Column],
+        kinds: Mapping[str, str],
+        labels: Mapping[str, str],
+        **kwargs: Any,
     ) -> None:
-        """`columns` is what was guessed, `known` the columns of the workspace (lists.columns.columns_of)."""
+        """`columns`, `kinds`, `labels` are what was guessed or chosen before, `known` the columns of the workspace."""
         super().__init__(*args, **kwargs)
-        self.known = {column.name: column for column in known if column.name not in (ADDRESS, NAME)}
+        self.chosen_kinds = kinds
+        self.chosen_labels = labels
+        self.known = {column.name: column for column in known if column.name not in NO_ATTRIBUTES}
         self.headers = preview.headers
         self.attributes = attribute_names_for(preview.headers)
         for number, target in columns.items():
             # An attribute that was archived, or that another file named.
-            if target not in (ADDRESS, NAME) and target not in self.known and int(number) < len(self.attributes):
+            if target not in NO_ATTRIBUTES and target not in self.known and int(number) < len(self.attributes):
                 self.attributes[int(number)] = target
-        offered = self.known if len(self.known) * len(self.attributes) <= MAX_CHOICES else {}
+        offered = {name: column for name, column in self.known.items() if not column.is_archived}
+        if len(offered) * len(self.attributes) > MAX_CHOICES:
+            offered = {}
         for index, header in enumerate(preview.headers):
             self._add_column(index, header, columns.get(str(index), ""), offered)
             if self.attributes[index] not in self.known:
                 self._add_kind(index, header, preview)
+                self._add_label(index, header)
 
     def _add_column(self, index: int, header: str, target: str, offered: dict[str, Column]) -> None:
         attribute = self.attributes[index]
         own = (
-            _("差し込み項目「%s」") % self.known[attribute].label
+            describe_attribute(self.known[attribute])
             if attribute in self.known
             else _("新しい差し込み項目「%s」") % attribute
         )
@@ -176,11 +187,8 @@ class ColumnsForm(forms.Form):
                 (ADDRESS, _("メールアドレス")),
                 (NAME, _("お名前")),
                 (OWN, own),
-                *(
-                    (KNOWN + name, _("差し込み項目「%s」") % column.label)
-                    for name, column in others.items()
-                    if name != attribute
-                ),
+                *((column.name, column.label) for column in consent_columns()),
+                *((KNOWN + name, describe_attribute(column)) for name, column in others.items() if name != attribute),
             ],
         )
 
@@ -189,12 +197,23 @@ class ColumnsForm(forms.Form):
         self.fields[f"kind_{index}"] = forms.ChoiceField(
             label=_("「%s」の種類(新しい差し込み項目にするとき)") % header,
             required=False,
-            initial=guess_kind(header, samples),
-            choices=[(kind.value, kind.label) for kind in NEW_KINDS],
+            initial=self.chosen_kinds.get(self.attributes[index]) or guess_kind(header, samples),
+            choices=AttributeKind.choices,
+        )
+
+    def _add_label(self, index: int, header: str) -> None:
+        name = self.attributes[index]
+        self.fields[f"label_{index}"] = forms.CharField(
+            label=_("「%s」の表示名(新しい差し込み項目にするとき)") % header,
+            required=False,
+            max_length=MAX_LABEL,
+            validators=[one_line],
+            initial=self.chosen_labels.get(name, ""),
+            widget=forms.TextInput(attrs={"placeholder": name}),
         )
 
     def _initial_target(self, index: int, target: str) -> str:
-        if target in ("", ADDRESS, NAME):
+        if not target or target in NO_ATTRIBUTES:
             return target
         return OWN if target == self.attributes[index] else KNOWN + target
 
@@ -211,7 +230,10 @@ class ColumnsForm(forms.Form):
             self.add_error(None, _("メールアドレスの列が2つ以上選ばれています。1つだけ選んでください。"))
         if targets.count(NAME) > 2:
             self.add_error(None, _("お名前の列は2つ(姓と名)まで選べます。"))
-        names = [target for target in targets if target not in (ADDRESS, NAME)]
+        for column in consent_columns():
+            if targets.count(column.name) > 1:
+                self.add_error(None, _("「%s」の列が2つ以上選ばれています。1つだけ選んでください。") % column.label)
+        names = [target for target in targets if target not in NO_ATTRIBUTES]
         if twice := next((name for name in names if names.count(name) > 1), ""):
             label = self.known[twice].label if twice in self.known else twice
             self.add_error(None, _("差し込み項目「%s」が2つ以上の列にあります。1つだけ選んでください。") % label)
@@ -229,12 +251,34 @@ class ColumnsForm(forms.Form):
     def kinds(self) -> dict[str, AttributeKind]:
         """Return the kind of each attribute that is new."""
         return {
-            self.attributes[number]: AttributeKind(self.cleaned_data.get(f"kind_{number}") or AttributeKind.TEXT)
-            for number in range(len(self.attributes))
-            if self.cleaned_data.get(f"column_{number}") == OWN and self.attributes[number] not in self.known
+            name: AttributeKind(self.cleaned_data.get(f"kind_{number}") or AttributeKind.TEXT)
+            for number, name in self._new_attributes()
         }
+
+    def labels(self) -> dict[str, str]:
+        """Return the label of each attribute that is new and has one other than its name."""
+        given = {name: self.cleaned_data.get(f"label_{number}", "") for number, name in self._new_attributes()}
+        return {name: label for name, label in given.items() if label not in ("", name)}
+
+    def _new_attributes(self) -> list[tuple[int, str]]:
+        """Return number and name of the columns that become attributes which are not there yet."""
+        return [
+            (number, name)
+            for number, name in enumerate(self.attributes)
+            if self.cleaned_data.get(f"column_{number}") == OWN and name not in self.known
+        ]
 
     def choice(self, layout: Format) -> Choice:
         """Return what was chosen in a valid form."""
         cleaned = self.cleaned_data
-        return Choice(layout, self.columns(), ImportMode(cleaned["mode"]), self.kinds(), cleaned["text_version"])
+        return Choice(
+            layout, self.columns(), ImportMode(cleaned["mode"]), self.kinds(), self.labels(), cleaned["text_version"]
+        )
+
+
+def describe_attribute(column: Column) -> str:
+    """Return what people read of an attribute that a column can be: its values have to be of its kind."""
+    text = _("差し込み項目「%s」") % column.label
+    if column.kind != AttributeKind.TEXT:
+        text += f"({column.kind.label})"
+    return text + _("の使用を再開") if column.is_archived else text

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from django.db.models import Count
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from lists.address_hints import Hint
-from lists.models import CsvImport, StagedRow
+from lists.models import KEEPS_PLACE, CsvImport, StagedRow
 
 # Rows that are shown of each hint.
 SAMPLES = 5
@@ -26,7 +27,8 @@ class HintedRows:
 
 def find_hints(csv_import: CsvImport) -> dict[str, dict[str, object]]:
     """Return for each hint that staged rows have how many have it and a few of them, to be kept with the forecast."""
-    flagged = StagedRow.objects.filter(csv_import=csv_import, flags__gt=0)
+    # The 0 stands in the statement itself, else SQLite does not see that the index of the flagged rows will do.
+    flagged = StagedRow.objects.filter(csv_import=csv_import, flags__gt=RawSQL("0", ()), flags__lt=KEEPS_PLACE)
     numbers = dict(flagged.values_list("flags").annotate(number=Count("pk")))
     found: dict[str, dict[str, object]] = {}
     for hint in Hint:

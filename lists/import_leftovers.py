@@ -1,16 +1,18 @@
-"""What imports leave behind: uploads nobody confirmed, files, staged rows."""
+"""What imports leave behind: uploads nobody confirmed, files, refused rows, staged rows."""
 
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
+from accounts.models import Workspace
 from lists.headcounts import mark_due
 from lists.models import CsvImport, ImportState, StagedRow
 
-# An uploaded file holds personal data and is needed for nothing once the import is over.
+# An uploaded file and the rows refused of it hold personal data and are needed for nothing once the import is over.
 KEEP_FILES = timedelta(days=31)
-FILES_A_TICK = 20
+AT_ONCE = 20
 # Nobody comes back to the page of the columns, or to that of the dry run, after so long.
 CANCEL_AFTER = timedelta(days=1)
 # Staged rows that one statement deletes: others write in between.
@@ -22,15 +24,16 @@ EMPTY = {"postgresql": "TRUNCATE lists_stagedrow", "sqlite": "DELETE FROM lists_
 # Where nobody works on the import.
 RESTING = (ImportState.UPLOADED, ImportState.WAITING, ImportState.CHECKED, ImportState.QUEUED)
 WORKING = (ImportState.CHECKING, ImportState.RUNNING)
-# Where staged rows are still needed.
-STAGED = (ImportState.CHECKED, ImportState.QUEUED, *WORKING)
+OVER = (ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED)
 UNDECIDED = (ImportState.UPLOADED, ImportState.CHECKED)
+# Where nobody needs the staged rows. Those of one that waits are deleted by whoever takes it.
+UNSTAGED = (ImportState.UPLOADED, *OVER)
 
 
-def give_up(csv_import: CsvImport, *, now: datetime) -> bool:
+def give_up(csv_import: CsvImport, *, now: datetime, message: str = "") -> bool:
     """Cancel an import that nobody works on; False where it went on. Its file and staged rows are not looked at."""
     resting = CsvImport.objects.filter(pk=csv_import.pk, state__in=RESTING)
-    return bool(resting.update(state=ImportState.CANCELLED, finished_at=now))
+    return bool(resting.update(state=ImportState.CANCELLED, finished_at=now, message=message))
 
 
 def delete_file(csv_import: CsvImport) -> None:
@@ -39,27 +42,62 @@ def delete_file(csv_import: CsvImport) -> None:
     CsvImport.objects.filter(pk=csv_import.pk).update(file="")
 
 
+def last_file_goes(workspace: Workspace) -> datetime | None:
+    """Return when the last of the uploaded files is deleted, in which an erased address may stand; None without any."""
+    files = CsvImport.objects.filter(workspace=workspace).exclude(file="")
+    newest = files.order_by("-created_at").values_list("created_at", flat=True).first()
+    return newest + KEEP_FILES if newest else None
+
+
+def has_leftovers(now: datetime) -> bool:
+    """Say whether there is anything for `clear_leftovers`; cheap enough for each tick."""
+    kinds = (_unconfirmed(now), _cancelled(), _outdated(now), _unstaged())
+    return any(imports.exists() for imports in kinds)
+
+
 def clear_leftovers(now: datetime) -> None:
-    """Cancel imports nobody confirmed; delete files that were kept long enough with their rejected rows, and staged
-    rows of imports that are over; a few at a time.
+    """Cancel imports that nobody confirmed and delete what nobody needs: files of cancelled imports, what is left of the
+    people in old ones, staged rows. In short transactions, so that others write in between.
     """
-    with_file = CsvImport.objects.exclude(file="")
-    for csv_import in with_file.filter(created_at__lt=now - CANCEL_AFTER, state__in=UNDECIDED)[:FILES_A_TICK]:
-        if give_up(csv_import, now=now):
-            delete_file(csv_import)
-    old = with_file.filter(created_at__lt=now - KEEP_FILES)
-    for csv_import in old.exclude(state__in=(*RESTING, *WORKING))[:FILES_A_TICK]:
-        # What was refused of it holds the same data.
-        csv_import.rejected_rows.all().delete()
+    for csv_import in _unconfirmed(now)[:AT_ONCE]:
+        give_up(csv_import, now=now, message=_("1日のあいだ実行されなかったため、自動で取り消しました。"))
+    # Also those whose process died before it could do so.
+    for csv_import in _cancelled()[:AT_ONCE]:
         delete_file(csv_import)
-    first = StagedRow.objects.order_by("csv_import", "address_key", "line").values_list("csv_import", flat=True)
-    # Asked in the order of the index: one row of each import that has any.
-    import_id = first.first()
-    while import_id is not None:
-        if not CsvImport.objects.filter(pk=import_id, state__in=STAGED).exists():
-            mark_merged(import_id, now)
-            drop_staged(import_id)
-        import_id = first.filter(csv_import__gt=import_id).first()
+    for csv_import in _outdated(now)[:AT_ONCE]:
+        clear_people(csv_import)
+    for csv_import in _unstaged():
+        mark_merged(csv_import.pk, now)
+        drop_staged(csv_import.pk)
+
+
+def _unconfirmed(now: datetime) -> QuerySet[CsvImport]:
+    """Return imports that wait for a person: since their upload, the end of their dry run or their reopening."""
+    long_ago = now - CANCEL_AFTER
+    is_quiet = Q(heartbeat_at=None) | Q(heartbeat_at__lt=long_ago)
+    return CsvImport.objects.exclude(file="").filter(is_quiet, created_at__lt=long_ago, state__in=UNDECIDED)
+
+
+def _cancelled() -> QuerySet[CsvImport]:
+    return CsvImport.objects.exclude(file="").filter(state=ImportState.CANCELLED)
+
+
+def _outdated(now: datetime) -> QuerySet[CsvImport]:
+    return CsvImport.objects.filter(is_cleared=False, created_at__lt=now - KEEP_FILES, state__in=OVER)
+
+
+def _unstaged() -> QuerySet[CsvImport]:
+    return CsvImport.objects.filter(has_staged=True, state__in=UNSTAGED)
+
+
+def clear_people(csv_import: CsvImport) -> None:
+    """Delete what an import that is over has kept of the people in its file; its figures stay."""
+    rows = csv_import.rejected_rows.all()
+    while rows.filter(pk__in=rows.values("pk")[:PIECE]).delete()[0] == PIECE:
+        pass
+    delete_file(csv_import)
+    figures = {name: value for name, value in csv_import.forecast.items() if name not in ("samples", "hints")}
+    CsvImport.objects.filter(pk=csv_import.pk).update(forecast=figures, is_cleared=True)
 
 
 def mark_merged(import_id: int, now: datetime) -> None:
@@ -70,11 +108,12 @@ def mark_merged(import_id: int, now: datetime) -> None:
 
 
 def drop_staged(import_id: int) -> None:
-    """Delete the staged rows of an import that is over."""
+    """Delete the staged rows of an import that needs them no more."""
     if not _truncate(import_id):
         rows = StagedRow.objects.filter(csv_import=import_id)
         while rows.filter(pk__in=rows.values("pk")[:PIECE]).delete()[0] == PIECE:
             pass
+    CsvImport.objects.filter(pk=import_id, state__in=UNSTAGED).update(has_staged=False)
 
 
 def _truncate(import_id: int) -> bool:
@@ -86,7 +125,7 @@ def _truncate(import_id: int) -> bool:
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 cursor.execute("LOCK TABLE lists_stagedrow IN ACCESS EXCLUSIVE MODE NOWAIT")
-            if StagedRow.objects.filter(Q(csv_import__lt=import_id) | Q(csv_import__gt=import_id)).exists():
+            if CsvImport.objects.filter(has_staged=True).exclude(pk=import_id).exists():
                 return False
             cursor.execute(EMPTY[connection.vendor])
     except OperationalError:

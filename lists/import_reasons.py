@@ -10,6 +10,7 @@ class RejectReason(models.TextChoices):
     ADDRESS = "address", _("メールアドレスの書式が正しくない")
     NAME = "name", _("お名前が正しくない")
     VALUE = "value", _("差し込み項目の値が正しくない")
+    CONSENT = "consent", _("同意日時・IPアドレスが正しくない")
     COLUMNS = "columns", _("列の数が合わない")
     HEADER = "header", _("見出しの行の繰り返し")
     ENCODING = "encoding", _("文字コードが合わない")

@@ -5,18 +5,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
 from lists.column_memory import remember
 from lists.csv_merge import Pulse, merge_rows
+from lists.exceptions import ListsError
 from lists.headcounts import mark_due
-from lists.import_checking import check_import, count_erased, stage_and_note, work
+from lists.import_checking import check_import, stage_and_note, work
 from lists.import_claims import Claim, claim_import
+from lists.import_erased import has_erased_since
 from lists.import_leftovers import WORKING, delete_file, drop_staged, give_up
 from lists.import_matching import MergeCounts
-from lists.models import CsvImport, ImportState, StagedRow
+from lists.models import CsvImport, ImportMode, ImportState, StagedRow
+from lists.transactions import is_passing
 
 logger = logging.getLogger(__name__)
 
@@ -32,17 +37,31 @@ WHERE id = %s AND state = %s AND attempt = %s AND cancel_asked_at IS NULL
 """
 
 
-def approve_import(csv_import: CsvImport, *, actor: User | None) -> bool:
+class CannotCancel(ListsError):
+    """The database has no time for it just now."""
+
+
+def work_on(import_id: int, *, now: datetime) -> bool:
+    """Check an import that waits for that, or do one that was approved; False where there was nothing to do."""
+    return check_import(import_id, now=now) or run_import(import_id, now=now)
+
+
+def approve_import(csv_import: CsvImport, *, actor: User | None, attempt: int | None = None) -> bool:
     """Let a checked import wait for its run; False where it was approved or cancelled before.
 
-    Whoever approves it has stated that its recipients agreed (A4).
+    `attempt` is the one whose dry run was shown, None where nobody was asked. False as well, and to be checked again,
+    where that is not the last one or where people came onto a list that is to be replaced, or left it, since then.
     """
+    checked = CsvImport.objects.filter(pk=csv_import.pk, state=ImportState.CHECKED)
+    is_current = ~Q(mode=ImportMode.REPLACE) | Q(mailing_list__generation=F("checked_generation"))
     with transaction.atomic():
-        checked = CsvImport.objects.filter(pk=csv_import.pk, state=ImportState.CHECKED)
-        approved = checked.update(state=ImportState.QUEUED, hinted_until=None)
+        shown = checked if attempt is None else checked.filter(attempt=attempt)
+        approved = shown.filter(is_current).update(state=ImportState.QUEUED, hinted_until=None, interruptions=0)
         if approved:
             detail = {"file": csv_import.filename, "mode": csv_import.mode, "import": csv_import.pk}
             audit.record(csv_import.workspace, actor, "list.import", csv_import.mailing_list.name, **detail)
+        else:
+            checked.exclude(is_current).update(state=ImportState.WAITING, hinted_until=None, interruptions=0)
     return bool(approved)
 
 
@@ -77,7 +96,7 @@ def tell_steps(claim: Claim) -> Iterator[Pulse]:
     It keeps the heartbeat and hears a cancel as well. SQLite has only one writer, which is the merge itself: there it
     only asks whether the claim still holds, and so it does within somebody else's transaction.
     """
-    if connection.vendor != "postgresql" or connection.in_atomic_block:
+    if not tells_steps() or connection.in_atomic_block:
         yield lambda _step: claim.require()
         return
     beside = connection.copy()
@@ -96,11 +115,16 @@ def tell_steps(claim: Claim) -> Iterator[Pulse]:
         beside.close()
 
 
+def tells_steps() -> bool:
+    """Say whether a merge tells where it stands, and hears that it is to be cancelled."""
+    return connection.vendor == "postgresql"
+
+
 def is_staged(csv_import: CsvImport) -> bool:
     """Say whether the staging table still holds what the dry run left: a crash of PostgreSQL empties it, and an
     address that was erased since must not come in.
     """
-    if csv_import.forecast.get("erased_addresses") != count_erased(csv_import):
+    if has_erased_since(csv_import):
         return False
     return StagedRow.objects.filter(csv_import=csv_import).count() == csv_import.rows_staged
 
@@ -126,34 +150,44 @@ def refresh_statistics() -> None:
             cursor.execute(f"ANALYZE {table}")
 
 
-def reopen_import(csv_import: CsvImport) -> bool:
-    """Go back from the dry run to the choice of the columns; False where it was approved or cancelled meanwhile."""
-    checked = CsvImport.objects.filter(pk=csv_import.pk, state=ImportState.CHECKED)
-    return bool(checked.update(state=ImportState.UPLOADED, hinted_until=None))
+def reopen_import(csv_import: CsvImport, *, now: datetime) -> bool:
+    """Go back from the dry run, or from a failure, to the choice of the columns; False where the import went on or its
+    file is gone.
+    """
+    ended = CsvImport.objects.filter(pk=csv_import.pk, state__in=(ImportState.CHECKED, ImportState.FAILED))
+    # The heartbeat is what the day begins with after which it is given up.
+    return bool(
+        ended.exclude(file="").update(
+            state=ImportState.UPLOADED,
+            heartbeat_at=now,
+            finished_at=None,
+            message="",
+            step=0,
+            interruptions=0,
+        )
+    )
 
 
 def cancel_import(csv_import: CsvImport, *, actor: User | None, now: datetime) -> bool:
     """Cancel an import at any moment before it is over; False where it was over.
 
     One that nobody works on ends at once; a process that works on it hears it before its next batch or statement and
-    leaves the list as it was.
+    leaves the list as it was. Raises CannotCancel where SQLite's only writer has it for longer than one can wait.
     """
-    with transaction.atomic():
-        working = CsvImport.objects.filter(pk=csv_import.pk, state__in=WORKING, cancel_asked_at=None)
-        is_over = give_up(csv_import, now=now)
-        asked = is_over or bool(working.update(cancel_asked_at=now))
-        if asked:
-            detail = {"file": csv_import.filename, "mode": csv_import.mode, "import": csv_import.pk}
-            audit.record(csv_import.workspace, actor, "list.import_cancel", csv_import.mailing_list.name, **detail)
+    try:
+        with transaction.atomic():
+            working = CsvImport.objects.filter(pk=csv_import.pk, state__in=WORKING, cancel_asked_at=None)
+            is_over = give_up(csv_import, now=now)
+            asked = is_over or bool(working.update(cancel_asked_at=now))
+            if asked:
+                detail = {"file": csv_import.filename, "mode": csv_import.mode, "import": csv_import.pk}
+                audit.record(csv_import.workspace, actor, "list.import_cancel", csv_import.mailing_list.name, **detail)
+    except OperationalError as error:
+        if not is_passing(error):
+            raise
+        sentence = _("今はリストに書き込んでいるため、取り消せませんでした。しばらくしてから、もう一度お試しください。")
+        raise CannotCancel(sentence, csv_import) from error
     if is_over:
         # Its staged rows go with the next tick.
         delete_file(csv_import)
     return asked
-
-
-def apply_import(import_id: int, *, now: datetime) -> bool:
-    """Check a queued import and run it, in one go; False where there was nothing to do or its list is busy."""
-    checked = check_import(import_id, now=now)
-    csv_import = CsvImport.objects.select_related("workspace", "mailing_list", "created_by").get(pk=import_id)
-    is_waiting = approve_import(csv_import, actor=csv_import.created_by) or csv_import.state == ImportState.QUEUED
-    return run_import(import_id, now=now) if is_waiting else checked

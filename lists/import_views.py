@@ -17,8 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from lists.column_memory import remember
-from lists.columns import ADDRESS, columns_of
+from lists.columns import ADDRESS, importable_columns
 from lists.csv_columns import guess_columns
 from lists.csv_import import (
     create_import,
@@ -41,10 +40,11 @@ PREVIEW_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class ShownColumn:
-    """One column on the page: what it is, of which kind where it becomes new, some of its values."""
+    """One column on the page: what it is, kind and label where it becomes a new attribute, some of its values."""
 
     target: BoundField
     kind: BoundField | None
+    label: BoundField | None
     values: list[str]
 
 
@@ -97,35 +97,24 @@ def choose_columns(request: WorkspaceRequest, pk: int) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         preview=preview,
         columns=columns,
-        known=columns_of(request.workspace),
-        initial={"mode": csv_import.mode},
+        known=importable_columns(request.workspace, {}),
+        kinds=csv_import.kinds,
+        labels=csv_import.labels,
+        initial={"mode": csv_import.mode, "text_version": csv_import.text_version},
     )
-    if form.is_valid() and begin(request, csv_import, form, layout):
-        return redirect("import_detail", pk)
-    context |= {
+    if form.is_valid():
+        try:
+            queue_import(csv_import, form.choice(layout), request.user)
+        except ListsError as error:
+            form.add_error(None, error.sentence)
+        else:
+            return redirect("import_detail", pk)
+    context |= describe_file(preview, layout) | {
         "form": form,
-        "chosen": describe_format(layout),
-        "preview": preview,
-        "rows": preview.rows[:PREVIEW_SHOWN],
         "columns": describe_columns(form, preview),
         "has_guess": ADDRESS in columns.values(),
-        "repeated": find_repeated(preview.headers) if layout.has_header else [],
-        "damaged": sum(row.code == RejectReason.ENCODING for row in preview.rows),
     }
     return render(request, "lists/import_columns.html", context)
-
-
-def begin(request: WorkspaceRequest, csv_import: CsvImport, form: ColumnsForm, layout: Format) -> bool:
-    """Queue the import as a valid form says and keep what its columns were; False where it is refused."""
-    choice = form.choice(layout)
-    try:
-        queued = queue_import(csv_import, choice, request.user)
-    except ListsError as error:
-        form.add_error(None, error.sentence)
-        return False
-    if queued and layout.has_header:
-        remember(csv_import.mailing_list, form.headers, choice.columns, timezone.now())
-    return True
 
 
 @require_POST
@@ -160,6 +149,17 @@ def read_format(request: WorkspaceRequest, csv_import: CsvImport) -> tuple[Forma
     return (form.layout() if form.is_valid() else stored), form
 
 
+def describe_file(preview: Preview, layout: Format) -> dict[str, Any]:
+    """Return what the page shows of the file, read as `layout` says."""
+    return {
+        "chosen": describe_format(layout),
+        "preview": preview,
+        "rows": preview.rows[:PREVIEW_SHOWN],
+        "repeated": find_repeated(preview.headers) if layout.has_header else [],
+        "damaged": sum(row.code == RejectReason.ENCODING for row in preview.rows),
+    }
+
+
 def describe_format(layout: Format) -> list[tuple[str, str]]:
     """Return the hidden controls by which the columns are sent together with the format they were chosen for."""
     values = SheetForm.initial_for(layout) if layout.sheet else FormatForm.initial_for(layout)
@@ -172,8 +172,8 @@ def describe_columns(form: ColumnsForm, preview: Preview) -> list[ShownColumn]:
     shown = []
     for number in range(len(preview.headers)):
         values = (row.cells[number].strip() for row in preview.rows if number < len(row.cells))
-        kind = form[f"kind_{number}"] if f"kind_{number}" in form.fields else None
-        shown.append(ShownColumn(form[f"column_{number}"], kind, [value for value in values if value][:3]))
+        kind, label = (form[name] if name in form.fields else None for name in (f"kind_{number}", f"label_{number}"))
+        shown.append(ShownColumn(form[f"column_{number}"], kind, label, [value for value in values if value][:3]))
     return shown
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from lists.bulk import newest_id
+from lists.conditions import SegmentRefused, read_conditions
 from lists.exceptions import ListsError
 from lists.mailing_lists import delete_files
 from lists.models import (
@@ -24,7 +25,7 @@ from lists.models import (
     StagedRow,
     Subscription,
 )
-from lists.segments import SegmentRefused, lists_named, read_conditions
+from lists.segments import lists_named
 
 # Rows of imports that one statement deletes.
 BATCH = 10_000
@@ -38,8 +39,9 @@ class ListInUse(ListsError):
 def delete_list(mailing_list: MailingList, *, actor: User, now: datetime) -> BulkJob:
     """Take a list away from every page at once and have it emptied in the background; return the job of that.
 
-    The subscribers and their history stay. Raises ListInUse where a segment names the list, and ProtectedError where
-    a planned mailing uses it; then nothing is changed.
+    The subscribers and their history stay. Raises ListsError where a segment names the list, a planned mailing
+    uses it or a draft leaves its people out, and MailingList.DoesNotExist where somebody else has just deleted it; then
+    nothing is changed.
     """
     with transaction.atomic():
         # Whoever plans a mailing to the list or imports into it has to wait.
@@ -78,7 +80,7 @@ def lists_of(segment: Segment) -> set[int]:
 
 
 def drop_users(mailing_list: MailingList) -> None:
-    """Delete what other apps hang on the list, as the deletion of its row would; raises ProtectedError as that does."""
+    """Delete what other apps hang on the list, as the deletion of its row would; raises as that does."""
     collector = Collector(using=router.db_for_write(MailingList), origin=mailing_list)
     collector.collect([mailing_list])
     for model, rows in list(collector.data.items()):

@@ -1,7 +1,6 @@
 """Pages of lists: index, one list with its subscribers, create, edit, delete."""
 
 from django.contrib import messages
-from django.db.models import ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -12,12 +11,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
+from lists.exceptions import ListsError
 from lists.finding import Search
 from lists.headcounts import counts_of
 from lists.limits import preview_list_limit
-from lists.list_deletion import ListInUse, delete_list
+from lists.list_deletion import delete_list
 from lists.list_forms import LimitForm, MailingListForm
-from lists.mailing_lists import save_list
+from lists.mailing_lists import ListNameTaken, save_list
 from lists.models import MailingList
 from lists.search_pages import PART, read_results, search_context
 
@@ -58,8 +58,7 @@ def create(request: WorkspaceRequest) -> HttpResponse:
     """Make a list, then go on to its first file."""
     data = request.POST if request.method == "POST" else None
     form = MailingListForm(data, instance=MailingList(workspace=request.workspace))
-    if form.is_valid():
-        save_list(form.instance, actor=request.user, now=timezone.now())
+    if form.is_valid() and try_saving(request, form) is not None:
         messages.success(request, _("リストを作成しました。続けてCSVやExcelのファイルを取り込めます。"))
         return redirect("import_upload", form.instance.pk)
     return render(request, "lists/form.html", {"form": form})
@@ -78,7 +77,9 @@ def edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
     if "confirmed" not in request.POST and (would_stop := preview_list_limit(mailing_list, mailing_list.error_limit)):
         context = {"form": form, "mailing_list": stored, "would_stop": would_stop}
         return render(request, "lists/limit_confirm.html", context)
-    stopped = save_list(form.instance, actor=request.user, now=timezone.now())
+    stopped = try_saving(request, form)
+    if stopped is None:
+        return render(request, "lists/form.html", {"form": form, "mailing_list": stored})
     messages.success(request, _("リストを保存しました。"))
     if stopped:
         sentence = ngettext(
@@ -88,6 +89,15 @@ def edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
         )
         messages.warning(request, sentence % stopped)
     return redirect("list_detail", pk)
+
+
+def try_saving(request: WorkspaceRequest, form: MailingListForm) -> int | None:
+    """Save the list of a valid form, return how many its limit stopped; None where it cannot be: the form says why."""
+    try:
+        return save_list(form.instance, actor=request.user, now=timezone.now())
+    except ListNameTaken as error:
+        form.add_error("name", error.sentence)
+    return None
 
 
 @require_safe
@@ -110,17 +120,12 @@ def delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         try:
             delete_list(mailing_list, actor=request.user, now=timezone.now())
-        except ListInUse as error:
+        except ListsError as error:
             messages.error(request, error.sentence)
             return redirect("list_detail", pk=pk)
-        except ProtectedError:
-            messages.error(
-                request,
-                _(
-                    "予約中または配信中のメールで使われているため、このリストは削除できません。予約を取り消すか、配信が終わってから削除してください。"
-                ),
-            )
-            return redirect("list_detail", pk=pk)
+        except MailingList.DoesNotExist:
+            # A second click waited for the first one.
+            return redirect("list_index")
         messages.success(request, _("リスト「%s」を削除しました。") % mailing_list.name)
         return redirect("list_index")
     counts = counts_of([mailing_list])[pk]

@@ -1,11 +1,15 @@
-"""Writes many rows into a table at once: COPY on PostgreSQL, executemany on SQLite."""
+"""Writes many rows into a table at once: COPY on PostgreSQL, statements of many rows on SQLite."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 # Bytes of text that are handed to the server at a time; more of them only wait in memory.
 PIECE = 256 * 1024
+# Rows of one statement on SQLite, which writes down the last id at the end of each: alone, a row costs three times as much.
+ROWS = 100
 
 
 def load_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
@@ -19,11 +23,8 @@ def load_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[object
     target = connection.ops.quote_name(table)
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
-            marks = ", ".join(["%s"] * len(columns))
-            sql = f"INSERT INTO {target} ({names}) VALUES ({marks})"  # noqa: S608
-            # sqlite3 takes any iterable, and only one row of it at a time.
-            cursor.executemany(sql, rows)  # type: ignore[arg-type]
-            return max(int(cursor.rowcount), 0)
+            marks = f"({', '.join(['%s'] * len(columns))})"
+            return _insert(cursor, f"INSERT INTO {target} ({names}) VALUES {marks}", f", {marks}", rows)  # noqa: S608
         number = 0
         with connection.wrap_database_errors, cursor.copy(f"COPY {target} ({names}) FROM STDIN") as copy:
             lines: list[str] = []
@@ -39,6 +40,24 @@ def load_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[object
             if lines:
                 copy.write("\n".join(lines) + "\n")
         return number
+
+
+def _insert(cursor: CursorWrapper, first: str, further: str, rows: Iterable[Sequence[object]]) -> int:
+    """Run an INSERT that is made of what it needs for its first row and for each further one; return how many rows."""
+    remaining, number = iter(rows), 0
+    rest: list[Sequence[object]] = []
+
+    def pieces() -> Iterator[list[object]]:
+        nonlocal number, rest
+        while len(rest := list(islice(remaining, ROWS))) == ROWS:
+            number += ROWS
+            yield list(chain.from_iterable(rest))
+
+    # sqlite3 takes any iterable, and only one piece of it at a time.
+    cursor.executemany(first + further * (ROWS - 1), pieces())  # type: ignore[arg-type]
+    if rest:
+        cursor.execute(first + further * (len(rest) - 1), [value for row in rest for value in row])  # type: ignore[misc]
+    return number + len(rest)
 
 
 # What COPY's text format gives a meaning (PostgreSQL documentation, COPY, File Formats).

@@ -1,5 +1,6 @@
 """What of subscribers can be exported: those of a list, of a segment or of a search, and their columns."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -7,6 +8,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
 from lists.columns import ADDRESS, NAME, columns_of
+from lists.conditions import read_conditions
+from lists.csv_columns import OURS
 from lists.export_columns import (
     ExportColumn,
     attribute_column,
@@ -18,7 +21,7 @@ from lists.export_columns import (
 from lists.exporting import Table
 from lists.finding import Search, people_found
 from lists.models import AttributeKind, MailingList, Segment, StopReason, Subscriber, SubscriberStatus
-from lists.segments import compile_group, read_conditions
+from lists.segments import compile_group
 
 # Names of columns that are attributes begin so: an attribute may be called as another column is.
 ATTRIBUTE = "attribute:"
@@ -63,7 +66,8 @@ def people_columns(workspace: Workspace) -> list[ExportColumn]:
         columns.append(
             attribute_column(f"{ATTRIBUTE}{column.name}", label, column.name, "attributes", is_number=is_number)
         )
-    return columns + own_columns()
+    taken = {column.label for column in columns}
+    return columns + [replace(own, label=own.label + OURS) if own.label in taken else own for own in own_columns()]
 
 
 def own_columns() -> list[ExportColumn]:

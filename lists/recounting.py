@@ -8,7 +8,7 @@ from itertools import groupby
 from types import MappingProxyType
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Min
+from django.db.models import Count, F, Max, Min, Q
 from django.db.models.functions import Coalesce
 
 from accounts import audit
@@ -187,7 +187,8 @@ def clear_errors(subscriber_ids: Iterable[int], *, now: datetime) -> None:
 @transaction.atomic
 def clear_batch(ids: Sequence[int], now: datetime) -> None:
     """Clear the errors of up to BATCH subscribers."""
-    locked = [row.pk for row in lock_subscribers(ids)]
+    locked = Subscriber.objects.filter(pk__in=ids).lock()
     own = AddressError.objects.filter(subscriber__in=locked).uncleared()
     own.update(cleared_at=now, cleared_by=ClearedBy.PERSON)
-    Subscriber.objects.filter(pk__in=locked).update(error_count=0, errors_due_at=None)
+    counted = Subscriber.objects.filter(Q(error_count__gt=0) | Q(errors_due_at__isnull=False), pk__in=locked)
+    counted.update(error_count=0, errors_due_at=None)

@@ -10,8 +10,19 @@ from django.utils.translation import gettext as _
 from lists.address import MAX_ADDRESS, MAX_LOCAL, PLAIN_DOMAIN, PLAIN_LOCAL, clean_address
 from lists.address_hints import Hint, flags_of, hints_of, role_names
 from lists.attribute_values import Value, parse
-from lists.columns import ADDRESS, CONTROLS, MAX_NAME, NAME, Column, clean_attribute, clean_name
-from lists.csv_reading import Row
+from lists.columns import (
+    ADDRESS,
+    CONSENT_AT,
+    CONSENT_IP,
+    CONTROLS,
+    MAX_NAME,
+    NAME,
+    NO_ATTRIBUTES,
+    Column,
+    clean_attribute,
+    clean_name,
+)
+from lists.csv_reading import Row, name_column, name_columns
 from lists.csv_writing import unguard_cell
 from lists.exceptions import ImportRefused, InvalidAddress, ListsError, RowRefused
 from lists.import_reasons import RejectReason
@@ -35,16 +46,23 @@ class Layout:
     headers: list[str]
     # An empty cell empties the value (差し替え) instead of leaving it as it is.
     keeps_blank: bool
+    # -1: no column tells it.
+    consent_at: int = -1
+    consent_ip: int = -1
+
+    def tells_consent(self) -> bool:
+        """Say whether a column says when, or from where, the people agreed."""
+        return self.consent_at >= 0 or self.consent_ip >= 0
 
     def label(self, index: int) -> str:
         """Return what people call the column."""
-        return self.headers[index] if index < len(self.headers) else _("列%d") % (index + 1)
+        return self.headers[index] if index < len(self.headers) else name_column(index)
 
     def is_header(self, cells: list[str]) -> bool:
         """Say whether the row repeats the header, as in files that were joined."""
-        if not self.headers or not cells or cells[0].strip() != self.headers[0]:
+        if not self.headers or not cells or cells[0].strip() not in ("", self.headers[0]):
             return False
-        return [cell.strip() for cell in cells] == self.headers
+        return name_columns(cells, len(self.headers)) == self.headers
 
 
 def make_layout(
@@ -55,6 +73,7 @@ def make_layout(
     """
     known = {column.name: column for column in columns}
     sorted_targets = sorted((int(number), target) for number, target in targets.items())
+    place = {target: index for index, target in sorted_targets}
     addresses = [index for index, target in sorted_targets if target == ADDRESS]
     if len(addresses) != 1:
         raise ImportRefused(_("メールアドレスの列を1つ選んでください。"))
@@ -64,10 +83,12 @@ def make_layout(
         attributes=[
             (index, known.get(target) or Column(target, target))
             for index, target in sorted_targets
-            if target not in (ADDRESS, NAME)
+            if target not in NO_ATTRIBUTES
         ],
         headers=list(headers),
         keeps_blank=keeps_blank,
+        consent_at=place.get(CONSENT_AT, -1),
+        consent_ip=place.get(CONSENT_IP, -1),
     )
 
 
@@ -79,12 +100,11 @@ def compile_cleaner(layout: Layout) -> Cleaner:
     """
     if _is_unusual(layout):
         return lambda row: check_row(row, layout)
-    at, names, keeps_blank = layout.address, layout.names, layout.keeps_blank
-    width = len(layout.headers) or 1 + max([at, *names, *(index for index, _column in layout.attributes)])
-    writers = [(index, json.dumps(column.name) + ": ", _make_writer(column)) for index, column in layout.attributes]
+    at, names = layout.address, layout.names
+    others = [index for index, _column in layout.attributes] + [layout.consent_at, layout.consent_ip]
+    width = len(layout.headers) or 1 + max([at, *names, *others])
     one_name = names[0] if len(names) == 1 else -1
-    domains: dict[str, int] = {}
-    roles = role_names()
+    look, write = _compile_address(), _compile_attributes(layout)
 
     def clean(row: Row) -> StagedTuple:
         line, cells, fault, _code = row
@@ -97,32 +117,54 @@ def compile_cleaner(layout: Layout) -> Cleaner:
         if len(text) > MAX_NAME and max(map(len, cells)) > MAX_NAME:
             return check_row(row, layout)
         address = cells[at]
-        local, _at, domain = address.partition("@")
-        flags = domains.get(domain)
-        if flags is None:
-            flags = _look_at_domain(domain, domains)
-        if flags < 0 or len(local) > MAX_LOCAL or len(address) > MAX_ADDRESS or not PLAIN_LOCAL.fullmatch(local):
+        flags, attributes = look(address), write(cells)
+        if flags < 0 or not attributes:
             return check_row(row, layout)
-        key = address.lower()
-        if key[: len(local)].partition("+")[0] in roles:
-            flags |= Hint.ROLE.value
-        values = []
-        for index, head, write in writers:
-            value = cells[index].strip()
-            if value or keeps_blank:
-                written = write(value)
-                if not written:
-                    return check_row(row, layout)
-                values.append(head + written)
         if one_name >= 0:
             name = cells[one_name].strip()
         else:
             name = " ".join([part for index in names if (part := cells[index].strip())])
             if len(name) > MAX_NAME:
                 return check_row(row, layout)
-        return line, address, key, name, "{" + ", ".join(values) + "}", flags
+        return line, address, address.lower(), name, attributes, flags
 
     return clean
+
+
+def _compile_address() -> Callable[[str], int]:
+    """Return a function from an address to its hints (lists.address_hints.Hint), -1 where it is not plain."""
+    domains: dict[str, int] = {}
+    roles = role_names()
+
+    def look(address: str) -> int:
+        local, _at, domain = address.partition("@")
+        flags = domains.get(domain)
+        if flags is None:
+            flags = _look_at_domain(domain, domains)
+        if flags < 0 or len(local) > MAX_LOCAL or len(address) > MAX_ADDRESS or not PLAIN_LOCAL.fullmatch(local):
+            return -1
+        return flags | Hint.ROLE.value if local.lower().partition("+")[0] in roles else flags
+
+    return look
+
+
+def _compile_attributes(layout: Layout) -> Callable[[list[str]], str]:
+    """Return a function from the cells to their attributes as JSON, "" where `check_row` has to look at them."""
+    keeps_blank = layout.keeps_blank
+    writers = [(index, json.dumps(column.name) + ": ", _make_writer(column)) for index, column in layout.attributes]
+
+    def write(cells: list[str]) -> str:
+        values = []
+        for index, head, write_one in writers:
+            value = cells[index].strip()
+            if value or keeps_blank:
+                written = write_one(value)
+                if not written:
+                    return ""
+                values.append(head + written)
+        return "{" + ", ".join(values) + "}"
+
+    return write
 
 
 def _is_unusual(layout: Layout) -> bool:

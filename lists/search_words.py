@@ -1,29 +1,35 @@
 """A search in words, for the pages that say whom something is about."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
-from lists.finding import Search, people_found
+from lists.finding import Search, condition_of
 from lists.models import AttributeDefinition, MailingList, Segment, StopReason, SubscriberStatus
 
 # A label and what it asks for.
 Words = list[tuple[str, str]]
 
 
-def require_known(workspace: Workspace, search: Search) -> None:
-    """Raise Http404 where the search names a list or a segment that the workspace does not have.
+def read_search(workspace: Workspace, query: Mapping[str, Any]) -> Search:
+    """Return the search of a page's address, for pages that act on all whom it finds.
 
-    Raises SegmentRefused where the segment's conditions cannot be used any more.
+    Raises Http404 where it names a list or a segment that the workspace does not have, and ListsError where it makes no
+    sense or cannot be done, as with a segment whose conditions cannot be used any more.
     """
+    search = Search.require(query)
     lists = MailingList.objects.filter(workspace=workspace)
     if search.list_id is not None and not lists.filter(pk=search.list_id).exists():
         raise Http404
     segments = Segment.objects.filter(workspace=workspace)
     if search.segment_id is not None and not segments.filter(pk=search.segment_id).exists():
         raise Http404
-    people_found(workspace, search, now=timezone.now())
+    condition_of(workspace, search, now=timezone.now())
+    return search
 
 
 def describe_search(workspace: Workspace, search: Search) -> Words:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -12,11 +12,13 @@ from typing import Final
 from django.db.models import Count, Max, Q
 
 from accounts.models import Workspace
+from lists.finding import read_number
 from lists.models import Subscriber, SubscriberQuerySet, SubscriberStatus
 
-# Seconds that one request counts, and the people that its first window holds.
+# Seconds that one request counts, and the people that its first window holds; less time, fewer people.
 BUDGET: Final = 0.2
 FIRST_WINDOW: Final = 5000
+SMALLEST_WINDOW: Final = 250
 LARGEST_WINDOW: Final = 100_000
 
 
@@ -37,33 +39,31 @@ def mark_of(what: object) -> str:
 
 def read_slice(given: Mapping[str, str]) -> Slice:
     """Return how far a count came, as the page carries it; what is no number counts as nothing."""
-
-    def number(name: str) -> int:
-        text = given.get(name, "")
-        return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else 0
-
-    return Slice(number("found"), number("active"), number("after"))
+    found, active, after = (read_number(given.get(name)) or 0 for name in ("found", "active", "after"))
+    return Slice(found, active, after)
 
 
 def count_slice(
-    workspace: Workspace,
+    workspace: Workspace | None,
     condition: Q,
     begun: Slice,
     *,
     budget: float = BUDGET,
-    size: int = FIRST_WINDOW,
+    size: int = 0,
     clock: Callable[[], float] = monotonic,
 ) -> Slice:
-    """Go on counting where `begun` ended, for about `budget` seconds, at least one window of `size` people.
+    """Go on counting where `begun` ended, for about `budget` seconds, at least one window of `size` people (0 = as many
+    as fit the time).
 
-    The page carries the figures from request to request; who comes or goes in between is counted or not.
+    Without a workspace the people of all are counted. The page carries the figures from request to request; who comes or goes in between is counted or not.
     """
-    people = Subscriber.objects.for_workspace(workspace)
-    deadline = clock() + budget
+    people = Subscriber.objects.for_workspace(workspace) if workspace else Subscriber.objects.all()
+    statuses = list(SubscriberStatus) if workspace else []
+    deadline, size = clock() + budget, size or first_window(budget)
     found, active, after, is_last = begun.found, begun.active, begun.after, False
     while not is_last:
         started = clock()
-        end, is_last = find_window(people, after, size)
+        end, is_last = find_window(people, after, size, statuses)
         window = people.filter(pk__gt=after, pk__lte=end).filter(condition)
         counted = window.aggregate(found=Count("pk"), active=Count("pk", filter=Q(status=SubscriberStatus.ACTIVE)))
         found, active, after = found + counted["found"], active + counted["active"], end
@@ -75,13 +75,22 @@ def count_slice(
     return Slice(found, active, after, is_complete=True)
 
 
-def find_window(people: SubscriberQuerySet, after: int, size: int) -> tuple[int, bool]:
+def first_window(budget: float) -> int:
+    """Return how many people the first window of a look of so many seconds holds."""
+    return max(round(FIRST_WINDOW * min(budget / BUDGET, 1)), SMALLEST_WINDOW)
+
+
+def find_window(
+    people: SubscriberQuerySet, after: int, size: int, statuses: Sequence[SubscriberStatus] = tuple(SubscriberStatus)
+) -> tuple[int, bool]:
     """Return the id that ends a window of at most 2 × `size` people of a workspace, and whether it is the last window.
 
-    Asked status by status, since that is the index that holds the ids of one workspace in their order.
+    Asked status by status, since that is the index that holds the ids of one workspace in their order; where there are no
+    `statuses`, of all workspaces, by the primary key.
     """
     behind = people.filter(pk__gt=after)
-    ids = [behind.filter(status=status).order_by("pk").values_list("pk", flat=True) for status in SubscriberStatus]
+    parts = [behind.filter(status=status) for status in statuses] or [behind]
+    ids = [part.order_by("pk").values_list("pk", flat=True) for part in parts]
     if ends := [pk for found in ids for pk in found[size - 1 : size]]:
         return min(ends), False
     lasts = [found.aggregate(last=Max("pk"))["last"] for found in ids]
@@ -94,7 +103,7 @@ def first_people(
     number: int,
     *,
     budget: float = BUDGET,
-    size: int = FIRST_WINDOW,
+    size: int = 0,
     clock: Callable[[], float] = monotonic,
 ) -> tuple[list[Subscriber], bool]:
     """Return up to `number` people with the smallest ids, and whether all were looked at.
@@ -102,7 +111,7 @@ def first_people(
     False means that the time was over: there may be others, and where nobody was found nobody knows.
     """
     everyone = Subscriber.objects.for_workspace(workspace)
-    deadline = clock() + budget
+    deadline, size = clock() + budget, size or first_window(budget)
     found: list[Subscriber] = []
     after, is_last = 0, False
     while not is_last:

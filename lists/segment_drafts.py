@@ -26,6 +26,7 @@ from lists.conditions import (
     SegmentRefused,
     Shape,
     as_texts,
+    make_empty,
     read_condition,
     read_conditions,
 )
@@ -171,11 +172,7 @@ def _finish(draft: DraftGroup, fields: Mapping[str, Field]) -> Group:
         except SegmentRefused as error:
             part.error = error.sentence
     if not draft.parts:
-        # The sentence of what is wrong with a group without conditions is the reader's.
-        try:
-            read_conditions({"all": []})
-        except SegmentRefused as error:
-            draft.error = error.sentence
+        draft.error = make_empty().sentence
     return Group(tuple(found), draft.is_any)
 
 

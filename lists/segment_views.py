@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -15,6 +14,7 @@ from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.conditions import Group, SegmentRefused, read_conditions
+from lists.exceptions import ListsError
 from lists.models import Segment, Subscriber
 from lists.segment_counts import Slice, count_slice, first_people, mark_of, read_slice
 from lists.segment_drafts import DraftGroup, change, draft_of, finish, new_draft, read_draft, settle, show
@@ -58,6 +58,10 @@ def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "words": describe_segment(segment, fields),
         "people": people,
         "problem": problem,
+        # Without scripts the number is asked for by a link, as far as it goes within a moment.
+        "counted": count_group(request, read_conditions(segment.conditions))
+        if "count" in request.GET and not problem
+        else None,
     }
     return render(request, "lists/segment_detail.html", context)
 
@@ -109,13 +113,13 @@ def build(request: WorkspaceRequest, segment: Segment, draft: DraftGroup) -> Htt
     form = SegmentForm(request.POST, instance=segment)
     group = finish(draft, fields, request.workspace)
     if form.is_valid() and group is not None:
-        if save_segment(form.instance, group, revision=form.cleaned_data["revision"] or 0, actor=request.user):
+        try:
+            save_segment(form.instance, group, revision=form.cleaned_data["revision"] or 0, actor=request.user)
+        except ListsError as error:
+            form.add_error(None, error.sentence)
+        else:
             messages.success(request, _("セグメント「%s」を保存しました。") % segment.name)
             return redirect("segment_detail", segment.pk)
-        form.add_error(
-            None,
-            _("このセグメントは別の画面で変更されました。必要な部分を控えてから、開き直してください。"),
-        )
     return show_builder(request, segment, stored_name, form, draft, fields)
 
 
@@ -188,13 +192,8 @@ def delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
     segment = find_segment(request, pk)
     try:
         delete_segment(segment, actor=request.user)
-    except ProtectedError:
-        messages.error(
-            request,
-            _(
-                "予約中または配信中のメールで使っているため、削除できません。予約を取り消すか、配信が終わってから削除してください。"
-            ),
-        )
+    except ListsError as error:
+        messages.error(request, error.sentence)
         return redirect("segment_detail", pk)
     messages.success(request, _("セグメント「%s」を削除しました。") % segment.name)
     return redirect("segment_index")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -29,11 +28,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
+from lists.address import part_as_key
 from lists.conditions import NEXT_MONTH, THIS_MONTH, Condition, Group, Kind, SegmentRefused, read_conditions
 from lists.models import Consent, Engagement, MailingList, Segment, Subscription
 from lists.segment_sql import AttributeDate, AttributeNumber, AttributeText, DomainOf, SmallLetters
-
-__all__ = ["Group", "SegmentRefused", "compile_group", "lists_named", "read_conditions", "segments_naming"]
 
 ASCII_SMALL: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -60,19 +58,6 @@ def compile_segment(segment: Segment, *, now: datetime) -> Q:
 def lists_named(group: Group) -> set[int]:
     """Return the ids of the lists that the conditions name."""
     return {pk for found in group.conditions() if found.operator.kind == Kind.LIST for pk in found.value}
-
-
-def segments_naming(mailing_list: MailingList) -> list[Segment]:
-    """Return the segments of the list's workspace whose conditions name it, for whoever wants to delete it."""
-    found = []
-    for segment in Segment.objects.filter(workspace=mailing_list.workspace_id).order_by("name"):
-        try:
-            if mailing_list.pk in lists_named(read_conditions(segment.conditions)):
-                found.append(segment)
-        except SegmentRefused:
-            # Nobody can be found by it anyway.
-            continue
-    return found
 
 
 def require_lists(group: Group, workspace: Workspace) -> None:
@@ -119,7 +104,7 @@ def _text_of(field: str, attribute: str) -> Any:
 def fold(condition: Condition, text: str) -> str:
     """Return a text to be looked for, written as the field's values are."""
     if condition.field in ("address", "domain"):
-        return unicodedata.normalize("NFKC", text).lower().removeprefix("@" if condition.field == "domain" else "")
+        return part_as_key(text).removeprefix("@" if condition.field == "domain" else "")
     return text.translate(ASCII_SMALL)
 
 

@@ -12,7 +12,14 @@ from django.views.decorators.http import require_http_methods
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from lists.editing import AddressErased, AddressTaken, add_subscriber, edit_subscriber
+from lists.editing import (
+    AddressErased,
+    AddressTaken,
+    ListGone,
+    SubscriberChanged,
+    add_subscriber,
+    edit_subscriber,
+)
 from lists.exclusions import find_excluded
 from lists.models import Subscriber
 from lists.subscriber_forms import SubscriberForm
@@ -71,12 +78,13 @@ def change(request: WorkspaceRequest, form: SubscriberForm, subscriber: Subscrib
         actor=request.user,
         now=timezone.now(),
         may_return=form.may_return(),
+        seen=form.cleaned_data["seen"],
     )
     return subscriber
 
 
 def try_saving(form: SubscriberForm, save: Callable[[], Subscriber]) -> Subscriber | None:
-    """Return what `save` returns; where the address cannot be had, None, and the form says why."""
+    """Return what `save` returns; where it cannot be saved, None, and the form says why."""
     try:
         return save()
     except AddressTaken as error:
@@ -85,6 +93,10 @@ def try_saving(form: SubscriberForm, save: Callable[[], Subscriber]) -> Subscrib
     except AddressErased as error:
         form.add_error("address", error.sentence)
         form.ask_for_return()
+    except ListGone as error:
+        form.add_error("lists", error.sentence)
+    except SubscriberChanged as error:
+        form.add_error(None, error.sentence)
     return None
 
 

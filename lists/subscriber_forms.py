@@ -15,7 +15,7 @@ from lists.address import Address, clean_address
 from lists.attribute_values import DATE, Value
 from lists.attributes import attributes_of
 from lists.columns import MAX_NAME, clean_value, column_for
-from lists.editing import Person
+from lists.editing import Person, lists_of, seen_of
 from lists.exceptions import InvalidAddress, RowRefused
 from lists.models import (
     RECIPIENTS_WILL,
@@ -24,7 +24,6 @@ from lists.models import (
     MailingList,
     StopReason,
     Subscriber,
-    Subscription,
 )
 
 
@@ -98,6 +97,8 @@ class SubscriberForm(forms.Form):
         validators=[one_line],
         help_text=gettext_lazy("リストに加えるときに必要です。例: 2026年5月の展示会の申込書。同意の記録に残ります。"),
     )
+    # What the page showed: what others changed meanwhile is not overwritten.
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     # Only shown where the address was erased.
     may_return_again = forms.BooleanField(
         label=gettext_lazy("本人から改めて配信の同意を得ました。消去済みの記録を取り消して登録します"), required=False
@@ -114,7 +115,7 @@ class SubscriberForm(forms.Form):
         self.workspace = workspace
         self.subscriber = subscriber
         self.definitions = attributes_of(workspace)
-        self.own_lists = self._find_lists()
+        self.own_lists = lists_of(subscriber) if subscriber else []
         # The subscriber that has the address already.
         self.taken: Subscriber | None = None
         super().__init__(data, initial={**initial, **self._stored()})
@@ -124,16 +125,15 @@ class SubscriberForm(forms.Form):
         own = MailingList.objects.filter(workspace=workspace).order_by("name")
         cast("forms.ModelMultipleChoiceField[MailingList]", self.fields["lists"]).queryset = own
 
-    def _find_lists(self) -> list[int]:
-        if self.subscriber is None:
-            return []
-        places = Subscription.objects.filter(subscriber=self.subscriber, mailing_list__deleted_at=None)
-        return list(places.values_list("mailing_list_id", flat=True))
-
     def _stored(self) -> dict[str, Any]:
         if self.subscriber is None:
             return {}
-        return {"address": self.subscriber.address, "name": self.subscriber.name, "lists": self.own_lists}
+        return {
+            "address": self.subscriber.address,
+            "name": self.subscriber.name,
+            "lists": self.own_lists,
+            "seen": seen_of(self.subscriber, self.own_lists),
+        }
 
     def stored_text(self, definition: AttributeDefinition) -> str:
         """Return the value that the subscriber has, as text."""

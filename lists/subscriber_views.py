@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import member_required
+from accounts.audit import entries_about
 from accounts.models import AuditEntry, Role
 from accounts.requests import WorkspaceRequest
 from lists.attribute_values import show
@@ -67,13 +69,15 @@ def render_detail(request: WorkspaceRequest, subscriber: Subscriber, form: Resum
         "facts": facts_of(subscriber),
         "limit": limit_for(subscriber),
         "is_own_will": subscriber.stop_reason in RECIPIENTS_WILL,
+        # A refusal that comes after an error or a colleague stopped the person is to be written down, too.
+        "may_change_reason": subscriber.is_stopped() and subscriber.stop_reason not in RECIPIENTS_WILL,
         "places": places.select_related("mailing_list").order_by("mailing_list__name"),
         "exclusion": found.get(subscriber.address_key),
         "last_import": last_import_of(subscriber),
-        "consents": subscriber.consents.select_related("mailing_list", "recorded_by").order_by("-at", "-pk")[
-            :ROWS_SHOWN
-        ],
-        "history": history_of(subscriber),
+        "consents": subscriber.consents.select_related("mailing_list").order_by("-at", "-pk")[:ROWS_SHOWN],
+        "history": history_of(subscriber)[:ROWS_SHOWN],
+        # So many are followed by the way to all.
+        "rows_shown": ROWS_SHOWN,
     }
     return render(request, "lists/subscriber_detail.html", context)
 
@@ -98,8 +102,17 @@ def last_import_of(subscriber: Subscriber) -> CsvImport | None:
 
 def history_of(subscriber: Subscriber) -> QuerySet[AuditEntry]:
     """Return who changed, stopped and resumed a subscriber, and why, the newest first."""
-    done = AuditEntry.objects.filter(workspace=subscriber.workspace_id, target=subscriber.address[:200])
-    return done.filter(action__startswith="subscriber.").select_related("actor").order_by("-pk")[:ROWS_SHOWN]
+    done = entries_about(subscriber.workspace_id, [subscriber.address])
+    return done.filter(action__startswith="subscriber.").select_related("actor").order_by("-pk")
+
+
+@require_safe
+@member_required()
+def history(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Everything that was done with a subscriber."""
+    subscriber = get_object_or_404(Subscriber, workspace=request.workspace, pk=pk)
+    page = Paginator(history_of(subscriber), ROWS_SHOWN).get_page(request.GET.get("page"))
+    return render(request, "lists/subscriber_history.html", {"subscriber": subscriber, "page": page})
 
 
 @require_http_methods(["GET", "POST"])
@@ -111,10 +124,14 @@ def stop_subscriber(request: WorkspaceRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return render(request, "lists/subscriber_stop.html", {"subscriber": subscriber, "form": form})
     reason, why = StopReason(form.cleaned_data["reason"]), form.cleaned_data["why"]
+    was = subscriber.stop_reason
     if stop(subscriber, reason, actor=request.user, now=timezone.now(), why=why):
         messages.success(request, _("%sを配信停止にしました。") % subscriber.address)
+    elif subscriber.stop_reason != was:
+        label = subscriber.get_stop_reason_display()
+        messages.success(request, _("停止の理由を「%s」に変えました。") % label)
     else:
-        messages.info(request, _("%sはすでに配信停止です。") % subscriber.address)
+        messages.info(request, _("停止の理由は変わりませんでした。すでに配信停止です。"))
     return redirect("subscriber_detail", pk)
 
 

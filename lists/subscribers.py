@@ -6,6 +6,7 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
+from lists.headcounts import mark_people_due
 from lists.models import StopReason, Subscriber, SubscriberStatus
 from lists.recounting import clear_errors
 
@@ -45,6 +46,7 @@ def resume(subscriber: Subscriber, why: str, *, actor: User | None, now: datetim
         )
         if changed:
             clear_errors([subscriber.pk], now=now)
+            mark_people_due([subscriber.pk], now=now)
             audit.record(subscriber.workspace, actor, "subscriber.resumed", subscriber.address, why=why, was=was)
     subscriber.refresh_from_db()
     return changed == 1

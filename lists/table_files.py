@@ -1,7 +1,6 @@
 """An uploaded file as rows, whether it is a CSV file or an Excel workbook."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from django.utils.translation import gettext as _
@@ -10,6 +9,7 @@ from lists.csv_encoding import WORKBOOK_HEAD
 from lists.csv_reading import (
     PREVIEW_ROWS,
     Format,
+    Inspection,
     Preview,
     Row,
     has_address,
@@ -20,41 +20,21 @@ from lists.csv_reading import (
 )
 from lists.exceptions import UnreadableFile
 from lists.models import FileKind
-from lists.xlsx_reading import preview_sheet, read_sheet, sheet_names
+from lists.xlsx_reading import preview_filled, preview_sheet, read_sheet
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What was found out about an uploaded file. `rows` is an estimate; `sheets` are those of a workbook."""
-
-    kind: FileKind
-    format: Format
-    rows: int
-    preview: Preview
-    sheets: tuple[str, ...] = ()
-
-
-def inspect_table(file: BinaryIO) -> Table:
+def inspect_table(file: BinaryIO) -> Inspection:
     """Guess how the file is written; raises UnreadableFile with a sentence where it cannot be a list."""
     if not is_workbook(file):
-        found = inspect_file(file)
-        return Table(FileKind.CSV, found.format, found.rows, found.preview)
-    sheets = sheet_names(file)
-    sheet, first, rows = _find_filled(file, sheets)
+        return inspect_file(file)
+    sheets, sheet, first, rows = preview_filled(file, PREVIEW_ROWS + 1)
+    if not first:
+        raise UnreadableFile(_("ファイルに行がありません。"))
     layout = Format("utf-8-sig", ",", has_header=not has_address(first[0].cells), sheet=sheet)
     preview = make_preview(first, has_header=layout.has_header)
     if not preview.rows:
         raise UnreadableFile(_("見出しの行だけで、宛先の行がありません。"))
-    return Table(FileKind.XLSX, layout, max(1, rows - layout.has_header), preview, tuple(sheets))
-
-
-def _find_filled(file: BinaryIO, sheets: list[str]) -> tuple[str, list[Row], int]:
-    """Return the first sheet with rows, its first rows, and about how many it has."""
-    for sheet in sheets[:10]:
-        first, rows = preview_sheet(file, sheet, PREVIEW_ROWS + 1)
-        if first:
-            return sheet, first, rows
-    raise UnreadableFile(_("ファイルに行がありません。"))
+    return Inspection(layout, max(1, rows - layout.has_header), preview, FileKind.XLSX, tuple(sheets))
 
 
 def is_workbook(file: BinaryIO) -> bool:

@@ -1,55 +1,46 @@
-"""Takes the addresses of erased people out of what else is kept about lists: the audit log, imports, jobs, segments."""
+"""Takes the addresses of erased people out of what an index leads to: the audit log, staged rows, exclusions, consents."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Count, F, QuerySet
-from django.db.models.functions import Greatest, Lower
+from django.db import connection
+from django.db.models import Count, F
+from django.db.models.functions import Greatest
 
+from accounts.audit import entries_about
 from accounts.models import AuditEntry, Workspace
-from lists.models import (
-    BulkJob,
-    ColumnMemory,
-    Consent,
-    CsvImport,
-    Exclusion,
-    ExclusionKind,
-    RejectedRow,
-    Segment,
-    StagedRow,
-    Subscriber,
-)
+from lists.models import Consent, CsvImport, Exclusion, ExclusionKind, ImportState, StagedRow, Subscriber
 
 # What stands where an address stood.
 ERASED: Final = "(消去済み)"
 # The detail of an entry in the audit log that names the address before it was changed.
 FORMER: Final = "was_address"
-# For so many people at once also parts of a text are looked at, for more only whole texts.
-FEW: Final = 20
+# A name of a file may be an address with one of these behind it; none of them is a top-level domain.
+FILE_ENDING: Final = r"\.(?:csv|tsv|txt|xlsx|xls)(?![A-Za-z0-9._-])"
+# Entries of the audit log that are changed at once.
+PIECE = 500
+# Imports that have no staged rows any more.
+OVER = (ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED)
 
 
 class Words:
-    """The addresses of some people, by spelling, and how to take them out of texts."""
+    """Some addresses, and how to take them out of texts."""
 
-    def __init__(self, spellings: Mapping[str, int]) -> None:
-        self.ids = {spelling.lower(): pk for spelling, pk in spellings.items() if spelling}
-        self.all = sorted(self.ids)
-        # Between what cannot belong to an address (a Japanese letter cannot); one pass for all of them.
-        whole = "|".join(re.escape(word) for word in sorted(self.all, key=len, reverse=True))
-        self.pattern = re.compile(rf"(?<![A-Za-z0-9.+_-])(?:{whole})(?![A-Za-z0-9_-])", re.IGNORECASE)
-
-    @classmethod
-    def of(cls, people: Sequence[Subscriber]) -> Words:
-        """Return the addresses that people have, as they were typed and as they are compared."""
-        return cls({spelling: person.pk for person in people for spelling in (person.address, person.address_key)})
+    def __init__(self, spellings: Collection[str]) -> None:
+        # Between what cannot belong to an address (a Japanese letter cannot); one pass for all of them. The shorter
+        # of two addresses may be the beginning of the longer one: yahoo.co and yahoo.co.jp.
+        whole = "|".join(re.escape(word) for word in sorted(spellings, key=len, reverse=True))
+        end = rf"(?={FILE_ENDING})|(?![A-Za-z0-9_-]|\.[A-Za-z0-9])"
+        self.pattern = re.compile(rf"(?<![A-Za-z0-9.+_-])(?:{whole})(?:{end})", re.IGNORECASE)
 
     def scrub(self, value: Any) -> Any:
         """Return a text, or JSON, without the addresses."""
         if isinstance(value, str):
-            return self.pattern.sub(ERASED, value)
+            return self.pattern.sub(ERASED, value) if "@" in value else value
         if isinstance(value, list):
             return [self.scrub(one) for one in value]
         if isinstance(value, dict):
@@ -57,66 +48,95 @@ class Words:
         return value
 
 
-def scrub_traces(workspace: Workspace, people: Sequence[Subscriber]) -> None:
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Locked subscribers of one workspace who are being erased, with the addresses that they have and had."""
+
+    workspace: Workspace
+    people: Sequence[Subscriber]
+    # Lower-case address → number of the subscriber.
+    ids: Mapping[str, int]
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the addresses as they are compared."""
+        return sorted(self.ids)
+
+    def parts(self, size: int) -> Iterator[Gone]:
+        """Yield the same people, so many at once."""
+        for start in range(0, len(self.people), size):
+            people = self.people[start : start + size]
+            numbers = {person.pk for person in people}
+            yield Gone(self.workspace, people, {key: pk for key, pk in self.ids.items() if pk in numbers})
+
+
+def find_gone(workspace: Workspace, people: Sequence[Subscriber]) -> Gone:
+    """Return subscribers with their addresses, also those that they had before and nobody else has now."""
+    ids = {spelling.lower(): person.pk for person in people for spelling in (person.address_key, person.address)}
+    new: Collection[str] = list(ids)
+    # The entries follow a changed address; those that did not stand under the former one.
+    while new:
+        former = find_former(workspace, {key: ids[key] for key in new})
+        others = Subscriber.objects.filter(workspace=workspace, address_key__in=former)
+        taken = set(others.values_list("address_key", flat=True))
+        new = [key for key in former if key not in ids and key not in taken]
+        ids |= {key: former[key] for key in new}
+    return Gone(workspace, people, ids)
+
+
+def find_former(workspace: Workspace, ids: Mapping[str, int]) -> dict[str, int]:
+    """Return the addresses, lower-case, that were changed to these."""
+    edited = entries_about(workspace.pk, ids).filter(action="subscriber.edited", detail__has_key=FORMER)
+    targets = {key[:200]: pk for key, pk in ids.items()}
+    return {
+        str(detail[FORMER]).lower(): targets[target.lower()]
+        for target, detail in edited.values_list("target", "detail").iterator(chunk_size=PIECE)
+    }
+
+
+def scrub_traces(gone: Gone) -> None:
     """Take the addresses of up to some hundred people out of the tables of this app and the audit log."""
-    words = scrub_log(workspace, Words.of(people))
-    drop_staged(workspace, words)
-    scrub_rejected(workspace, words)
+    words = Words(gone.keys)
+    scrub_log(gone, words)
+    drop_staged(gone)
     # Nobody sends to who is erased, and an entry would keep the address.
-    Exclusion.objects.filter(workspace=workspace, kind=ExclusionKind.ADDRESS, value__in=words.all).delete()
-    scrub_rows(CsvImport.objects.filter(workspace=workspace), ("filename", "headers", "forecast", "message"), words)
-    scrub_rows(BulkJob.objects.filter(workspace=workspace), ("search", "argument", "why"), words)
-    scrub_rows(Segment.objects.filter(workspace=workspace), ("conditions",), words)
-    scrub_rows(Consent.objects.filter(subscriber__in=people), ("evidence",), words)
-    # A file without a header, whose first person was taken for one.
-    ColumnMemory.objects.alias(small=Lower("header")).filter(workspace=workspace, small__in=words.all).delete()
+    Exclusion.objects.filter(workspace=gone.workspace, kind=ExclusionKind.ADDRESS, value__in=gone.keys).delete()
+    consents = Consent.objects.filter(subscriber__in=gone.people, evidence__contains="@")
+    for pk, evidence in consents.values_list("pk", "evidence"):
+        Consent.objects.filter(pk=pk).update(evidence=words.scrub(evidence))
 
 
-def scrub_log(workspace: Workspace, words: Words) -> Words:
-    """Name people in the audit log by their number; return the words, with the addresses that they had before.
+def scrub_log(gone: Gone, words: Words) -> None:
+    """Name people in the audit log by their number.
 
     The only time that an entry is changed beside the one when an address is (`lists.editing`).
     """
-    targets = {word[:200]: pk for word, pk in words.ids.items()}
-    about = AuditEntry.objects.alias(small=Lower("target")).filter(workspace=workspace, small__in=list(targets))
-    entries = list(about)
-    former = {str(entry.detail.pop(FORMER, "")): targets[entry.target.lower()] for entry in entries}
-    words = Words({**former, **words.ids})
-    for entry in entries:
-        entry.target = f"#{targets[entry.target.lower()]}"
-        entry.detail = words.scrub(entry.detail)
-    AuditEntry.objects.bulk_update(entries, ["target", "detail"], batch_size=200)
-    return words
+    targets = {key[:200]: pk for key, pk in gone.ids.items()}
+    about = entries_about(gone.workspace.pk, gone.ids)
+    # An entry that was changed is not found again.
+    while entries := list(about[:PIECE]):
+        for entry in entries:
+            entry.target = f"#{targets[entry.target.lower()]}"
+            entry.detail.pop(FORMER, None)
+            entry.detail = words.scrub(entry.detail)
+        write_entries(entries)
 
 
-def drop_staged(workspace: Workspace, words: Words) -> None:
+def write_entries(entries: Sequence[AuditEntry]) -> None:
+    """Store targets and details, a short statement each in one batch (see `recounting.write_counts`)."""
+    detail = AuditEntry._meta.get_field("detail")
+    rows = [(entry.target, detail.get_db_prep_save(entry.detail, connection), entry.pk) for entry in entries]
+    table = connection.ops.quote_name(AuditEntry._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {table} SET target = %s, detail = %s WHERE id = %s", rows)  # noqa: S608
+
+
+def drop_staged(gone: Gone) -> None:
     """Take people out of the files that wait to be merged, or the merge would bring them back."""
-    staged = StagedRow.objects.filter(csv_import__workspace=workspace, address_key__in=words.all)
+    waiting = CsvImport.objects.filter(workspace=gone.workspace).exclude(state__in=OVER).values_list("pk", flat=True)
+    staged = StagedRow.objects.filter(csv_import__in=list(waiting), address_key__in=gone.keys)
     numbers = dict(staged.order_by().values_list("csv_import").annotate(Count("pk")))
     staged.delete()
     for pk, number in numbers.items():
         # While a file is being read its rows are not counted yet; where the number is wrong it is read again.
         CsvImport.objects.filter(pk=pk).update(rows_staged=Greatest(F("rows_staged") - number, 0))
-
-
-def scrub_rejected(workspace: Workspace, words: Words) -> None:
-    """Blank the cells of refused rows that hold an address."""
-    rejected = RejectedRow.objects.filter(csv_import__workspace=workspace)
-    if len(words.all) > FEW * 2:
-        rejected.alias(small=Lower("value")).filter(small__in=words.all).update(value=ERASED)
-        return
-    for word in words.all:
-        rejected.filter(value__icontains=word).update(value=ERASED)
-
-
-def scrub_rows(rows: QuerySet[Any], fields: Sequence[str], words: Words) -> None:
-    """Take the addresses out of texts and JSON of a small table."""
-    for row in rows.only("pk", *fields).iterator(chunk_size=500):
-        changed = []
-        for name in fields:
-            value = getattr(row, name)
-            if (scrubbed := words.scrub(value)) != value:
-                setattr(row, name, scrubbed)
-                changed.append(name)
-        if changed:
-            row.save(update_fields=changed)

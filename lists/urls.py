@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("subscribers/", subscriber_views.index, name="subscriber_index"),
     path("subscribers/new/", subscriber_edit_views.create, name="subscriber_create"),
     path("subscribers/<int:pk>/", subscriber_views.detail, name="subscriber_detail"),
+    path("subscribers/<int:pk>/history/", subscriber_views.history, name="subscriber_history"),
     path("subscribers/<int:pk>/edit/", subscriber_edit_views.edit, name="subscriber_edit"),
     path("subscribers/<int:pk>/stop/", subscriber_views.stop_subscriber, name="subscriber_stop"),
     path("subscribers/<int:pk>/resume/", subscriber_views.resume_subscriber, name="subscriber_resume"),

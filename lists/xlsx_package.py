@@ -39,8 +39,11 @@ Text = Callable[[str], None]
 class Package:
     """An open workbook. Every read counts against the limit for the whole package."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        """Open the ZIP; raises UnreadableFile where it is none, is encrypted, or has too many entries."""
+    def __init__(self, file: BinaryIO, most: int | None = None) -> None:
+        """Open the ZIP, of which at most so many bytes (else as many as an upload may unpack to) are read unpacked.
+
+        Raises UnreadableFile where it is none, is encrypted, or has too many entries.
+        """
         _check_directory(file)
         try:
             self.archive = zipfile.ZipFile(file)
@@ -49,7 +52,7 @@ class Package:
         self.parts = {info.filename: info for info in self.archive.infolist()}
         if len(self.parts) > MAX_PARTS:
             raise _too_large()
-        self.left = settings.UPLOAD_MAX_BYTES * UNPACKED
+        self.left = settings.UPLOAD_MAX_BYTES * UNPACKED if most is None else most
 
     def has(self, name: str) -> bool:
         """Say whether there is a part of this name."""
@@ -143,7 +146,8 @@ def parse_part(
                 raise _damaged()
             yield
         parser.Parse(b"", True)
-    except expat.ExpatError as error:
+    # LookupError and ValueError: the part says that it is written in an encoding that the parser does not have.
+    except (expat.ExpatError, LookupError, ValueError) as error:
         raise _damaged() from error
     yield
 

@@ -1,43 +1,46 @@
 """Reads the rows of an Excel workbook as they are shown, piece by piece, whatever its size."""
 
-import csv
 import posixpath
 from collections.abc import Iterator
-from io import TextIOWrapper
 from itertools import islice
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from django.utils.translation import gettext as _
 
-from lists.csv_reading import MAX_COLUMNS, Row, find_fault
+from lists.csv_reading import MAX_COLUMNS, PREVIEW_BLANKS, Row, find_fault
 from lists.exceptions import UnreadableFile
 from lists.import_reasons import RejectReason
 from lists.xlsx_package import Package, Start, parse_part
 from lists.xlsx_strings import MAX_STRINGS, SharedStrings, check_size, number_of
 from lists.xlsx_values import Shape, Shown, shape_of, show_number, unescape
 
+ROOT = "_rels/.rels"
+# Where nearly every program puts the main part.
 WORKBOOK = "xl/workbook.xml"
-RELATIONS = "xl/_rels/workbook.xml.rels"
 # Section 18.3.1.73: the last row of a sheet.
 LAST_ROW = 1_048_576
 MAX_SHEETS = 200
 MAX_FORMATS = 70_000
 # Texts that are read for a preview; the first rows of a sheet use the first ones.
 PREVIEW_STRINGS = 20_000
+# Bytes of XML that are read while somebody waits for a page, over all sheets that are looked at.
+PREVIEW_BYTES = 8 << 20
+PREVIEW_SHEETS = 10
 # Bytes of XML that a row has at least, for an estimate where the sheet does not say its size.
 ROW_BYTES = 150
 
 
 def sheet_names(file: BinaryIO) -> list[str]:
     """Return the names of the sheets that are shown, in their order; raises UnreadableFile."""
-    return list(Workbook(Package(file)).sheets)
+    return list(Workbook(Package(file, PREVIEW_BYTES)).sheets)
 
 
 def read_sheet(file: BinaryIO, sheet: str) -> Iterator[Row]:
     """Yield the rows of a sheet that are not blank, numbered as in Excel; raises UnreadableFile.
 
-    A cell is what it shows: dates in ISO form, numbers without exponent, formulas their stored result.
+    A cell is what it shows, but for the signs of currencies and percentages (12% is 0.12): dates in ISO form, numbers
+    without exponent, formulas their stored result.
     """
     with Workbook(Package(file)) as book:
         yield from book.read(sheet, MAX_STRINGS)
@@ -45,25 +48,22 @@ def read_sheet(file: BinaryIO, sheet: str) -> Iterator[Row]:
 
 def preview_sheet(file: BinaryIO, sheet: str, rows: int) -> tuple[list[Row], int]:
     """Return the first rows of a sheet and about how many there are; raises UnreadableFile."""
-    with Workbook(Package(file)) as book:
-        found = list(islice(book.read(sheet, PREVIEW_STRINGS), rows))
-        return found, book.estimate(sheet)
+    with Workbook(Package(file, PREVIEW_BYTES)) as book:
+        return book.preview(sheet, rows)
 
 
-def xlsx_to_csv(file: BinaryIO, target: BinaryIO, *, sheet: str) -> int:
-    """Write a sheet as CSV in UTF-8 with BOM and return the number of rows; raises UnreadableFile.
+def preview_filled(file: BinaryIO, rows: int) -> tuple[list[str], str, list[Row], int]:
+    """Return the names of the sheets, the first one with rows, its first rows, and about how many it has.
 
-    Rows that cannot be read are written as far as they were.
+    Without rows on the first sheets there are no first rows. Raises UnreadableFile.
     """
-    text = TextIOWrapper(target, encoding="utf-8-sig", errors="replace", newline="", write_through=True)
-    writer = csv.writer(text)
-    number = 0
-    try:
-        for number, row in enumerate(read_sheet(file, sheet), start=1):  # noqa: B007  Counts.
-            writer.writerow(row.cells)
-    finally:
-        text.detach()
-    return number
+    with Workbook(Package(file, PREVIEW_BYTES)) as book:
+        sheets = list(book.sheets)
+        for sheet in sheets[:PREVIEW_SHEETS]:
+            found, number = book.preview(sheet, rows)
+            if found:
+                return sheets, sheet, found, number
+    return sheets, sheets[0], [], 0
 
 
 class Workbook:
@@ -73,12 +73,17 @@ class Workbook:
         self.package = package
         self.since_1904 = False
         self.rows_said = 0
+        # Read with the first sheet.
         self.strings: SharedStrings | None = None
-        if not (package.has(WORKBOOK) and package.has(RELATIONS)):
+        self.shapes: list[Shape] = []
+        self.main = self._find_main()
+        folder, name = posixpath.split(self.main)
+        self.relations = posixpath.join(folder, "_rels", f"{name}.rels")
+        if not (package.has(self.main) and package.has(self.relations)):
             raise UnreadableFile(
                 _("Excelのブックではない圧縮ファイルです。中のCSVファイルを取り出して、アップロードしてください。")
             )
-        self.targets = self._read_relations()
+        self.targets = self._read_relations(self.relations, folder)
         self.sheets = self._read_sheets()
         if not self.sheets:
             raise UnreadableFile(_("Excelのブックに、読み込めるシートがありません。"))
@@ -90,16 +95,24 @@ class Workbook:
         if self.strings is not None:
             self.strings.close()
 
-    def _read_relations(self) -> dict[str, tuple[str, str]]:
+    def _find_main(self) -> str:
+        """Return the part that names the sheets; ECMA-376 part 2 leaves its place to the package's relations."""
+        if self.package.has(WORKBOOK) or not self.package.has(ROOT):
+            return WORKBOOK
+        kinds = dict(self._read_relations(ROOT, "").values())
+        return kinds.get("officeDocument", WORKBOOK)
+
+    def _read_relations(self, part: str, folder: str) -> dict[str, tuple[str, str]]:
+        """Return the kind and the target of each relation by its id; a target is seen from a folder."""
         found: dict[str, tuple[str, str]] = {}
 
         def start(name: str, attributes: dict[str, str]) -> None:
             if name == "Relationship" and len(found) < MAX_SHEETS:
                 kind = attributes.get("Type", "").rpartition("/")[2]
-                target = posixpath.normpath(posixpath.join("/xl", attributes.get("Target", ""))).lstrip("/")
+                target = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", ""))).lstrip("/")
                 found[attributes.get("Id", "")] = (kind, target)
 
-        _parse(self.package, RELATIONS, start)
+        _parse(self.package, part, start)
         return found
 
     def _read_sheets(self) -> dict[str, str]:
@@ -117,7 +130,7 @@ class Workbook:
                 place = shown if attributes.get("state", "visible") == "visible" else hidden
                 place[attributes.get("name", "")[:100]] = target
 
-        _parse(self.package, WORKBOOK, start)
+        _parse(self.package, self.main, start)
         return shown or hidden
 
     def _part(self, kind: str) -> str:
@@ -149,23 +162,31 @@ class Workbook:
                 pass
         return shapes
 
-    def read(self, sheet: str, most_strings: int) -> Iterator[Row]:
-        """Yield the rows of a sheet; of the shared texts at most so many are known, others are "…"."""
+    def preview(self, sheet: str, rows: int) -> tuple[list[Row], int]:
+        """Return the first rows of a sheet and about how many there are; a sheet of blank rows ends early."""
+        found = list(islice(self.read(sheet, PREVIEW_STRINGS, most_blanks=PREVIEW_BLANKS), rows))
+        by_size = self.package.size(self.sheets[sheet]) // ROW_BYTES
+        return found, max(1, min(self.rows_said or by_size, LAST_ROW))
+
+    def read(self, sheet: str, most_strings: int, *, most_blanks: int | None = None) -> Iterator[Row]:
+        """Yield the rows of a sheet; of the shared texts at most so many are known, others are "…".
+
+        With `most_blanks` it ends soon after so many blank rows, as if the sheet did.
+        """
         part = self.sheets.get(sheet)
         if part is None:
             raise UnreadableFile(_("選ばれたシートがブックの中にありません。"))
-        self.strings = SharedStrings(self.package, self._part("sharedStrings"), most_strings)
-        reader = SheetReader(self.strings, self._read_formats(), since_1904=self.since_1904)
+        if self.strings is None:
+            self.strings = SharedStrings(self.package, self._part("sharedStrings"), most_strings)
+            self.shapes = self._read_formats()
+        reader = SheetReader(self.strings, self.shapes, since_1904=self.since_1904)
         pieces = parse_part(self.package.read(part), start=reader.start, end=reader.end, text=reader.text)
         for _piece in pieces:
             self.rows_said = reader.rows_said
             yield from reader.rows
             reader.rows.clear()
-
-    def estimate(self, sheet: str) -> int:
-        """Return about how many rows the sheet has, once its beginning was read."""
-        by_size = self.package.size(self.sheets[sheet]) // ROW_BYTES
-        return max(1, min(self.rows_said or by_size, LAST_ROW))
+            if most_blanks is not None and reader.blanks >= most_blanks:
+                return
 
 
 class SheetReader:
@@ -177,6 +198,7 @@ class SheetReader:
         self.since_1904 = since_1904
         self.rows: list[Row] = []
         self.rows_said = 0
+        self.blanks = 0
         self.line = 0
         self.cells: list[str] = []
         self.row_size = 0
@@ -279,6 +301,8 @@ class SheetReader:
             self.rows.append(Row(self.line, self.cells, *self.fault))
         elif any(cell and not cell.isspace() for cell in self.cells):
             self.rows.append(Row(self.line, self.cells, *find_fault(self.cells)))
+        else:
+            self.blanks += 1
 
 
 def _parse(package: Package, part: str, start: Start) -> None:

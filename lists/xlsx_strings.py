@@ -33,7 +33,7 @@ class SharedStrings:
             raise
 
     def _load(self, package: Package, part: str) -> None:
-        collector = TextCollector("si")
+        collector = TextCollector()
         size = 0
         for _piece in parse_part(package.read(part), start=collector.start, end=collector.end, text=collector.text):
             for text in collector.texts:
@@ -68,10 +68,9 @@ class SharedStrings:
 
 
 class TextCollector:
-    """Collects the text of each element `around` from its <t>, without readings (<rPh>, furigana)."""
+    """Collects the text of each <si> from its <t>, without readings (<rPh>, furigana)."""
 
-    def __init__(self, around: str) -> None:
-        self.around = around
+    def __init__(self) -> None:
         self.texts: list[str] = []
         self.parts: list[str] = []
         self.size = 0
@@ -83,7 +82,7 @@ class TextCollector:
             self.is_text = not self.is_reading
         elif name == "rPh":
             self.is_reading = True
-        elif name == self.around:
+        elif name == "si":
             self.parts, self.size = [], 0
 
     def text(self, data: str) -> None:
@@ -97,7 +96,7 @@ class TextCollector:
             self.is_text = False
         elif name == "rPh":
             self.is_reading = False
-        elif name == self.around:
+        elif name == "si":
             self.texts.append(unescape("".join(self.parts)))
 
 

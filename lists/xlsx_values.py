@@ -7,17 +7,20 @@ from enum import Enum
 
 # Built-in formats of section 18.8.30 that are dates, times or both; 27 to 36 and 50 to 58 are those of Japan.
 DATES = frozenset({14, 15, 16, 17, 27, 28, 29, 30, 31, 34, 35, 36, 50, 51, 52, 53, 54, 55, 56, 57, 58})
-TIMES = frozenset({18, 19, 20, 21, 32, 33, 45, 46, 47})
+TIMES = frozenset({18, 19, 20, 21, 32, 33, 45, 47})
+SPANS = frozenset({46})
 BOTH = frozenset({22})
 
 # What says nothing about the kind: texts in quotes, escaped characters, colours, locales, fillers.
 NOT_FORMAT = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.IGNORECASE)
+IS_SPAN = re.compile(r"\[[hms]")
 ONLY_ZEROS = re.compile(r"0[0-]*0")
 ESCAPE = re.compile(r"((?:_x[0-9A-Fa-f]{4}_)+)")
 # Days on which counting starts; 1900 is taken for a leap year, so that it is right from 1 March 1900 on.
 EPOCH_1900 = datetime(1899, 12, 30)  # noqa: DTZ001  A workbook's times have no zone.
 EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
-LAST_DAY = 2958465
+# 31 December 9999.
+LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001
 
 
 class Shown(Enum):
@@ -27,6 +30,8 @@ class Shown(Enum):
     DATE = 2
     TIME = 3
     BOTH = 4
+    # Hours that go on after 24.
+    SPAN = 5
 
 
 Shape = Shown | str
@@ -35,13 +40,15 @@ Shape = Shown | str
 def shape_of(number: int, code: str = "") -> Shape:
     """Return how the format shows numbers; a text of zeros and hyphens ("000-0000") is a pattern of digits."""
     if not code:
-        built_in = {Shown.DATE: DATES, Shown.TIME: TIMES, Shown.BOTH: BOTH}
+        built_in = {Shown.DATE: DATES, Shown.TIME: TIMES, Shown.BOTH: BOTH, Shown.SPAN: SPANS}
         return next((shown for shown, numbers in built_in.items() if number in numbers), Shown.NUMBER)
     section = NOT_FORMAT.sub("", code.split(";")[0]).lower()
     if ONLY_ZEROS.fullmatch(section):
         return section
     has_date = any(letter in section for letter in "yde") or ("g" in section and "general" not in section)
     has_time = "h" in section or "s" in section
+    if IS_SPAN.search(section):
+        return Shown.SPAN
     if has_date or ("m" in section and not has_time):
         return Shown.BOTH if has_time else Shown.DATE
     return Shown.TIME if has_time else Shown.NUMBER
@@ -57,9 +64,10 @@ def show_number(text: str, shape: Shape = Shown.NUMBER, *, since_1904: bool = Fa
         days = float(text)
     except ValueError:
         return text
-    if not 0 <= days <= LAST_DAY:
+    epoch = EPOCH_1904 if since_1904 else EPOCH_1900
+    if not 0 <= days <= (LAST_MOMENT - epoch) / timedelta(days=1):
         return _plain(text)
-    return _show_time(days, shape, EPOCH_1904 if since_1904 else EPOCH_1900)
+    return _show_span(days) if shape is Shown.SPAN else _show_time(days, shape, epoch)
 
 
 def _plain(text: str) -> str:
@@ -90,6 +98,11 @@ def _show_time(days: float, shape: Shown, epoch: datetime) -> str:
     if shape is Shown.DATE or (moment.hour, moment.minute, moment.second) == (0, 0, 0):
         return f"{moment:%Y-%m-%d}"
     return f"{moment:%Y-%m-%d} {time}"
+
+
+def _show_span(days: float) -> str:
+    minutes, seconds = divmod(round(days * 86400), 60)
+    return f"{minutes // 60}:{minutes % 60:02}" + (f":{seconds:02}" if seconds else "")
 
 
 def unescape(text: str) -> str:

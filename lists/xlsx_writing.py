@@ -65,16 +65,17 @@ def stream_xlsx(rows: Iterable[Sequence[object]], filename: str) -> StreamingHtt
     return response
 
 
-def write_pieces(rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
-    """Yield the bytes of an XLSX file, while the rows are being read."""
-    return stream_zip(_Book(rows).members())
+def write_pieces(rows: Iterable[Sequence[object]], *, sheet_rows: int = SHEET_ROWS) -> Iterator[bytes]:
+    """Yield the bytes of an XLSX file, while the rows are being read; `sheet_rows` fit on a sheet."""
+    return stream_zip(_Book(rows, sheet_rows).members())
 
 
 class _Book:
     """The parts of a file; what does not fit on one sheet goes on to another, under the same header."""
 
-    def __init__(self, rows: Iterable[Sequence[object]]) -> None:
+    def __init__(self, rows: Iterable[Sequence[object]], sheet_rows: int) -> None:
         self._rows = iter(rows)
+        self._sheet_rows = sheet_rows
         self._header: Sequence[object] = ()
         self._waiting: Sequence[object] | None = None
 
@@ -96,7 +97,7 @@ class _Book:
     def _sheet(self) -> Iterator[bytes]:
         lines = [SHEET_HEAD, write_row(1, self._header)]
         number, size = 1, 0
-        while self._waiting is not None and number < SHEET_ROWS and size < SHEET_BYTES:
+        while self._waiting is not None and number < self._sheet_rows and size < SHEET_BYTES:
             number += 1
             lines.append(write_row(number, self._waiting))
             self._waiting = next(self._rows, None)

@@ -3,8 +3,10 @@
 import re
 from functools import lru_cache
 
+import idna
 from django.utils.translation import gettext as _
 
+from accounts.domain_labels import to_a_labels
 from mta.errors import MimeError
 
 # RFC 5321 section 4.1.2 Dot-string; anything else in a local part has to be quoted.
@@ -46,12 +48,12 @@ def quote_address(address: str) -> str:
 @lru_cache(maxsize=4096)
 def ascii_domain(domain: str) -> str:
     """Return a domain name in ASCII, each label at most 63 octets (RFC 5890); raises AddressError."""
-    name = domain
-    if not domain.isascii() and len(domain) <= _LONGEST:
-        try:
-            name = domain.encode("idna").decode("ascii")
-        except UnicodeError as error:
-            raise AddressError(_("ドメイン名に使えない文字があります。"), repr(domain)) from error
-    if not _DOMAIN.fullmatch(name):
+    if len(domain) > _LONGEST:
         raise AddressError(_("ドメイン名の形が正しくありません。"), repr(domain[:_LONGEST]))
+    try:
+        name = to_a_labels(domain)
+    except idna.IDNAError as error:
+        raise AddressError(_("ドメイン名に使えない文字があります。"), repr(domain)) from error
+    if not _DOMAIN.fullmatch(name):
+        raise AddressError(_("ドメイン名の形が正しくありません。"), repr(domain))
     return name

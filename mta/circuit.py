@@ -7,7 +7,6 @@ from enum import Enum
 from typing import Final
 
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
 
 from mta.models import RouteCircuit
 from mta.outcomes import Outcome, Result
@@ -16,9 +15,10 @@ from mta.verdicts import Phase
 # How long nothing is tried after the first fault, the second, …: doubling up to the longest.
 FIRST_WAIT: Final = timedelta(seconds=5)
 LONGEST_WAIT: Final = timedelta(minutes=5)
-# The probe is another's after this, since its process may have died. Longer than a turn lasts whose mail hangs at the
-# final dot (campaigns.sending): else one process after the other would hang there, and none would be heard.
-PROBE: Final = timedelta(minutes=6)
+# The probe is another's after this, since its process may have died. Longer than a turn lasts whose mail hangs until
+# the last moment and then at the final dot (campaigns.sending): else one process after the other would hang there, and
+# none would be heard.
+PROBE: Final = timedelta(minutes=8)
 # More faults in a row change nothing any more.
 _MOST_FAULTS: Final = 20
 # What fails in one of these steps fails for every mail; later steps may fail for what this one mail holds.
@@ -50,9 +50,8 @@ class Signs:
     faults: int = 0
     doubts: int = 0
     untouched: int = 0
-    # The first fault, and the first mail that was not answered in time.
+    # The first of the faults.
     fault: Outcome | None = None
-    unanswered: Outcome | None = None
 
     def see(self, outcomes: Iterable[Outcome]) -> None:
         """Count outcomes. A doubt is a fault: the route took a mail and did not say so."""
@@ -65,7 +64,6 @@ class Signs:
                 self.fault = self.fault or outcome
             elif outcome.result is Result.UNTOUCHED:
                 self.untouched += 1
-                self.unanswered = self.unanswered or outcome
             elif outcome.code is not None and outcome.phase not in _BEFORE_RECIPIENT:
                 self.answered += 1
             elif outcome.result in (Result.REFUSED, Result.DEFERRED):
@@ -75,26 +73,17 @@ class Signs:
 def judge(signs: Signs, *, is_probe: bool, is_direct: bool = False) -> Health:
     """Return what a turn tells of its route.
 
-    One mail that loses its connection late may be at fault itself, unless it is the probe. Where the time was over
-    before anything was answered, the route hangs. On the direct way doubts and silence are those of a receiver's
-    server, and mails are only deferred for it where our own network is there (mta.direct).
+    One mail that loses its connection late may be at fault itself, unless it is the probe. On the direct way doubts are
+    those of a receiver's server, and mails are only deferred for it where our own network is there (mta.direct).
     """
     if signs.answered or (is_direct and signs.unasked):
         return Health.WORKS
     if is_direct:
         return Health.FAULTY if signs.faults > signs.doubts else Health.UNKNOWN
-    if signs.fault is not None:
-        certain = signs.fault.phase in _BEFORE_RECIPIENT or signs.faults > 1 or is_probe
-        return Health.FAULTY if certain else Health.UNKNOWN
-    return Health.FAULTY if signs.untouched else Health.UNKNOWN
-
-
-def explain(signs: Signs) -> tuple[Phase, str]:
-    """Return the step that failed and why, for people."""
-    if signs.fault is not None:
-        return signs.fault.phase, signs.fault.text
-    phase = signs.unanswered.phase if signs.unanswered else Phase.CONNECT
-    return phase, _("時間内に応答がありませんでした。")
+    if signs.fault is None:
+        return Health.UNKNOWN
+    certain = signs.fault.phase in _BEFORE_RECIPIENT or signs.faults > 1 or is_probe
+    return Health.FAULTY if certain else Health.UNKNOWN
 
 
 def wait_after(faults: int) -> timedelta:

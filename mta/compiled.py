@@ -91,7 +91,7 @@ class CompiledMail:
     def fill(self, own: OwnParts) -> tuple[bytes, bool]:
         """Return the mail of one recipient, signed where there is a key. Raises MimeError as `build` does.
 
-        The second value says that all is in base64: no line end but CRLF, and no dot or space at the wrong place.
+        The second value says that it is as DATA wants it (`mta.outcomes.Outgoing.is_wire_ready`).
         """
         content, body, is_base64 = self._fill_content(own)
         date = _write_date(own.date, own.date.utcoffset())
@@ -106,8 +106,10 @@ class CompiledMail:
         if len(head) > LONGEST_LINE or not self._form.fullmatch(head):
             require_headers(head, self._names)
         message = head.encode("ascii") + b"\r\n" + body
+        # All line ends are CRLF, and no line of a header begins with a dot.
+        is_wire_ready = is_base64 or b"\r\n." not in message
         if self._signer is None:
-            return message, is_base64
+            return message, is_wire_ready
         fields = self._canonical | {
             # These have neither folds nor spaces to be taken out.
             b"date": f"date:{date}".encode("ascii"),
@@ -119,7 +121,7 @@ class CompiledMail:
         for name, value in content.items():
             fields[name.lower().encode()] = _canonical(name, value)
         signed = body if is_base64 else canonical_body(body)
-        return self._signer.sign(fields, signed, now=own.date) + message, is_base64
+        return self._signer.sign(fields, signed, now=own.date) + message, is_wire_ready
 
     def _fill_content(self, own: OwnParts) -> tuple[dict[str, str], bytes, bool]:
         """Return the headers of the content, its bytes, and whether all of them are in base64."""

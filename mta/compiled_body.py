@@ -1,9 +1,10 @@
 """A body whose shared pieces are encoded once; each mail adds what differs. The oracle is mta.mime.encode_body."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
-from mta.mime import base64_lines, encode_bytes, may_be_quoted, normalise, quoted_size
+from mta.mime import base64_lines, is_quoted_right, may_be_quoted, normalise, quote, quoted_size
 
 # A line of base64 holds 57 bytes in its 76 letters (RFC 2045 section 6.8).
 _LINE: Final = 57
@@ -35,7 +36,9 @@ class CompiledBody:
         own_size = sum(map(len, values)) + len(end)
         # The bare sizes of the values first: most texts are decided without a look at each value.
         if may_be_quoted(self._size + own_size, self._quoted_size + own_size):
-            return encode_bytes(self._join(values) + end, boundary)
+            quoted = self._encode_quoted(values, end)
+            if is_quoted_right(quoted, self._size + own_size, boundary):
+                return "quoted-printable", quoted
         return "base64", self._encode_base64(values, end)
 
     def _ends_with_line_end(self, values: Sequence[bytes]) -> bool:
@@ -46,11 +49,27 @@ class CompiledBody:
                 return False
         return False
 
-    def _join(self, values: Sequence[bytes]) -> bytes:
-        parts = [self._pieces[0]]
-        for value, piece in zip(values, self._pieces[1:], strict=True):
-            parts += (value, piece)
-        return b"".join(parts)
+    @cached_property
+    def _quoted_pieces(self) -> list[tuple[bytes, bytes | None, bytes]]:
+        """Return for each piece the rest of the line it begins in, its whole lines encoded, and its last line's start.
+
+        A piece without a line end has its text first, and None.
+        """
+        return [_cut_at_lines(piece) for piece in self._pieces]
+
+    def _encode_quoted(self, values: Sequence[bytes], end: bytes) -> bytes:
+        """Encode the lines around the values; those between are kept encoded."""
+        lines: list[bytes] = []
+        run: list[bytes] = []
+        for number, (before, whole, after) in enumerate(self._quoted_pieces):
+            if number:
+                run.append(values[number - 1])
+            run.append(before)
+            if whole is not None:
+                lines += (quote(b"".join(run)), whole)
+                run = [after]
+        lines.append(quote(b"".join([*run, end])))
+        return b"".join(lines)
 
     def _encode_base64(self, values: Sequence[bytes], end: bytes) -> bytes:
         """Encode in runs between the large pieces. A run ends anywhere in a line, whose start waits for the rest."""
@@ -86,6 +105,14 @@ class CompiledBody:
             self._room -= len(encoded[0])
             self._kept[number, place] = encoded
         return encoded
+
+
+def _cut_at_lines(piece: bytes) -> tuple[bytes, bytes | None, bytes]:
+    line, line_end, rest = piece.partition(b"\r\n")
+    if not line_end:
+        return piece, None, b""
+    whole, whole_end, after = rest.rpartition(b"\r\n")
+    return line + line_end, quote(whole + whole_end), after
 
 
 def _add(data: bytes, lines: list[bytes]) -> bytes:

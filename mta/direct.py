@@ -32,11 +32,12 @@ _MOST_WAITING: Final = 400
 _MOST_LOOKUPS: Final = 50
 # As Postfix (smtp_mx_address_limit): a domain with a hundred dead addresses is not tried through.
 _MOST_ADDRESSES: Final = 5
-# Seconds: for one address to answer; that a new connection has at least, whatever is left of the caller's time
-# (greetings may come late on purpose: six seconds in Postfix' postscreen_greet_wait); and that an idle one is kept.
+# Seconds: for one address to answer; and that an idle connection is kept.
 _CONNECT: Final = 10.0
-_FRESH: Final = 20.0
 _IDLE: Final = 2.0
+# Of the time that is left, each of several addresses has its share to be ready for mails, and this part of it at least:
+# greetings may come late on purpose.
+_PART: Final = 3 / 8
 
 
 def has_route() -> bool:
@@ -120,14 +121,27 @@ class DirectDispatch(Dispatch):
         else:
             super().settle(message)
 
+    def settle_over(self) -> None:
+        super().settle_over()
+        if self.is_over():
+            self._settle_unplaced()
+
     def settle_waiting(self) -> None:
         super().settle_waiting()
+        self._settle_unplaced()
+
+    def _settle_unplaced(self) -> None:
         for task in self._lookup_tasks:
             task.cancel()
         for mails in (*self._unplaced.values(), *(stranded.mails for stranded in self._stranded)):
             while mails:
                 self.waiting -= 1
                 self.settle(mails.popleft())
+
+    def leave(self) -> None:
+        super().leave()
+        for destination in self._destinations.values():
+            destination.leave()
 
     def is_dead(self) -> bool:
         return self._network_fault is not None
@@ -204,6 +218,9 @@ class Destination(Queue):
         # Addresses that did not work before; they are tried last.
         self._bad: set[str] = set()
         self._works = False
+        # Whether a mail was answered; and what others are told while the servers keep this run's mails waiting.
+        self._has_answered = False
+        self._told: Answer | None = None
         # What mails are told that come after the servers were given up.
         self._given_up = dispatch.direct.resting.find(servers.groups)
 
@@ -222,8 +239,29 @@ class Destination(Queue):
     async def work(self) -> None:
         async with self._group, self.dispatch.slots:
             await super().work()
+        if not self.active:
+            self._let_go()
+
+    def report(self, message: Outgoing, result: Result, answer: Answer, host: str) -> None:
+        super().report(message, result, answer, host)
+        if answer.code is not None and not self._has_answered:
+            self._has_answered = True
+            self._let_go()
+
+    def leave(self) -> None:
+        """Keep other runs of this process from the servers where these answered no mail and are still waited for."""
+        if self.active and not self._has_answered:
+            self._told = Answer(Phase.CONNECT, "the server keeps other mails waiting")
+            timeouts = self.dispatch.timeouts
+            self.dispatch.direct.resting.add(self._servers.groups, self._told, seconds=timeouts.late + timeouts.dot)
+
+    def _let_go(self) -> None:
+        if self._told is not None:
+            self.dispatch.direct.resting.drop(self._servers.groups, self._told)
+            self._told = None
 
     def give_up(self) -> None:
+        self._let_go()
         answer = self.last_fault.answer
         mails, self.waiting = self.waiting, deque()
         if is_local(self.last_fault):
@@ -244,7 +282,7 @@ class Destination(Queue):
             self.dispatch.direct.resting.add(self._servers.groups, answer, seconds=HELD_UP)
 
     async def has_work(self) -> bool:
-        while not self.waiting and not self.dispatch.is_complete and not self.dispatch.is_over():
+        while not self.waiting and not self.dispatch.is_complete and not self.is_over():
             if self._group.wanted or self.dispatch.slots.wanted:
                 break
             self._news.clear()
@@ -256,20 +294,20 @@ class Destination(Queue):
         return self.has_mails()
 
     def result_of_fault(self, fault: Fault, *, is_fresh: bool) -> Result:
-        if self.dispatch.is_late() and not is_fresh:
-            return Result.UNTOUCHED
         return result_of(fault.answer)
 
     # Connections
 
-    async def connect(self) -> Connection:
+    async def open(self) -> Connection:
         """Try the servers in their order, address by address (RFC 5321 section 5.1)."""
         faults: list[tuple[Fault, str]] = []
-        for host, address in await self._find_addresses(faults):
-            if faults and self.dispatch.is_late():
+        found = await self._find_addresses(faults)
+        for number, (host, address) in enumerate(found):
+            not_after = self._not_after(len(found) - number)
+            if faults and not_after is not None and not_after <= self.dispatch.loop.time():
                 break
             try:
-                connection = await self._open(host, address)
+                connection = await self._open(host, address, not_after)
             except Fault as fault:
                 self._bad.add(address)
                 faults.append((fault, host))
@@ -284,15 +322,21 @@ class Destination(Queue):
         most_telling, self.last_host = min(faults, key=lambda case: weigh(case[0]))
         raise most_telling
 
-    async def _open(self, host: str, address: str) -> Connection:
-        ends = self.dispatch.ends
-        return await open_connection(
+    def _not_after(self, addresses: int) -> float | None:
+        """Return when the first of so many addresses is given up, in loop time: one that hangs leaves time to the others."""
+        most, now = self.dispatch.not_after, self.dispatch.loop.time()
+        return None if most is None else now + (most - now) * max(1 / addresses, _PART)
+
+    async def _open(self, host: str, address: str, not_after: float | None) -> Connection:
+        connection = await open_connection(
             replace(self.dispatch.plan.route, host=host, port=self.dispatch.direct.port),
             timeouts=self.dispatch.timeouts,
             tls=self.dispatch.plan.tls,
-            not_after=None if ends is None else max(ends, self.dispatch.loop.time() + _FRESH),
+            not_after=not_after,
             address=address,
         )
+        connection.not_after = self.dispatch.not_after
+        return connection
 
     async def _find_addresses(self, faults: list[tuple[Fault, str]]) -> list[tuple[str, str]]:
         """Return hosts and addresses in the order to try; why a host has none goes to `faults`."""

@@ -11,18 +11,25 @@ from mta.courier import Courier
 from mta.group_commit import GroupCommit
 from mta.outcomes import Outcome, Outgoing, Result
 from mta.routes import Route
-from mta.smtp import Connection, Timeouts, open_connection
+from mta.smtp import Connection, Timeouts
 from mta.smtp_replies import Answer, Fault
 from mta.verdicts import Phase
 
-# Mails read ahead for each connection: enough that none waits while the caller makes the next, and that the
-# caller is not asked for each mail by itself.
-_AHEAD: Final = 4
+# Seconds that a place has from its first connection on, where that is opened late, for the mails that waited for it; no
+# more than the whole time was.
+_FIRST: Final = 5.0
+# Seconds by which a timer may come before its time: uvloop counts whole milliseconds.
+_EARLY: Final = 0.002
+# Mails that may be fenced at once after the caller left: who is waited for then is slow.
+_FEW: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one `send` goes; `seconds` is the time after which no mail is begun, None = without end."""
+    """How one `send` goes; `seconds` is the time after which no mail is begun, None = without end.
+
+    Where the first connection to a place is being opened then, its mails wait for that a while longer.
+    """
 
     route: Route
     tls: ssl.SSLContext | None
@@ -44,6 +51,8 @@ class Dispatch:
         self.loop = asyncio.get_running_loop()
         # Loop time after which no mail is begun.
         self.ends = None if plan.seconds is None else self.loop.time() + plan.seconds
+        # Loop time after which no mail is waited for that has not come to its dot.
+        self.not_after = None if self.ends is None else self.ends + plan.timeouts.late
         # Mails in all queues.
         self.waiting = 0
         # No mail will be offered any more.
@@ -82,30 +91,49 @@ class Dispatch:
         await self._raise_crash()
 
     def is_over(self) -> bool:
-        """Say whether no mail will be begun any more: the time is over, or no connection is left."""
-        return self.is_stopped or self._crash is not None or self.is_late() or self.is_dead()
+        """Say whether no mail is taken in any more: the time is over, or no connection is left."""
+        return self.has_ended() or self.is_late()
+
+    def has_ended(self) -> bool:
+        """Say whether no mail will be begun any more, whatever the time."""
+        return self.is_stopped or self._crash is not None or self.is_dead()
 
     def stop(self) -> None:
         """Begin no further mail."""
         self.is_stopped = True
         self.wake_all()
 
-    async def finish(self) -> None:
-        """Work until every mail has its outcome and every outcome is recorded."""
+    async def finish(self, *, leave_after: float | None = None) -> bool:
+        """Work until every mail has its outcome and every outcome is recorded.
+
+        Returns False where mails are still on their way `leave_after` seconds after the time is over (None = never); it
+        is to be called again then, from whatever thread.
+        """
         self.is_complete = True
         self.wake_all()
+        leaves = None if leave_after is None or self.ends is None else self.ends + leave_after
         while self._tasks and self._crash is None:
-            if self.is_over():
-                # The mails on their way may take long yet; nobody has to wait for them.
-                self.settle_waiting()
+            # The mails on their way may take long yet; nobody has to wait for them.
+            self.settle_over()
             self._change.clear()
-            await self._change.wait()
+            try:
+                async with asyncio.timeout_at(leaves):
+                    await self._change.wait()
+            except TimeoutError:
+                self.leave()
+                return False
         await self._raise_crash()
         await self.judge_stranded()
         self.settle_waiting()
         self.commits.finish()
         await asyncio.wait([self._commit_task])
         await self._raise_crash()
+        return True
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open or being opened."""
+        return sum(queue.active for queue in self._queues)
 
     # What the kinds of routes decide
 
@@ -117,11 +145,20 @@ class Dispatch:
         """Say of a mail that will not be begun any more what became of it."""
         self.report(message, Result.UNTOUCHED, Answer(Phase.CONNECT, "not tried: the time was over"), "")
 
-    def settle_waiting(self) -> None:
-        """Settle all mails that will not be begun any more."""
+    def settle_over(self) -> None:
+        """Settle the mails that will not be begun any more."""
         for queue in self._queues:
-            while (message := queue.remove()) is not None:
-                self.settle(message)
+            if queue.is_over():
+                queue.settle_waiting()
+
+    def settle_waiting(self) -> None:
+        """Settle all mails that were not begun."""
+        for queue in self._queues:
+            queue.settle_waiting()
+
+    def leave(self) -> None:
+        """Note that the caller goes on with other work, while some mails are still on their way."""
+        self.commits.spare(min(self.connections, _FEW))
 
     def is_dead(self) -> bool:
         """Say whether no connection is left, and no new one is of use."""
@@ -160,7 +197,11 @@ class Dispatch:
 
     def is_late(self) -> bool:
         """Say whether the time is over."""
-        return self.ends is not None and self.loop.time() >= self.ends
+        return self.ends is not None and self.has_come(self.ends)
+
+    def has_come(self, moment: float) -> bool:
+        """Say whether a loop time has come, also to whom a timer for it wakes."""
+        return self.loop.time() + _EARLY >= moment
 
     def wake_all(self) -> None:
         """Let everything that waits look again."""
@@ -206,6 +247,11 @@ class Queue:
         self.last_fault = Fault(Answer(Phase.CONNECT, "no connection"))
         self.last_host = ""
         self.couriers = 0
+        # Of these, those that have a connection or are opening one, and those that are opening one.
+        self.active = 0
+        self._opening = 0
+        # Loop time after which no mail is begun here, known from the first connection on.
+        self._ends: float | None = None
         self.waiting: deque[Outgoing] = deque()
         # A mail came, or none will come any more.
         self._news = asyncio.Event()
@@ -235,6 +281,21 @@ class Queue:
         self.dispatch.waiting -= 1
         return self.waiting.popleft()
 
+    def settle_waiting(self) -> None:
+        """Settle all mails that were not begun."""
+        while (message := self.remove()) is not None:
+            self.dispatch.settle(message)
+
+    def is_over(self) -> bool:
+        """Say whether no mail will be begun here any more."""
+        return self.dispatch.has_ended() or (self.dispatch.is_late() and self._is_late())
+
+    def _is_late(self) -> bool:
+        """Say whether the time is over here too: not while the first connection is being opened, nor at once then."""
+        if self._ends is None:
+            return not self._opening
+        return self.dispatch.has_come(self._ends)
+
     def wake(self) -> None:
         """Let connections that wait for mails look again."""
         self._news.set()
@@ -247,9 +308,11 @@ class Queue:
 
     async def work(self) -> None:
         """Send mails over one connection at a time until there is nothing left to do."""
+        self.active += 1
         try:
             is_well = await Courier(self).run()
         finally:
+            self.active -= 1
             self.couriers -= 1
         if is_well:
             return
@@ -263,8 +326,8 @@ class Queue:
         """Note that no connection is left and a fresh one was of no use; `last_fault` tells why."""
         raise NotImplementedError
 
-    async def connect(self) -> Connection:
-        """Return a fresh connection; raises Fault."""
+    async def open(self) -> Connection:
+        """Open a connection and return it; raises Fault."""
         raise NotImplementedError
 
     def result_of_fault(self, fault: Fault, *, is_fresh: bool) -> Result:
@@ -273,20 +336,33 @@ class Queue:
 
     # What the connections call
 
+    async def connect(self) -> Connection:
+        """Return a fresh connection; raises Fault."""
+        self._opening += 1
+        try:
+            connection = await self.open()
+        finally:
+            self._opening -= 1
+        if self._ends is None:
+            seconds = self.dispatch.plan.seconds
+            self._ends = self.dispatch.loop.time() + (_FIRST if seconds is None else min(_FIRST, seconds))
+            self.dispatch.loop.call_at(self._ends, self.dispatch.wake_all)
+        return connection
+
     def has_mails(self) -> bool:
         """Say whether a mail may be taken."""
-        return bool(self.waiting) and not self.dispatch.is_over()
+        return bool(self.waiting) and not self.is_over()
 
     async def has_work(self) -> bool:
         """Wait until a mail is there; False when a connection need not be kept for more."""
-        while not self.waiting and not self.dispatch.is_complete and not self.dispatch.is_over():
+        while not self.waiting and not self.dispatch.is_complete and not self.is_over():
             self._news.clear()
             await self._news.wait()
         return self.has_mails()
 
     def take(self) -> Outgoing | None:
         """Return the next mail, or None where there is none just now."""
-        if not self.waiting or self.dispatch.is_over():
+        if not self.waiting or self.is_over():
             return None
         self.dispatch.note_taken()
         return self.waiting.popleft()
@@ -304,43 +380,3 @@ class Queue:
     def blame(self, fault: Fault, host: str) -> None:
         """Remember why a connection ended; mails that no connection is left for are told this."""
         self.last_fault, self.last_host = fault, host or self.last_host
-
-
-class RelayQueue(Queue):
-    """The mails for a relay: what it does before it looks at a recipient is the route's affair."""
-
-    def __init__(self, dispatch: Dispatch) -> None:
-        plan = dispatch.plan
-        super().__init__(dispatch, connections=plan.connections, messages_per_connection=plan.messages_per_connection)
-        self.last_host = plan.route.host
-        self.is_given_up = False
-
-    def give_up(self) -> None:
-        self.is_given_up = True
-
-    async def connect(self) -> Connection:
-        plan = self.dispatch.plan
-        return await open_connection(plan.route, timeouts=plan.timeouts, tls=plan.tls, not_after=self.dispatch.ends)
-
-    def result_of_fault(self, fault: Fault, *, is_fresh: bool) -> Result:
-        return Result.UNTOUCHED if self.dispatch.is_late() else Result.ROUTE_FAULT
-
-
-class RelayDispatch(Dispatch):
-    """All mails go to one relay; when no connection to it is left, it is given up."""
-
-    def __init__(self, commits: GroupCommit, plan: Plan) -> None:
-        super().__init__(commits, plan, most_waiting=_AHEAD * plan.connections)
-        self._queue = RelayQueue(self)
-
-    def place(self, message: Outgoing) -> None:
-        self._queue.put(message)
-
-    def is_dead(self) -> bool:
-        return self._queue.is_given_up
-
-    def settle(self, message: Outgoing) -> None:
-        if self.is_dead() and not self.is_late() and not self.is_stopped:
-            self.report(message, Result.ROUTE_FAULT, self._queue.last_fault.answer, self._queue.last_host)
-        else:
-            super().settle(message)

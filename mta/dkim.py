@@ -32,7 +32,6 @@ _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _FIELD_NAME = re.compile(rb"[!-9;-~]+")
 _FIELD_END = re.compile(rb"\r\n(?![ \t])")
 _SPACES = re.compile(rb"[ \t]+")
-_SPACES_AT_END = re.compile(rb"[ \t]+(?=\r\n)")
 _RSA_PADDING, _RSA_HASH = PKCS1v15(), SHA256()
 
 
@@ -150,15 +149,18 @@ class _BlankSignature:
 
 def canonical_body(body: bytes) -> bytes:
     """Return a body with CRLF line ends in the relaxed canonical form (RFC 6376 section 3.4.4)."""
-    # `build` makes bodies that need none of this; looking is ten times cheaper than replacing.
-    if b"  " in body or b"\t" in body:
-        body = _SPACES.sub(b" ", body)
-    if b" \r\n" in body:
-        body = _SPACES_AT_END.sub(b"", body)
+    # Each round halves the runs of spaces; a regular expression takes five times as long for indented HTML.
+    body = body.replace(b"\t", b" ")
+    while b"  " in body:
+        body = body.replace(b"  ", b" ")
+    body = body.replace(b" \r\n", b"\r\n")
     if body.endswith(b" "):
         body = body[:-1]
-    while body.endswith(b"\r\n\r\n"):
-        body = body[:-2]
+    # Without a copy for each of a million empty lines.
+    end = len(body)
+    while body.endswith(b"\r\n\r\n", 0, end):
+        end -= 2
+    body = body[:end]
     if body == b"\r\n":
         return b""
     return body if not body or body.endswith(b"\r\n") else body + b"\r\n"

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 from mta.direct import Direct, DirectDispatch
-from mta.dispatch import Dispatch, Plan, RelayDispatch
+from mta.dispatch import Dispatch, Plan
 from mta.group_commit import GroupCommit
 from mta.outcomes import ClosingLedger, Ledger, Outcome, Outgoing, Result
+from mta.relay import RelayDispatch
 from mta.routes import Route
 from mta.smtp import Timeouts, tls_context
 
@@ -17,7 +19,7 @@ except ImportError:  # pragma: no cover
     # There is none for Windows; everything works without it, with a little more work for each mail.
     from asyncio import new_event_loop  # type: ignore[assignment]
 
-__all__ = ["ClosingLedger", "Ledger", "Outcome", "Outgoing", "Result", "Timeouts", "send", "send_batches"]
+__all__ = ["ClosingLedger", "Ledger", "Outcome", "Outgoing", "Rest", "Result", "Timeouts", "send", "send_batches"]
 
 _DEFAULT_TIMEOUTS: Final = Timeouts()
 # After so many mails the connections are looked after, so that distant servers work while the next ones are made.
@@ -54,10 +56,11 @@ def send_batches(
     window: int,
     messages_per_connection: int | None = None,
     deadline: float | None = None,
+    leave_after: float | None = None,
     timeouts: Timeouts = _DEFAULT_TIMEOUTS,
     direct: Direct | None = None,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = new_event_loop,
-) -> None:
+) -> "Rest | None":
     """Send batches of mails over `route`, each as the one before runs out, over the same connections.
 
     Returns when each mail that was read has exactly one outcome in `ledger`. A batch that was begun is read to its
@@ -68,7 +71,9 @@ def send_batches(
 
     The mails are read in the calling thread, outside of the event loop, a few mails ahead. At most
     `connections` connections are open, each for at most `messages_per_connection` mails, and at most `window` mails
-    are fenced and not yet recorded. After `deadline` seconds no mail is begun, and those not begun become UNTOUCHED.
+    are fenced and not yet recorded. After `deadline` seconds no mail is begun, and those not begun become UNTOUCHED;
+    only where the first connection to a place is being opened then, they wait for that. Where mails are still on their
+    way `leave_after` seconds after the deadline, what is left to be done is returned.
 
     The ledger is called from one other thread. What it raises ends everything at once, without another
     dot, and is raised here. What `batches` raises is raised here after the mails on their way ended.
@@ -84,18 +89,66 @@ def send_batches(
         messages_per_connection=messages_per_connection or route.messages_per_connection,
         seconds=deadline,
     )
+    runner = asyncio.Runner(loop_factory=loop_factory)
+    is_done = True
     try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            dispatch = runner.run(begin(commits, plan, direct))
-            try:
-                feed(batches, dispatch, runner)
-            except BaseException:
-                dispatch.stop()
-                raise
-            finally:
-                runner.run(dispatch.finish())
+        dispatch = runner.run(begin(commits, plan, direct))
+        try:
+            feed(batches, dispatch, runner)
+        except BaseException:
+            dispatch.stop()
+            runner.run(dispatch.finish())
+            raise
+        is_done = runner.run(dispatch.finish(leave_after=leave_after))
+    finally:
+        if is_done:
+            close(runner, commits)
+    return None if is_done else Rest(runner, dispatch, commits)
+
+
+def close(runner: asyncio.Runner, commits: GroupCommit) -> None:
+    """End the loop and the ledger's thread."""
+    try:
+        runner.close()
     finally:
         commits.close()
+
+
+class Rest:
+    """The mails of a run that were on their way when it was left. They stand still until `finish` is called."""
+
+    def __init__(self, runner: asyncio.Runner, dispatch: Dispatch, commits: GroupCommit) -> None:
+        self._runner = runner
+        self._dispatch = dispatch
+        self._commits = commits
+
+    def finish(self) -> None:
+        """Do what `send_batches` would have done to the end; may be called in another thread."""
+        try:
+            self._runner.run(self._dispatch.finish())
+        finally:
+            close(self._runner, self._commits)
+
+    def stop(self) -> None:
+        """Have no further mail begun; may be called while another thread is in `finish`."""
+        with suppress(RuntimeError):
+            # The loop has ended, and everything with it.
+            self._runner.get_loop().call_soon_threadsafe(self._dispatch.stop)
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open or being opened."""
+        return self._dispatch.connections
+
+    @property
+    def window(self) -> int:
+        """How many mails may be fenced and not yet recorded."""
+        return self._commits.window
+
+    @property
+    def fenced(self) -> int:
+        """How many are."""
+        return self._commits.fenced
 
 
 async def begin(commits: GroupCommit, plan: Plan, direct: Direct | None) -> Dispatch:

@@ -33,8 +33,29 @@ class GroupCommit:
         self._unanswered: set[int] = set()
         # Set where a commit is to be made.
         self._work = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._is_sparing = False
+        # Asked for in the commit that is at work.
+        self._asked = 0
+
+    @property
+    def window(self) -> int:
+        """The ids that may be fenced and not yet recorded."""
+        return self._window
+
+    @property
+    def fenced(self) -> int:
+        """How many are."""
+        return len(self._open)
+
+    def spare(self, few: int) -> None:
+        """Go on with a window that is no larger than what is fenced, or `few`; the ledger keeps nothing open between."""
+        self._window = min(self._window, max(len(self._open) + self._asked, few, 1))
+        self._is_sparing = True
+        if isinstance(self._ledger, ClosingLedger):
+            self._thread.submit(self._ledger.close)
 
     async def fence(self, message_id: int) -> bool:
         """Return, when the mark is durable, whether the mail may go."""
@@ -56,7 +77,7 @@ class GroupCommit:
 
     async def run(self) -> None:
         """Commit until finished; raises what the ledger raises."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         while True:
             await self._work.wait()
             if self._unanswered:
@@ -76,7 +97,9 @@ class GroupCommit:
                     # The window is full: only an outcome makes room.
                     continue
                 ids = [message_id for message_id, _granted in wanted]
+                self._asked = len(ids)
                 granted = await loop.run_in_executor(self._thread, self._commit, outcomes, ids)
+                self._asked = 0
                 self._open.difference_update(outcome.id for outcome in outcomes)
                 self._open |= granted
                 self._unanswered |= granted
@@ -90,10 +113,11 @@ class GroupCommit:
 
     def _note_work(self) -> None:
         """Have a commit made: at once where no answer is to come, else after a moment."""
-        if self._closed or not self._unanswered:
+        if self._closed or not self._unanswered or self._loop is None:
             self._work.set()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._end_patience)
+            # The loop may stand still: mails are offered in between.
+            self._timer = self._loop.call_later(_PATIENCE, self._end_patience)
 
     def _end_patience(self) -> None:
         self._timer = None
@@ -106,6 +130,13 @@ class GroupCommit:
         self._thread.shutdown()
 
     def _commit(self, outcomes: Sequence[Outcome], ids: Sequence[int]) -> set[int]:
+        try:
+            return self._tell_ledger(outcomes, ids)
+        finally:
+            if self._is_sparing and isinstance(self._ledger, ClosingLedger):
+                self._ledger.close()
+
+    def _tell_ledger(self, outcomes: Sequence[Outcome], ids: Sequence[int]) -> set[int]:
         if isinstance(self._ledger, JoiningLedger):
             return self._ledger.commit(outcomes, ids).intersection(ids)
         # Outcomes first: they make room in the window.

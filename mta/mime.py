@@ -247,7 +247,13 @@ def encode_body(text: str, boundary: str = "") -> tuple[str, bytes]:
     All line ends become CRLF and the last line gets one. Raises MimeError for lone surrogates.
     """
     data = normalise(text)
-    return encode_bytes(data if data.endswith(b"\r\n") else data + b"\r\n", boundary)
+    if not data.endswith(b"\r\n"):
+        data += b"\r\n"
+    if may_be_quoted(len(data), quoted_size(data)):
+        quoted = quote(data)
+        if is_quoted_right(quoted, len(data), boundary):
+            return "quoted-printable", quoted
+    return "base64", base64_lines(data)
 
 
 def normalise(text: str) -> bytes:
@@ -258,13 +264,9 @@ def normalise(text: str) -> bytes:
         raise MimeError(_("本文に文字として正しくないデータがあります。"), "body") from error
 
 
-def encode_bytes(data: bytes, boundary: str = "") -> tuple[str, bytes]:
-    """Return the transfer encoding and the encoded lines of `data`, which has CRLF line ends, also at its end."""
-    if may_be_quoted(len(data), quoted_size(data)):
-        quoted = binascii.b2a_qp(data)
-        if len(quoted) <= base64_size(len(data)) and _is_safe_quoted(quoted, boundary):
-            return "quoted-printable", quoted
-    return "base64", base64_lines(data)
+def quote(data: bytes) -> bytes:
+    """Return lines with CRLF line ends in quoted-printable (RFC 2045 section 6.7); no line depends on another."""
+    return binascii.b2a_qp(data)
 
 
 def base64_lines(data: bytes) -> bytes:
@@ -291,7 +293,10 @@ def may_be_quoted(size: int, quoted: int) -> bool:
     return quoted <= base64_size(size)
 
 
-def _is_safe_quoted(quoted: bytes, boundary: str) -> bool:
+def is_quoted_right(quoted: bytes, size: int, boundary: str) -> bool:
+    """Say whether `size` bytes leave as `quoted` rather than in base64: where that is no larger, and safe."""
+    if len(quoted) > base64_size(size):
+        return False
     # A line that looks like the boundary would end the part; one that begins with "From " is changed by
     # programs that keep mail in mbox files, which breaks the signature.
     lines = b"\n" + quoted

@@ -132,6 +132,9 @@ class Pace(models.Model):
     because = models.CharField(max_length=500, blank=True)
     slowed_at = models.DateTimeField(null=True, blank=True)
     improves_at = models.DateTimeField(null=True, blank=True)
+    # Since the newest step, in turns that were no complaint by themselves: mails that were tried, and put off.
+    tried = models.PositiveIntegerField(default=0)
+    delayed = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["route", "provider"], name="pace_once")]

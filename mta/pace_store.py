@@ -4,8 +4,11 @@ import logging
 from dataclasses import asdict, fields
 from datetime import datetime
 
+from django.db.models import F
+
 from mta.models import Pace
-from mta.pace import FULL, Replies, Speed, find_complaint, recover, slow_down
+from mta.pace import FULL, Complaint, Replies, Sign, Speed, find_complaint, find_persistence, recover, slow_down
+from mta.providers import OTHER
 
 logger = logging.getLogger(__name__)
 FIELDS = tuple(field.name for field in fields(Speed))
@@ -23,19 +26,33 @@ def load_speed(route: str, provider: str) -> Speed:
 
 
 def note_replies(
-    route: str, provider: str, replies: Replies, *, is_direct: bool, base: int | None, now: datetime
+    route: str, provider: str, replies: Replies, *, is_direct: bool, is_slow: bool, base: int | None, now: datetime
 ) -> bool:
-    """Slow a provider down where the replies of a turn ask for it; return whether it is slower now."""
+    """Slow a provider down where the replies of a turn ask for it; return whether it is slower now.
+
+    `is_slow`: the turn was one of a slow lane. `base` is the rate that is configured, None = what was measured.
+    """
     complaint = find_complaint(replies, provider, is_direct=is_direct)
+    if complaint is None and is_slow and provider != OTHER:
+        complaint = add_up(route, provider, replies)
     if complaint is None:
         return False
     pace = Pace.objects.get_or_create(route=route, provider=provider)[0]
     before = speed_of(pace)
-    after = slow_down(before, complaint, replies, base=base, now=now)
+    after = slow_down(before, complaint, base=base or before.base or replies.per_minute(now=now), now=now)
     if after == before or not store(pace, before, after):
         return False
     logger.warning("%s × %s: level %s, suspended until %s", route, provider, after.level, after.suspended_until)
     return True
+
+
+def add_up(route: str, provider: str, replies: Replies) -> Complaint | None:
+    """Add a turn to those of its slow lane that were no complaint by themselves; return what they are together."""
+    slow = Pace.objects.filter(route=route, provider=provider, level__gt=0)
+    delayed = replies.number.get(Sign.DELAYED, 0)
+    if not slow.update(tried=F("tried") + replies.tried, delayed=F("delayed") + delayed):
+        return None
+    return find_persistence(load_speed(route, provider), replies)
 
 
 def store(pace: Pace, before: Speed, after: Speed) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from mta.addresses import ascii_domain
 from mta.mx import CouldNotAsk, MxResolver, Servers
 from mta.route_problems import (
     TLS_PROBLEMS,
@@ -68,14 +69,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds for each step and for the whole check: a person waits for it, and a process that sends does it."""
+    """Seconds to connect, for each answer, and for the whole check: a person waits for it, and a process that sends does
+    it. The sending waits longer; whoever greets half a minute late, for a lookup that fails, is well all the same."""
 
     step: float = 10.0
-    whole: float = 30.0
+    answer: float = 35.0
+    whole: float = 60.0
 
     def timeouts(self) -> Timeouts:
         """Return the limits of a connection."""
-        return Timeouts(connect=self.step, greeting=self.step, command=self.step, body=self.step, dot=self.step)
+        return Timeouts(connect=self.step, greeting=self.answer, command=self.answer)
 
 
 def check_route(route: Route, *, domain: str = "", patience: Patience | None = None) -> list[Finding]:
@@ -317,7 +320,7 @@ class Check:
 
     async def _find_problem(self, step: Step, fault: Fault, connection: _Listener) -> Problem:
         """Say what is wrong where the server said nothing of it."""
-        is_late = asyncio.get_running_loop().time() - connection.heard_at >= self.patience.step
+        is_late = asyncio.get_running_loop().time() - connection.heard_at >= self.patience.answer
         if step is Step.TLS or isinstance(fault.__cause__, ssl.SSLError):
             return problem_of_tls(fault.__cause__)
         if step is Step.GREETING and self.route.security != "tls" and await _speaks_tls(connection):
@@ -367,7 +370,7 @@ def choose_addresses(addresses: Sequence[str], source: str = "") -> list[str]:
 
 async def _ask_for_leave(connection: Connection) -> None:
     """Ask whether our Return-Path may send; no recipient is ever named."""
-    connection.write(b"MAIL FROM:<hypermail-check@%b>\r\n" % settings.RETURN_DOMAIN.encode("idna"))
+    connection.write(b"MAIL FROM:<hypermail-check@%b>\r\n" % ascii_domain(settings.RETURN_DOMAIN).encode())
     await connection.expect(Phase.MAIL, 250)
 
 

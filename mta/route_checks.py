@@ -14,7 +14,7 @@ from mta.route_problems import Step
 from mta.routes import RELAY, Route, RouteError
 
 # Longer than a check and the wait for a process; who waited so long may ask again.
-OVERDUE: Final = timedelta(seconds=90)
+OVERDUE: Final = timedelta(seconds=120)
 
 
 def ask_for_check(key: str, *, domain: str = "", now: datetime) -> bool:

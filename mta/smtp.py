@@ -13,25 +13,32 @@ from mta.smtp_replies import Answer, Fault, NoSmtpError, Reply, ReplyReader, ans
 from mta.verdicts import Phase
 
 _CLOSING: Final = 2.0
+# What a step gets at least, however late it is begun.
+_LEAST: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait for each step. RFC 5321 section 4.5.3.2 allows a sender less before the dot; after
-    the dot it wants ten minutes, since giving up early makes duplicates."""
+    """Seconds to wait for each step. RFC 5321 section 4.5.3.2: a sender SHOULD wait for at least so long (it does not
+    speak of connecting)."""
 
     connect: float = 30.0
-    greeting: float = 60.0
-    command: float = 120.0
+    greeting: float = 300.0
+    # For the answer to any command but DATA.
+    command: float = 300.0
+    data: float = 120.0
+    # For the network to take each block of a mail.
     body: float = 180.0
     dot: float = 600.0
-    # What each step before the dot still gets when the caller's time is over.
-    grace: float = 5.0
+    # What all steps up to the dot have together once the caller's time is over.
+    late: float = 120.0
 
     def seconds(self, phase: Phase) -> float:
         """Return how long a reply in this phase may take."""
         if phase is Phase.DOT:
             return self.dot
+        if phase is Phase.DATA:
+            return self.data
         return self.greeting if phase is Phase.GREETING else self.command
 
 
@@ -343,7 +350,7 @@ class Connection(asyncio.Protocol):
     def _seconds_left(self, seconds: float) -> float:
         if self.not_after is None:
             return seconds
-        return min(seconds, max(self.not_after - self._loop.time(), self.timeouts.grace))
+        return min(seconds, max(self.not_after - self._loop.time(), _LEAST))
 
     def _start_clock(self, seconds: float) -> None:
         # One timer serves many waits: it looks at the newest end when it goes off, instead of being

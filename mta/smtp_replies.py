@@ -15,7 +15,8 @@ _LONGEST_REPLY: Final = 64 * 1024
 # One group of commands has at most five replies; a server that says more on its own is not to be trusted.
 _MOST_REPLIES: Final = 16
 _LONGEST_TEXT: Final = 1000
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+")
+# Control characters, what has no width, and what turns the direction of the text around it.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _CODES: Final = {b"%d" % code: code for code in range(200, 600)}
 # What stands behind the code: of the last line, of the lines before it, and of a bare code.
 _MARKS: Final = (b" ", b"-", b"", b"\r")
@@ -105,7 +106,7 @@ class ReplyReader:
 
 
 def clean_text(text: str) -> str:
-    """Return hostile text without control characters, at most 1,000 characters."""
+    """Return hostile text without control and invisible characters, at most 1,000 characters."""
     if not text.isprintable():
         text = _UNPRINTABLE.sub(" ", text)
     return text.strip()[:_LONGEST_TEXT]

@@ -28,11 +28,11 @@ def _begun(purpose: str, secret: str) -> tuple["hashlib._Hash", "hashlib._Hash"]
     return inner, hashlib.sha256(key.translate(_OUTER))
 
 
-def _mac(purpose: str, row: int, secret: str) -> str:
+def _mac(purpose: str, message: bytes, secret: str) -> str:
     # Three of these are made for each mail; a copy of a begun hash takes a quarter of hmac.digest.
     inner, outer = _begun(purpose, secret)
     inner, outer = inner.copy(), outer.copy()
-    inner.update(b"%d" % row)
+    inner.update(message)
     outer.update(inner.digest())
     digest = outer.digest()
     # 128 bits and two of padding, in pieces that small numbers hold; base64.b32encode takes four times as long.
@@ -53,14 +53,34 @@ def make(purpose: str, row: int, *, secret: str) -> str:
     """
     if row < 1 or not secret:
         raise ValueError("a token needs a stored row and a secret")
-    return f"{row}-{_mac(purpose, row, secret)}"
+    return f"{row}-{_mac(purpose, b'%d' % row, secret)}"
 
 
 def read(purpose: str, token: str, *, secret: str) -> int | None:
     """Return the row that `token` was made for, or None where it was not made for this purpose."""
+    return _read(purpose, token, secret, prefix=b"")
+
+
+def make_within(purpose: str, whole: int, row: int, *, secret: str) -> str:
+    """Return a token for a row of a whole, such as a delivery of a campaign; its form is that of `make`.
+
+    It tells only together with the number of the whole. A purpose is used for one of the two kinds alone. Raises
+    ValueError as `make` does.
+    """
+    if whole < 1 or row < 1 or not secret:
+        raise ValueError("a token needs stored rows and a secret")
+    return f"{row}-{_mac(purpose, b'%d/%d' % (whole, row), secret)}"
+
+
+def read_within(purpose: str, whole: int, token: str, *, secret: str) -> int | None:
+    """Return the row that `token` was made for within a whole, or None where it was not made for this purpose there."""
+    return _read(purpose, token, secret, prefix=b"%d/" % whole)
+
+
+def _read(purpose: str, token: str, secret: str, *, prefix: bytes) -> int | None:
     match = _TOKEN.fullmatch(token)
     if match is None or not secret:
         return None
-    row = int(match[1])
     # The encoded forms are compared, so the spare bits of base32 make no second valid token.
-    return row if hmac.compare_digest(_mac(purpose, row, secret), match[2]) else None
+    expected = _mac(purpose, prefix + match[1].encode(), secret)
+    return int(match[1]) if hmac.compare_digest(expected, match[2]) else None

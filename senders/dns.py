@@ -1,10 +1,12 @@
 """Asks the DNS, and tells an answer from "there is none" and from "could not ask"."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
 
 import dns.exception
+import dns.message
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
@@ -14,21 +16,45 @@ from django.conf import settings
 SERVER_TIMEOUT = 2.0
 QUESTION_TIMEOUT = 5.0
 DNS_PORT = 53
-# Nothing that we look for is longer; a hostile answer may be, and is stored for people to read.
-TEXT_LIMIT = 4000
-TEXTS_LIMIT = 50
+# A larger one counts as none (RFC 2181 section 8).
+TTL_LIMIT = 2**31 - 1
+
+
+class RecordType(StrEnum):
+    """The types of records that are asked for."""
+
+    TXT = "TXT"
+    A = "A"
+    AAAA = "AAAA"
+    MX = "MX"
+    CNAME = "CNAME"
+    PTR = "PTR"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The records of a name. A TXT record is one str, its character-strings joined (RFC 7208 section 3.3)."""
+    """The records of a name, as text.
+
+    A TXT record is its character-strings joined (RFC 7208 section 3.3), an MX record "10 mx.example" (the null MX
+    "0 ."), in the order of preference; names are in lower case without the closing dot. `ttl` is in seconds, `chain` the
+    names that CNAMEs led to.
+    """
 
     values: tuple[str, ...]
+    ttl: int = field(default=0, compare=False)
+    chain: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The DNS said that there is no such record (NXDOMAIN or NODATA, RFC 2308)."""
+    """The DNS said that there is no such record.
+
+    `exists` = the name has records of other types or names below it (NODATA), else it does not exist (NXDOMAIN);
+    `ttl` = for so many seconds resolvers keep that answer (RFC 2308 section 5).
+    """
+
+    exists: bool = field(default=False, compare=False)
+    ttl: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +68,13 @@ Answer = Found | Absent | CouldNotAsk
 
 
 class Resolver(Protocol):
-    """What the checks need of the DNS."""
+    """What the checks need of the DNS. Names are in ASCII, without the closing dot."""
+
+    def find(self, name: str, kind: RecordType) -> Answer:
+        """Return the records of a type that a name has; CNAMEs are followed."""
 
     def find_txt(self, name: str) -> Answer:
-        """Return the TXT records of a name (ASCII, without the closing dot)."""
+        """Return the TXT records of a name."""
 
 
 class DnsResolver:
@@ -67,15 +96,23 @@ class DnsResolver:
         self.question_timeout = question_timeout
 
     def find_txt(self, name: str) -> Answer:
-        """Return the TXT records of a name; follows CNAMEs and asks by TCP where the answer was cut."""
+        """Return the TXT records of a name."""
+        return self.find(name, RecordType.TXT)
+
+    def find(self, name: str, kind: RecordType) -> Answer:
+        """Return the records of a type that a name has; asks by TCP where the answer was cut."""
         try:
             # The closing dot keeps the search list of the machine out of it.
-            answer = self.make_stub().resolve(f"{name}.", "TXT")
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return Absent()
+            answer = self.make_stub().resolve(f"{name}.", kind.value)
+        except dns.resolver.NXDOMAIN as error:
+            responses = error.kwargs["responses"].values()
+            return Absent(exists=False, ttl=max(map(negative_ttl, responses), default=0))
+        except dns.resolver.NoAnswer as error:
+            return Absent(exists=True, ttl=negative_ttl(error.kwargs["response"]))
         except dns.exception.DNSException as error:
             return CouldNotAsk(type(error).__name__)
-        return Found(tuple(readable(b"".join(record.strings)) for record in answer)[:TEXTS_LIMIT])
+        chain = tuple(as_host(rrset[0].target) for rrset in answer.chaining_result.cnames)
+        return Found(as_values(kind, list(answer)), ttl=read_ttl(answer.chaining_result.minimum_ttl), chain=chain)
 
     def make_stub(self) -> dns.resolver.Resolver:
         """Return dnspython's resolver with our servers and time-outs."""
@@ -85,6 +122,34 @@ class DnsResolver:
         stub.timeout = self.server_timeout
         stub.lifetime = self.question_timeout
         return stub
+
+
+def as_values(kind: RecordType, records: Sequence[Any]) -> tuple[str, ...]:
+    """Return records (dnspython's, of one type) as `Found` holds them."""
+    if kind is RecordType.TXT:
+        return tuple(readable(b"".join(record.strings)) for record in records)
+    if kind is RecordType.MX:
+        ordered = sorted((record.preference, as_host(record.exchange)) for record in records)
+        return tuple(f"{preference} {host}" for preference, host in ordered)
+    if kind in (RecordType.CNAME, RecordType.PTR):
+        return tuple(as_host(record.target) for record in records)
+    return tuple(record.to_text() for record in records)
+
+
+def as_host(name: object) -> str:
+    """Return a name of the DNS in lower case without its closing dot; the root is "."."""
+    return str(name).lower().removesuffix(".") or "."
+
+
+def negative_ttl(response: dns.message.Message) -> int:
+    """Return for how many seconds resolvers keep a negative answer; 0 where it does not say (RFC 2308 section 5)."""
+    soas = [rrset for rrset in response.authority if rrset.rdtype == dns.rdatatype.SOA]
+    return read_ttl(min((min(rrset.ttl, rrset[0].minimum) for rrset in soas), default=0))
+
+
+def read_ttl(seconds: int) -> int:
+    """Return what a TTL means."""
+    return seconds if seconds <= TTL_LIMIT else 0
 
 
 def parse_server(text: str) -> dns.nameserver.Nameserver:
@@ -98,8 +163,11 @@ def parse_server(text: str) -> dns.nameserver.Nameserver:
 
 
 def readable(octets: bytes) -> str:
-    """Return the octets of a TXT record as text that may be stored and shown: no control characters, cut."""
-    text = octets[:TEXT_LIMIT].decode("utf-8", "backslashreplace")
+    """Return the octets of a TXT record as text that may be stored and shown: no control characters.
+
+    The protocol bounds an answer at 64 kB (RFC 1035 section 4.2.2).
+    """
+    text = octets.decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 

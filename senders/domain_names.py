@@ -4,11 +4,14 @@ import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
+import idna
 from django.utils.translation import gettext as _
+from publicsuffixlist import PublicSuffixList
 
+from accounts.domain_labels import to_a_labels
 from senders.errors import AddressRefused
-from senders.freemail import read_domains
 
 # RFC 1035 section 2.3.4, without the closing dot.
 NAME_LIMIT = 253
@@ -21,6 +24,10 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
 DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
 # IDEOGRAPHIC FULL STOP separates labels too (RFC 3490 section 3.1); NFKC covers the other two dots.
 IDEOGRAPHIC_FULL_STOP = "。"
+# What a label in punycode begins with (RFC 5890 section 2.3.2.1).
+ACE_PREFIX = "xn--"
+# KATAKANA-HIRAGANA PROLONGED SOUND MARK that prolongs no kana: the key of the hyphen gives it while kana are typed.
+LONE_SOUND_MARK = re.compile("(?<![ぁ-ゖァ-ヺー])ー")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,48 +49,71 @@ def clean_domain(text: str) -> str:
     """
     name = unicodedata.normalize("NFKC", text).replace(IDEOGRAPHIC_FULL_STOP, ".").strip().lower()
     require_bare_name(name)
-    name = to_ascii(name.removesuffix("."))
+    name = ".".join(to_ascii(label) for label in name.removesuffix(".").split("."))
     require_host_syntax(name)
-    if name in read_domains("public_suffixes.txt"):
+    if suffixes(only_icann=True).is_public(to_unicode(name), accept_unknown=False):
         raise AddressRefused(
             _(
                 "「%(name)s」は登録の単位で、個別のドメインではありません。「example.%(name)s」のように入力してください。"
             )
-            % {"name": name}
+            % {"name": to_unicode(name)}
         )
     return name
 
 
 def require_bare_name(name: str) -> None:
-    """Raise AddressRefused where `name` is empty, a URL, an address or has spaces in it."""
+    """Raise AddressRefused where `name` is empty, several, an IP address, a URL, a mail address or has spaces in it."""
     if not name:
         raise AddressRefused(_("ドメイン名を入力してください(例: example.co.jp)。"))
+    if is_ip_address(name):
+        raise AddressRefused(_("IPアドレスは使えません。お客様のドメイン名を入力してください(例: example.co.jp)。"))
     if "://" in name:
         raise AddressRefused(
             _("「http://」や「https://」を付けずに、ドメイン名だけを入力してください(例: example.co.jp)。")
         )
-    if re.search(r"[/?#\\]", name):
-        raise AddressRefused(_("「/」から後ろを除いて、ドメイン名だけを入力してください(例: example.co.jp)。"))
+    if re.search(r"[,;、]", name):
+        raise AddressRefused(_("ドメイン名は1つずつ入力してください(例: example.co.jp)。"))
     if "@" in name:
         raise AddressRefused(_("「@」より後ろのドメイン名だけを入力してください(例: example.co.jp)。"))
     if re.search(r"\s", name) or not name.isprintable():
         raise AddressRefused(_("ドメイン名の中に空白や改行が入っています。取り除いてください。"))
+    if extra := re.search(r"[/?#:\\]", name):
+        raise AddressRefused(
+            _("「%(mark)s」から後ろを除いて、ドメイン名だけを入力してください(例: example.co.jp)。")
+            % {"mark": extra.group()}
+        )
 
 
-def to_ascii(name: str) -> str:
-    """Return an internationalised name in punycode (RFC 3490); raises AddressRefused where it has no such form."""
-    if name.isascii():
-        return name
+def to_ascii(label: str) -> str:
+    """Return a label in the form in which the DNS has it, punycode where it is not ASCII (RFC 5891, IDNA 2008).
+
+    Raises AddressRefused for what no registry takes.
+    """
+    if label.isascii() and not label.startswith(ACE_PREFIX):
+        return label
+    if LONE_SOUND_MARK.search(label):
+        raise AddressRefused(_("「ー」(長音)が入っています。半角の「-」(ハイフン)の間違いではありませんか。"))
     try:
-        return name.encode("idna").decode("ascii").lower()
-    except UnicodeError as error:
-        raise AddressRefused(_("ドメイン名に使えない文字が入っています。つづりを確認してください。")) from error
+        return idna.alabel(to_a_labels(label)).decode("ascii")
+    except idna.IDNAError as error:
+        raise AddressRefused(explain_label(label, error)) from error
+
+
+def explain_label(label: str, error: idna.IDNAError) -> str:
+    """Return why a label is none, for people."""
+    if error.code == "label_too_long":
+        return _("「%(label)s」は長すぎます。短い名前にしてください。") % {"label": label}
+    if label.startswith(ACE_PREFIX):
+        return _(
+            "「%(label)s」は正しい形ではありません。日本語などのドメインは、元の文字のまま入力してください(例: 日本語.jp)。"
+        ) % {"label": label}
+    if error.codepoint is not None:
+        return _("「%(char)s」はドメイン名に使えません。つづりを確認してください。") % {"char": chr(error.codepoint)}
+    return _("ドメイン名に使えない文字の並びがあります。つづりを確認してください。")
 
 
 def require_host_syntax(name: str) -> None:
     """Raise AddressRefused where `name` (ASCII) is no host name of at least two labels (RFC 1123 section 2.1)."""
-    if is_ip_address(name):
-        raise AddressRefused(_("IPアドレスは使えません。お客様のドメイン名を入力してください(例: example.co.jp)。"))
     if len(name) > NAME_LIMIT:
         raise AddressRefused(_("ドメイン名が長すぎます(253文字まで)。つづりを確認してください。"))
     if "_" in name:
@@ -92,7 +122,12 @@ def require_host_syntax(name: str) -> None:
         )
     labels = name.split(".")
     if len(labels) < 2:
-        raise AddressRefused(_("「.jp」や「.com」などの末尾まで入力してください(例: example.co.jp)。"))
+        raise AddressRefused(
+            _(
+                "「%(name)s」だけでは足りません。「example.co.jp」のように、全体を「.jp」や「.com」などの末尾まで入力してください。"
+            )
+            % {"name": to_unicode(name)}
+        )
     if "" in labels:
         raise AddressRefused(_("「.」(ドット)が続いているか、先頭にあります。取り除いてください。"))
     if any(len(label) > LABEL_LIMIT for label in labels):
@@ -102,6 +137,17 @@ def require_host_syntax(name: str) -> None:
         raise AddressRefused(
             _("ドメイン名に使えるのは英数字と「-」(ハイフン、先頭と末尾を除く)です。つづりを確認してください。")
         )
+
+
+@cache
+def suffixes(*, only_icann: bool) -> PublicSuffixList:
+    """Return the names under which others register theirs, in their letters, as publicsuffix.org lists them.
+
+    `only_icann` = the registries' alone. Otherwise the names of providers too, below which customers have zones of their own
+    ("jpn.com"); the provider itself may well send from such a name.
+    """
+    # The list is inside the package. To have its names in punycode as well takes a second of a slow machine.
+    return PublicSuffixList(only_icann=only_icann, accept_encoded_idn=False)
 
 
 def is_ip_address(name: str) -> bool:
@@ -133,21 +179,24 @@ def clean_sender_address(text: str) -> SenderAddress:
     return address
 
 
-def organizational_domain(name: str) -> str:
-    """Return the domain that was registered with a registry: the public suffix and one label more.
+def guess_zone(name: str) -> str:
+    """Return the domain that was registered with a registry, whose zone a DNS panel most likely shows: the public suffix and one
+    label more. A name that is a public suffix itself is its own zone."""
+    zone = suffixes(only_icann=False).privatesuffix(to_unicode(name)) or name
+    return ".".join(name.split(".")[-zone.count(".") - 1 :])
 
-    Knows the suffixes of senders/data/public_suffixes.txt; elsewhere the last label is the suffix.
-    """
-    labels = name.split(".")
-    suffix_length = 2 if ".".join(labels[-2:]) in read_domains("public_suffixes.txt") else 1
-    return ".".join(labels[-suffix_length - 1 :])
+
+def to_unicode(name: str) -> str:
+    """Return a domain (ASCII) in its letters; as it is where punycode in it is no name of IDNA 2008 (RFC 5891)."""
+    if ACE_PREFIX not in name:
+        return name
+    try:
+        return idna.decode(name)
+    except idna.IDNAError:
+        return name
 
 
 def display_domain(name: str) -> str:
     """Return the domain for people: "日本語.jp (xn--wgv71a119e.jp)" where it is punycode, else as it is."""
-    if "xn--" not in name:
-        return name
-    try:
-        return f"{name.encode('ascii').decode('idna')} ({name})"
-    except UnicodeError:
-        return name
+    letters = to_unicode(name)
+    return name if letters == name else f"{letters} ({name})"

@@ -7,9 +7,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.form_fields import one_line
 from accounts.models import Workspace
-from senders.domain_names import ADDRESS_LIMIT, clean_sender_address
+from senders.domain_names import ADDRESS_LIMIT, clean_sender_address, guess_zone
+from senders.domain_registry import clean_new_domain
 from senders.errors import AddressRefused
+from senders.models import SenderDomain
 from senders.registry import SenderDetails, clean_new_address
+from senders.return_domain import clean_return_name
 
 
 class SenderDetailsForm(forms.Form):
@@ -97,5 +100,63 @@ class SenderForm(SenderDetailsForm):
         """Return the address in the form in which it is sent."""
         try:
             return str(clean_new_address(self.workspace, self.cleaned_data["address"]))
+        except AddressRefused as error:
+            raise forms.ValidationError(error.sentence) from error
+
+
+class DomainForm(forms.Form):
+    """A domain by itself."""
+
+    # Far above what a domain may have: that is refused with a sentence of its own.
+    TYPED_LIMIT = 1000
+
+    name = forms.CharField(
+        label=_("ドメイン"),
+        max_length=TYPED_LIMIT,
+        error_messages={
+            "required": _("ドメイン名を入力してください(例: example.co.jp)。"),
+            "max_length": _("ドメイン名が長すぎます(253文字まで)。つづりを確認してください。"),
+        },
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_(
+            "お客様の独自ドメインです(例: example.co.jp)。「http://」や「@」は付けません。"
+            "日本語のドメインも、そのまま入力できます。"
+        ),
+    )
+
+    def __init__(self, workspace: Workspace, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.workspace = workspace
+
+    def clean_name(self) -> str:
+        """Return the domain in the form in which it is stored."""
+        try:
+            return clean_new_domain(self.workspace, self.cleaned_data["name"])
+        except AddressRefused as error:
+            raise forms.ValidationError(error.sentence) from error
+
+
+class ReturnForm(forms.Form):
+    """The return domain of a domain's own."""
+
+    name = forms.CharField(
+        label=_("戻り先ドメイン"),
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, domain: SenderDomain, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.domain = domain
+        self.fields["name"].help_text = _(
+            "%(zone)s のサブドメインで、ほかで使っていない名前にします(例: bounce.%(zone)s)。"
+            "空欄にすると、当サービスのドメインに戻します。"
+        ) % {"zone": guess_zone(domain.name)}
+
+    def clean_name(self) -> str:
+        """Return the name in the form in which it is stored, empty for none."""
+        text = str(self.cleaned_data["name"])
+        try:
+            return clean_return_name(self.domain, text) if text else ""
         except AddressRefused as error:
             raise forms.ValidationError(error.sentence) from error

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from senders import spf
-from senders.dkim_keys import active_keys, public_record, split_strings
-from senders.domain_names import organizational_domain
-from senders.models import CheckKind, DkimKey, DnsCheck, KeyAlgorithm, SenderDomain
+from senders.dkim_keys import keys_in_dns, offered_target, old_keys, public_record, split_strings
+from senders.dmarc_proposal import propose_first
+from senders.domain_names import guess_zone
+from senders.models import CheckKind, CheckResult, DkimKey, DnsCheck, SenderDomain
+from senders.return_domain import chosen_return_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,60 +29,99 @@ class ExpectedRecord:
 
 
 def expected_records(domain: SenderDomain) -> list[ExpectedRecord]:
-    """Return the records to set: SPF, DKIM for each key that signs, DMARC.
+    """Return the records to set: SPF, DKIM for each key that signs or is to, DMARC unless a parent's speaks for the domain, and
+    those of a return domain of its own, of which the first is enough.
 
-    SPF is merged with what the newest check found, so that there is never a second record (D1).
+    SPF and DMARC are those that the newest check proposed, so that there is never a second record (D1, E6).
     """
-    keys = [expect_dkim(domain, key) for key in active_keys(domain)]
-    return [expect_spf(domain), *keys, expect_dmarc(domain)]
+    keys = [expect_dkim(domain, kind, key) for kind, key in keys_in_dns(domain).items()]
+    keys += [expect_dkim(domain, CheckKind.OLD_KEY, key) for key in old_keys(domain) if key.missing_since is not None]
+    return [*expect_spf(domain), *keys, *expect_dmarc(domain), *expect_return(domain)]
 
 
-def expect_spf(domain: SenderDomain) -> ExpectedRecord:
-    """Return the SPF record: the existing one with our include, or a first one."""
-    lines = [line.strip(spf.WRAPPING) for line in found_lines(domain, CheckKind.SPF)]
-    existing = [line for line in lines if spf.is_spf(line)]
+def expect_spf(domain: SenderDomain) -> list[ExpectedRecord]:
+    """Return the SPF record: the existing one with our include, or a first one.
+
+    None where what is there cannot be mended by adding to it, and before anybody knows what is there: a second record
+    would make both void.
+    """
+    check = newest_check(domain, CheckKind.SPF)
+    if check is None or not check.expected:
+        return []
     note = ""
-    if existing:
-        note = _("今の SPF レコードに必要な部分を加えた値です。新しく追加せず、今のレコードを書き換えてください。")
+    if check.found:
+        note = explain_rewriting(check)
     elif not settings.SPF_INCLUDE:
         note = _(
             "実際にメールを送信するサーバーを書き加えてください。わからないときはシステム管理者に確認してください。"
         )
-    return ExpectedRecord(
-        CheckKind.SPF,
-        domain.name,
-        short_host(domain.name, domain),
-        spf.merge(existing, settings.SPF_INCLUDE),
-        note,
-    )
+    return [ExpectedRecord(CheckKind.SPF, domain.name, short_host(domain.name, domain), check.expected, note)]
 
 
-def expect_dkim(domain: SenderDomain, key: DkimKey) -> ExpectedRecord:
-    """Return the record of a DKIM key."""
+def expect_dkim(domain: SenderDomain, kind: CheckKind, key: DkimKey) -> ExpectedRecord:
+    """Return the record of a DKIM key, a TXT or a CNAME into the installation's own zone."""
     name = dkim_name(key.selector, domain.name)
-    return ExpectedRecord(key_check(key), name, short_host(name, domain), public_record(key))
-
-
-def key_check(key: DkimKey) -> CheckKind:
-    """Return the kind of check that looks for a key's record."""
-    return CheckKind.ED25519 if key.algorithm == KeyAlgorithm.ED25519 else CheckKind.DKIM
-
-
-def expect_dmarc(domain: SenderDomain) -> ExpectedRecord:
-    """Return the DMARC record: the existing one, or a first one that only asks for reports (E6)."""
-    name = dmarc_names(domain.name)[0]
-    existing = [line for line in found_lines(domain, CheckKind.DMARC) if line.lower().startswith("v=dmarc1")]
-    value = existing[0] if len(existing) == 1 else f"v=DMARC1; p=none; rua=mailto:dmarc@{domain.name}"
     note = ""
-    if not existing:
+    if kind == CheckKind.NEXT_KEY:
+        note = _("今の DKIM レコードは消さずに、このレコードを追加してください。")
+    host, target = short_host(name, domain), offered_target(key)
+    if target:
+        return ExpectedRecord(kind, name, host, target, note, type="CNAME")
+    return ExpectedRecord(kind, name, host, public_record(key), note)
+
+
+def expect_dmarc(domain: SenderDomain) -> list[ExpectedRecord]:
+    """Return the DMARC record: the existing one, or a first one that only asks for reports (E6).
+
+    None where a parent's record speaks for the domain, and before anybody knows what is there.
+    """
+    check = newest_check(domain, CheckKind.DMARC)
+    if check is None or (not check.expected and check.result in (CheckResult.OK, CheckResult.UNKNOWN)):
+        return []
+    name = f"_dmarc.{domain.name}"
+    value = check.expected or propose_first(domain.name, settings.DMARC_REPORT_ADDRESS)
+    note = ""
+    if check.found and check.result != CheckResult.MISSING:
+        note = explain_rewriting(check)
+    elif not settings.DMARC_REPORT_ADDRESS:
         note = _("「rua=mailto:」の後ろは、集計レポートを受け取れるアドレスに変えてください。")
-    return ExpectedRecord(CheckKind.DMARC, name, short_host(name, domain), value, note)
+    return [ExpectedRecord(CheckKind.DMARC, name, short_host(name, domain), value, note)]
 
 
-def found_lines(domain: SenderDomain, kind: CheckKind) -> list[str]:
-    """Return the records that the newest check of this kind found. Reads the prefetched `checks`."""
-    checks: list[DnsCheck] = [check for check in domain.checks.all() if check.kind == kind]
-    return [line for check in checks for line in check.found.splitlines()]
+def explain_rewriting(check: DnsCheck) -> str:
+    """Return that a record is to be rewritten, and no second one added; empty where nobody knows what is there by now."""
+    if check.result == CheckResult.UNKNOWN:
+        return ""
+    values = {"kind": check.get_kind_display()}
+    if len(check.found.splitlines()) > 1:
+        return (
+            _("今の %(kind)s レコードのうち1つをこの値に書き換え、ほかの %(kind)s レコードは削除してください。")
+            % values
+        )
+    return _("新しく追加せず、今の %(kind)s レコードをこの値に書き換えてください。") % values
+
+
+def expect_return(domain: SenderDomain) -> list[ExpectedRecord]:
+    """Return the records of a return domain of the customer's own: a CNAME to ours, or what may stand in its place (E9).
+
+    What may is known once a check has seen our own records.
+    """
+    name = chosen_return_name(domain)
+    if not name:
+        return []
+    check = newest_check(domain, CheckKind.RETURN)
+    proposed = (check.expected if check else "") or f"CNAME {settings.RETURN_DOMAIN}"
+    host = short_host(name, domain)
+    records = []
+    for line in proposed.splitlines():
+        kind, _space, value = line.partition(" ")
+        records.append(ExpectedRecord(CheckKind.RETURN, name, host, value, type=kind))
+    return records
+
+
+def newest_check(domain: SenderDomain, kind: CheckKind) -> DnsCheck | None:
+    """Return the newest result of a check, None where it was never done. Reads the prefetched `checks`."""
+    return next((check for check in domain.checks.all() if check.kind == kind), None)
 
 
 def dkim_name(selector: str, domain: str) -> str:
@@ -89,17 +129,7 @@ def dkim_name(selector: str, domain: str) -> str:
     return f"{selector}._domainkey.{domain}"
 
 
-def dmarc_names(domain: str) -> list[str]:
-    """Return the names that may hold the DMARC record, nearest first: the domain's, then its parents'.
-
-    Ends at the registered domain (RFC 9989 walks on to the top for the sake of registries).
-    """
-    labels = domain.split(".")
-    last = len(labels) - len(organizational_domain(domain).split("."))
-    return ["_dmarc." + ".".join(labels[start:]) for start in range(max(last, 0) + 1)]
-
-
 def short_host(name: str, domain: SenderDomain) -> str:
     """Return `name` as DNS panels ask for it: relative to the registered domain, "@" for that itself."""
-    zone = organizational_domain(domain.name)
+    zone = guess_zone(domain.name)
     return "@" if name == zone else name.removesuffix(f".{zone}")

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User, Workspace
 from senders.domain_names import SenderAddress, clean_sender_address
-from senders.domains import register_domain, require_not_taken, require_own_domain
+from senders.domains import look_daily, register_domain, require_not_taken, require_own_domain
 from senders.errors import AddressRefused
 from senders.models import Sender
 
@@ -83,10 +83,15 @@ def archive_sender(sender: Sender, *, now: datetime, actor: User | None = None) 
     return bool(changed)
 
 
-def restore_sender(sender: Sender, *, actor: User | None = None) -> bool:
-    """Bring an archived sender back into use. Returns False where it was in use."""
+def restore_sender(sender: Sender, *, now: datetime, actor: User | None = None) -> bool:
+    """Bring an archived sender back into use. Returns False where it was in use.
+
+    One that its address lets send may be of a domain that nobody looks at any more.
+    """
     with transaction.atomic():
         changed = Sender.objects.filter(pk=sender.pk, archived_at__isnull=False).update(archived_at=None)
         if changed:
+            if sender.address_verified_at is not None:
+                look_daily(sender.domain_id, now=now)
             audit.record(sender.workspace, actor, "sender.restore", sender.address)
     return bool(changed)

@@ -1,7 +1,6 @@
-"""Reads, judges and merges the text of SPF records (RFC 7208); pure."""
+"""Reads the text of SPF records as people write them, mistakes included (RFC 7208); pure."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 VERSION = "v=spf1"
@@ -12,9 +11,6 @@ NEEDS_VALUE = frozenset({"include", "ip4", "ip6", "exists"})
 # RFC 7208 section 4.6.1: a qualifier, a name, then ":" or "/" or nothing.
 MECHANISM = re.compile(r"(?P<qualifier>[+?~-]?)(?P<name>[a-z][a-z0-9]*)(?P<value>[:/].*)?", re.IGNORECASE | re.DOTALL)
 MODIFIER = re.compile(r"(?P<name>[a-z][a-z0-9_.-]*)=(?P<value>.*)", re.IGNORECASE | re.DOTALL)
-# Where nothing is set yet: the domain's own servers, and doubt about all others (D1).
-FIRST_TERMS = ("a", "mx")
-DEFAULT_ALL = "~all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,50 +63,3 @@ def include_target(include: str) -> str:
 def normal_domain(name: str) -> str:
     """Return a domain-spec as it is compared: lower case, no closing dot."""
     return name.lower().removesuffix(".")
-
-
-def allows_include(terms: Sequence[Term], target: str) -> bool:
-    """Say whether the include of `target` is there with "+" and is reached, that is, stands before `all`."""
-    for term in terms:
-        if term.is_all():
-            return False
-        if term.name == "include" and term.qualifier == "+" and normal_domain(term.value) == target:
-            return True
-    return False
-
-
-def merge(records: Sequence[str], include: str) -> str:
-    """Return the one record to publish: what `records` say already, and the include (D1, A5).
-
-    Two or more records become one: RFC 7208 section 4.5 makes several a permanent error. Nothing that is
-    authorised now is dropped, mistakes included, because a dropped one would stop somebody's mail. `include`
-    is the setting SPF_INCLUDE, empty where none is asked for.
-    """
-    terms = [term for record in records for term in parse_terms(record)]
-    kept = [term.text for term in terms if not term.is_all() and not term.is_redirect()]
-    kept = list(dict.fromkeys(kept)) if records else list(FIRST_TERMS)
-    target = include_target(include)
-    if target:
-        others = [word for word in kept if not names_include(word, target)]
-        kept = [*others, f"include:{target}"]
-    return " ".join([VERSION, *kept, find_ending(terms)])
-
-
-def names_include(word: str, target: str) -> bool:
-    """Say whether a word includes `target`, whatever its qualifier."""
-    term = parse_term(word)
-    return term.name == "include" and normal_domain(term.value) == target
-
-
-def find_ending(terms: Sequence[Term]) -> str:
-    """Return how the merged record ends: the first `all`, else the first redirect, else "~all".
-
-    "+all" allows the whole world to send as this domain and is made "~all".
-    """
-    for term in terms:
-        if term.is_all():
-            return DEFAULT_ALL if term.qualifier == "+" else term.text
-    for term in terms:
-        if term.is_redirect():
-            return term.text
-    return DEFAULT_ALL

@@ -1,4 +1,4 @@
-"""Pages of senders and their domains."""
+"""Pages of senders."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,15 +11,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from senders.dkim_keys import active_key
-from senders.dns import default_resolver
 from senders.domains import add_ed25519_key
 from senders.errors import AddressRefused, SenderError
 from senders.forms import SenderDetailsForm, SenderForm
-from senders.models import KeyAlgorithm, Sender, SenderDomain
-from senders.pages import describe_domain, list_records, list_senders
-from senders.registry import archive_sender, create_sender, restore_sender, update_sender
-from senders.verification import claim_check, explain_missing, verify_domain
+from senders.models import Sender, SenderDomain
+from senders.pages import ask_about, list_senders
+from senders.registry import create_sender, restore_sender, update_sender
 
 
 @require_GET
@@ -33,15 +30,22 @@ def sender_index(request: WorkspaceRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @member_required(Role.EDITOR)
 def create(request: WorkspaceRequest) -> HttpResponse:
-    """Add a sender, and its domain where it is new."""
+    """Add a sender, and its domain where it is new; a domain that looks like another is asked about once."""
     form = SenderForm(request.workspace, request.POST or None)
-    if request.method == "POST" and form.is_valid() and (sender := try_create(request, form)):
-        if settings.REQUIRE_VERIFIED_SENDERS and not sender.domain.is_verified():
-            messages.success(request, _("送信元を追加しました。続けて、配信に必要な DNS の設定を確認してください。"))
-            return redirect("domain_detail", pk=sender.domain_id)
-        messages.success(request, _("送信元を追加しました。"))
-        return redirect("sender_index")
-    return render(request, "senders/sender_form.html", {"form": form, "sender": None})
+    context: dict[str, object] = {"form": form, "sender": None}
+    if request.method == "POST" and form.is_valid():
+        name = form.cleaned_data["address"].rpartition("@")[2]
+        if question := ask_about(request.workspace, name, seen=request.POST.get("seen", "")):
+            context |= question
+        elif sender := try_create(request, form):
+            if settings.REQUIRE_VERIFIED_SENDERS and not sender.domain.is_verified():
+                messages.success(
+                    request, _("送信元を追加しました。続けて、配信に必要な DNS の設定を確認してください。")
+                )
+                return redirect("domain_detail", pk=sender.domain_id)
+            messages.success(request, _("送信元を追加しました。"))
+            return redirect("sender_index")
+    return render(request, "senders/sender_form.html", context)
 
 
 def try_create(request: WorkspaceRequest, form: SenderForm) -> Sender | None:
@@ -71,53 +75,12 @@ def edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @member_required(Role.EDITOR)
-def archive(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Take a sender out of use."""
-    sender = get_object_or_404(Sender, workspace=request.workspace, pk=pk)
-    if archive_sender(sender, now=timezone.now(), actor=request.user):
-        messages.success(request, _("「%(sender)s」の使用を終了しました。") % {"sender": sender})
-    return redirect("sender_index")
-
-
-@require_POST
-@member_required(Role.EDITOR)
 def restore(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Bring a sender back into use."""
     sender = get_object_or_404(Sender, workspace=request.workspace, pk=pk)
-    if restore_sender(sender, actor=request.user):
+    if restore_sender(sender, now=timezone.now(), actor=request.user):
         messages.success(request, _("「%(sender)s」を再び使えるようにしました。") % {"sender": sender})
     return redirect("sender_index")
-
-
-@require_GET
-@member_required()
-def domain_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Show the records to set for a domain and what was found."""
-    domains = SenderDomain.objects.prefetch_related("checks", "dkim_keys", "senders")
-    domain = get_object_or_404(domains, workspace=request.workspace, pk=pk)
-    context = {
-        "row": describe_domain(domain),
-        "records": list_records(domain),
-        "checked_at": max((check.checked_at for check in domain.checks.all()), default=None),
-        "checks_required": settings.REQUIRE_VERIFIED_SENDERS,
-        "has_ed25519": active_key(domain, KeyAlgorithm.ED25519) is not None,
-    }
-    return render(request, "senders/domain_detail.html", context)
-
-
-@require_POST
-@member_required(Role.EDITOR)
-def check_domain(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Check a domain now, live."""
-    domain = get_object_or_404(SenderDomain, workspace=request.workspace, pk=pk)
-    now = timezone.now()
-    if not claim_check(domain, now=now):
-        messages.warning(request, _("確認したばかりです。10秒ほど待ってから、もう一度「確認する」を押してください。"))
-    elif verify_domain(domain, default_resolver(), now=now, actor=request.user):
-        messages.success(request, _("確認しました。このドメインから配信できます。"))
-    else:
-        messages.warning(request, _("確認しました。%(missing)s") % {"missing": explain_missing(domain)})
-    return redirect("domain_detail", pk=domain.pk)
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +11,37 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.conf import settings as django_settings
 from django.test import Client
+from hypothesis import HealthCheck, settings
 
 from accounts.models import Role, User, Workspace
 from hypermail.celery import app as celery_app
 from hypermail.valkey import find_free_port, start_valkey
 from tests.factories import make_user, make_workspace
+from tests.migrated import copy_migrated
+
+# A busy machine is no reason to fail; examples share the fixtures of their test and clean up themselves.
+settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("unhurried")
 
 ClientFor = Callable[[User], Client]
+
+
+# What a test names that asks the database: itself, or the pages that a module renders once.
+DATABASE = {"db", "transactional_db", "rendered"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out on PostgreSQL what asks no database: it runs on SQLite, and would be the same."""
+    if "postgresql" not in django_settings.DATABASES["default"]["ENGINE"]:
+        return
+    parts: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        names = DATABASE.intersection(getattr(item, "fixturenames", ()))
+        parts[bool(names or item.get_closest_marker("django_db"))].append(item)
+    config.hook.pytest_deselected(items=parts[False])
+    items[:] = parts[True]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,6 +53,20 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield server.url
     celery_app.close()
     server.child.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> Iterator[bool]:
+    """Begin with a migrated file on SQLite; migrations are applied to it where it lacks any."""
+    database = django_settings.DATABASES["default"]
+    if database["ENGINE"] != "django.db.backends.sqlite3":
+        yield False
+        return
+    path = Path(database["TEST"]["NAME"])
+    copy_migrated(path)
+    yield True
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
 
 
 @pytest.fixture

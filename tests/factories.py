@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Role, User, Workspace
 from campaigns.models import Campaign, Delivery, Lane
+from lists.address import clean_address
 from lists.errors import ErrorEvent, Weight, count_error
 from lists.models import MailingList, Subscriber, Subscription
 from mta.models import MailRoute
@@ -36,11 +37,11 @@ def make_list(workspace: Workspace | None = None, **fields: Any) -> MailingList:
 def make_subscriber(mailing_list: MailingList | None = None, address: str = "", **fields: Any) -> Subscriber:
     """Make a subscriber, on `mailing_list` where one is given."""
     workspace = fields.pop("workspace", None) or (mailing_list.workspace if mailing_list else make_workspace())
-    address = address or f"reader{next(numbers)}@example.jp"
+    found = clean_address(address or f"reader{next(numbers)}@example.jp")
     if fields.get("status") == "stopped":
         fields = {"stop_reason": "manual", "stopped_at": timezone.now()} | fields
     subscriber = Subscriber.objects.create(
-        **{"workspace": workspace, "address": address, "address_key": address.lower(), "name": "山田 太郎"} | fields
+        **{"workspace": workspace, "address": found.address, "address_key": found.key, "name": "山田 太郎"} | fields
     )
     if mailing_list is not None:
         Subscription.objects.create(mailing_list=mailing_list, subscriber=subscriber)

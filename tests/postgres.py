@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from hypermail.child import Child
+from tests.migrated import TEMPLATE, make_template
 
 # A crash of the machine may lose everything: the server is thrown away after the tests.
 CAREFREE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")
@@ -87,9 +88,14 @@ class Server:
         self._folder.cleanup()
 
     @property
+    def folder(self) -> str:
+        """The folder that its socket is in."""
+        return self._folder.name
+
+    @property
     def url(self) -> str:
         """What DATABASE_URL is to be."""
-        return f"postgres://hypermail@/{self._folder.name}/postgres"
+        return f"postgres://hypermail@/{self.folder}/postgres"
 
     def start(self) -> None:
         """Start it, on what it kept from before, and wait until it takes connections."""
@@ -124,10 +130,11 @@ def main(command: list[str]) -> int:
     if binaries is None:
         sys.stdout.write("== PostgreSQL: 1 run skipped, its binaries are not installed ==\n")
         return 0
-    with run_server(binaries) as url:
+    with Server(binaries) as server:
+        make_template(binaries, server.folder)
         sys.stdout.write(f"== PostgreSQL: {binaries} ==\n")
         sys.stdout.flush()
-        environment = os.environ | {"DATABASE_URL": url}
+        environment = os.environ | {"DATABASE_URL": server.url, "TEST_TEMPLATE": TEMPLATE}
         # Importing our package has named the product's settings; the command names its own.
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         return subprocess.run(command, env=environment, check=False).returncode

@@ -15,6 +15,7 @@ os.environ["DATA_DIR"] = str(SCRATCH)
 os.environ["BASE_URL"] = "http://testserver"
 # No test asks the outside.
 os.environ["MX_LOOKUPS"] = "0"
+os.environ["LINK_CHECKS"] = "0"
 os.environ["RETURN_DOMAIN"] = "bounce.example.com"
 
 from hypermail.settings import *
@@ -23,6 +24,9 @@ from hypermail.settings import DATABASES, STORAGES
 # A file, not memory: the engine writes from a thread of its own.
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": str(SCRATCH / f"test-{os.getpid()}.sqlite3")}
+elif template := os.environ.get("TEST_TEMPLATE"):
+    # tests/postgres.py made it.
+    DATABASES["default"]["TEST"] = {"TEMPLATE": template}
 # Argon2 is slow on purpose; the tests log in often.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

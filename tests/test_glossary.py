@@ -10,10 +10,14 @@ import accounts.models
 import bounces.models
 import campaigns.lane_overview
 import campaigns.models
+import designs.blocks
+import designs.models
 import lists.models
 import mta.models
 import mta.verdicts
+import senders.dkim_keys
 import senders.models
+import tracking.models
 
 GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text(encoding="utf-8")
 MODELS = (
@@ -22,6 +26,10 @@ MODELS = (
     mta.models,
     mta.verdicts,
     senders.models,
+    senders.dkim_keys,
+    designs.models,
+    designs.blocks,
+    tracking.models,
     campaigns.models,
     campaigns.lane_overview,
     bounces.models,

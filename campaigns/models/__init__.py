@@ -1,5 +1,6 @@
 """The app's models; each topic has a module."""
 
+from campaigns.models.approval import LIVE, Approval, ApprovalRule, ApprovalState
 from campaigns.models.campaign import (
     PLANNED,
     Audience,
@@ -13,6 +14,7 @@ from campaigns.models.campaign import (
     default_lifetime,
     protect_planned,
 )
+from campaigns.models.content_check import CheckState, ContentCheck, ContentCheckKind
 from campaigns.models.delivery import (
     CLAIMABLE,
     FAILURES,
@@ -21,35 +23,54 @@ from campaigns.models.delivery import (
     DeliveryQuerySet,
     DeliveryState,
 )
-from campaigns.models.figures import HoldState, StopHold, Tally
+from campaigns.models.draft import Draft, DraftVersion
+from campaigns.models.figures import HoldState, Leaving, StopHold, Tally
 from campaigns.models.gate import ErrorGate, GateState
+from campaigns.models.label import Comment, Label, LabelTone
 from campaigns.models.lane import Chain, DomainCap, Lane
 from campaigns.models.quiet_hours import QuietHours
+from campaigns.models.recurrence import Occurrence, Recurrence, Rhythm
 from campaigns.models.test_mail import TestMail, TestMailState
 
 __all__ = [
     "CLAIMABLE",
     "FAILURES",
+    "LIVE",
     "PLANNED",
     "TERMINAL",
+    "Approval",
+    "ApprovalRule",
+    "ApprovalState",
     "Audience",
     "AudiencePart",
     "Campaign",
     "CampaignQuerySet",
     "CampaignState",
     "Chain",
+    "CheckState",
+    "Comment",
+    "ContentCheck",
+    "ContentCheckKind",
     "Delivery",
     "DeliveryQuerySet",
     "DeliveryState",
     "DomainCap",
     "DoubtPolicy",
+    "Draft",
+    "DraftVersion",
     "ErrorGate",
     "GateState",
     "HoldState",
+    "Label",
+    "LabelTone",
     "Lane",
+    "Leaving",
+    "Occurrence",
     "Part",
     "QuietHours",
     "QuietMode",
+    "Recurrence",
+    "Rhythm",
     "StopHold",
     "Tally",
     "TestMail",

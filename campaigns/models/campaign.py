@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models.deletion import Collector
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from lists.exceptions import ListsError
 from lists.models import MailingList, Segment
 from senders.models import Sender
 
@@ -53,18 +55,56 @@ class QuietMode(models.TextChoices):
     NONE = "none", _("いつでも配信する")
 
 
+# So many are named in a sentence about several.
+SUBJECTS_NAMED = 3
 # A list that one of these still reads must not go away under it.
 PLANNED = (CampaignState.SCHEDULED, CampaignState.STARTING, CampaignState.SENDING, CampaignState.PAUSED)
+
+
+class AudienceInUse(ListsError):
+    """A mailing needs the list or the segment that was to be deleted."""
 
 
 def protect_planned(
     collector: Collector, field: models.Field[Any, Any], audiences: Collection[Audience | AudiencePart], using: str
 ) -> None:
-    """On deletion of a list or a segment: refuse by ProtectedError while a planned mailing uses it, else drop it from the others."""
-    used = [audience for audience in audiences if audience.campaign.state in PLANNED]
-    if used:
-        raise models.ProtectedError("a planned campaign uses this list", set(used))
+    """On deletion of a list or a segment: raise AudienceInUse while a planned or repeated mailing uses it or a draft
+    leaves its people out; else drop it from the others.
+
+    A draft that lost an exclusion would go to people who must not have it.
+    """
+    planned = [found for found in audiences if found.campaign.state in PLANNED]
+    if planned:
+        sentence = gettext(
+            "予約中または配信中の「%s」で使われているため、削除できません。予約を取り消すか、配信が終わってから削除してください。"
+        )
+        raise AudienceInUse(sentence % name_campaigns(planned), planned)
+    masters = masters_among(audiences)
+    if repeated := [found for found in audiences if found.campaign_id in masters]:
+        sentence = gettext(
+            "繰り返しの「%s」で使われているため、削除できません。元のメールの配信先から外すか、繰り返しを終了してから削除してください。"
+        )
+        raise AudienceInUse(sentence % name_campaigns(repeated), repeated)
+    kept = [found for found in audiences if found.leaves_out and found.campaign.is_editable()]
+    if kept:
+        sentence = gettext(
+            "下書き「%s」で、送らない相手(除く)に選ばれているため、削除できません。下書きの配信先から外してから削除してください。"
+        )
+        raise AudienceInUse(sentence % name_campaigns(kept), kept)
     models.CASCADE(collector, field, audiences, using)  # type: ignore[arg-type]
+
+
+def masters_among(audiences: Collection[Audience | AudiencePart]) -> set[int]:
+    """Return the ids of the drafts among the campaigns that are sent again and again."""
+    asked = Campaign.objects.filter(pk__in={found.campaign_id for found in audiences})
+    repeated = asked.filter(recurrences__isnull=False, recurrences__stopped_at=None)
+    return set(repeated.values_list("pk", flat=True))
+
+
+def name_campaigns(audiences: Iterable[Audience | AudiencePart]) -> str:
+    """Return the first subjects of the campaigns in one order."""
+    subjects = sorted({found.campaign.subject for found in audiences})
+    return "」「".join(subjects[:SUBJECTS_NAMED])
 
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
@@ -84,6 +124,8 @@ class Campaign(models.Model):
     subject = models.CharField(_("件名"), max_length=200)
     text = models.TextField(_("テキスト本文"))
     html = models.TextField(_("HTML本文"), blank=True)
+    # What lists of mails show behind the subject; it stands in the HTML part, out of sight.
+    preheader = models.CharField(_("プリヘッダー"), max_length=200, blank=True)
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, related_name="campaigns")
     mailing_lists = models.ManyToManyField(MailingList, through="Audience", related_name="campaigns")
     state = models.CharField(max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT)
@@ -98,7 +140,11 @@ class Campaign(models.Model):
     # The start or the newest resume: lifetimes do not run while a campaign is paused.
     lifetime_from = models.DateTimeField(null=True, blank=True)
     # What the mails say of the sender; frozen when the sending begins (campaigns/authors.py).
-    author: models.JSONField[dict[str, str], dict[str, str]] = models.JSONField(default=dict)
+    author: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    # Whether it is measured as the workspace's rules say, and whether its mails carry links of ours; that is decided
+    # when the sending begins (campaigns/reactions.py).
+    wants_tracking = models.BooleanField(_("開封とクリックを計測する"), default=True)
+    is_tracked = models.BooleanField(default=False)
     # 配信禁止時間 (QuietHours): nothing is claimed or fenced from closed_from until closed_until, the present or the
     # next closed time. The tick looks for the one that follows (campaigns/quiet_hours.py).
     quiet_mode = models.CharField(
@@ -132,6 +178,10 @@ class Campaign(models.Model):
     # Rises with every save by a person; a form that was opened before an other save is told so.
     revision = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Who saved it last; he does not approve it (承認).
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -196,6 +246,11 @@ class Audience(models.Model):
     def __str__(self) -> str:
         return f"{self.campaign_id} → {self.mailing_list_id}"
 
+    @property
+    def leaves_out(self) -> bool:
+        """Say whether its people get nothing, as an AudiencePart says."""
+        return False
+
 
 class Part(models.TextChoices):
     """How a list or a segment belongs to an audience, beside the lists that a campaign is sent to."""
@@ -236,3 +291,8 @@ class AudiencePart(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign_id} {self.get_part_display()} {self.mailing_list_id or self.segment_id}"
+
+    @property
+    def leaves_out(self) -> bool:
+        """Say whether its people get nothing."""
+        return self.part != Part.INCLUDE_SEGMENT

@@ -34,6 +34,16 @@ class Tally(models.Model):
         return f"{self.campaign_id} {self.provider} {self.state} {self.number}"
 
 
+class Leaving(models.Model):
+    """That somebody stopped all mail by the link of a mailing. Who it was is not kept here."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="leavings")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.at}"
+
+
 class HoldState(models.TextChoices):
     """What a person decided about stops that were held for review."""
 

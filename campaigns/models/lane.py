@@ -12,6 +12,7 @@ from accounts.models import Workspace
 from mta.pace import Speed
 from mta.pace_store import load_speed
 from mta.providers import PROVIDER_LABELS
+from senders.domain_names import to_unicode
 
 
 class Lane(models.Model):
@@ -99,7 +100,4 @@ class DomainCap(models.Model):
 
     def label(self) -> str:
         """Return the domain for people, an IDN in its own letters (RFC 5890)."""
-        try:
-            return self.domain.encode("ascii").decode("idna")
-        except UnicodeError:
-            return self.domain
+        return to_unicode(self.domain)

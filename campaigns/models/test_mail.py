@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.campaign import Campaign
@@ -31,7 +32,10 @@ class TestMail(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["id"], condition=models.Q(state__in=["queued", "sending"]), name="test_mail_queued")
+            # For erasing the person of an address.
+            models.Index(Lower("address"), name="test_mail_by_address"),
+            # For those that are to be sent.
+            models.Index(fields=["id"], condition=models.Q(state__in=["queued", "sending"]), name="test_mail_queued"),
         ]
 
     def __str__(self) -> str:

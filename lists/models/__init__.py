@@ -4,8 +4,9 @@ from lists.models.attributes import AttributeDefinition, AttributeKind
 from lists.models.bulk import BulkAction, BulkJob, BulkState
 from lists.models.consents import Consent, ConsentSource
 from lists.models.errors import AddressError, AddressErrorQuerySet, ClearedBy
-from lists.models.exclusions import Exclusion, ExclusionKind
+from lists.models.exclusions import Exclusion, ExclusionImport, ExclusionImportState, ExclusionKind
 from lists.models.imports import (
+    KEEPS_PLACE,
     ColumnMemory,
     CsvImport,
     FileKind,
@@ -26,8 +27,10 @@ from lists.models.subscribers import (
     SubscriberQuerySet,
     SubscriberStatus,
 )
+from lists.models.sweeps import TraceSweep
 
 __all__ = [
+    "KEEPS_PLACE",
     "RECIPIENTS_WILL",
     "AddressError",
     "AddressErrorQuerySet",
@@ -44,6 +47,8 @@ __all__ = [
     "Engagement",
     "ErasedAddress",
     "Exclusion",
+    "ExclusionImport",
+    "ExclusionImportState",
     "ExclusionKind",
     "FileKind",
     "Headcount",
@@ -59,5 +64,6 @@ __all__ = [
     "SubscriberQuerySet",
     "SubscriberStatus",
     "Subscription",
+    "TraceSweep",
     "upload_path",
 ]

@@ -30,6 +30,7 @@ class BulkState(models.TextChoices):
     RUNNING = "running", _("実行中")
     DONE = "done", _("完了")
     CANCELLED = "cancelled", _("取り消し")
+    FAILED = "failed", _("失敗")
 
 
 class BulkJob(models.Model):
@@ -40,6 +41,8 @@ class BulkJob(models.Model):
     action = models.CharField(max_length=20, choices=BulkAction.choices)
     # lists.finding.Search as JSON; {"list": n} for DELETE_LIST.
     search: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    # That of the segment which the search names, as it was when its people were counted; None where it names none.
+    revision = models.PositiveIntegerField(null=True, blank=True)
     # What the action needs: the list, or the attribute and its value.
     argument: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
     why = models.CharField(_("理由"), max_length=200, blank=True)
@@ -53,8 +56,12 @@ class BulkJob(models.Model):
     # How many of them were looked at, and how many changed.
     done = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
+    # Why it ended before its end, other than by a person's wish.
+    message = models.CharField(max_length=300, blank=True, default="")
     # As those of CsvImport.
     attempt = models.PositiveIntegerField(default=0)
+    # Turns since the last piece that was done; where there are too many the job is given up.
+    tries = models.PositiveIntegerField(default=0)
     hinted_until = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)

@@ -14,7 +14,7 @@ from lists.models.subscribers import Subscriber
 class ConsentSource(models.TextChoices):
     """Where the permission to send came from."""
 
-    CSV = "csv", _("CSVの取り込み")
+    CSV = "csv", _("ファイルの取り込み")
     MANUAL = "manual", _("手入力")
     FORM = "form", _("登録フォーム")
 

@@ -103,6 +103,8 @@ class PeopleState(models.Model):
 
     workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, primary_key=True, related_name="people_state")
     generation = models.PositiveIntegerField(default=0)
+    # Until then no import and no bulk action begins: a campaign had to freeze its recipients anew because of others.
+    held_until = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.workspace_id}: {self.generation}"

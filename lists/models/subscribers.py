@@ -47,6 +47,17 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         """Keep those in 配信停止."""
         return self.filter(status=Literal(SubscriberStatus.STOPPED.value))
 
+    def lock(self) -> list[int]:
+        """Lock these until the end of the transaction and return their ids.
+
+        Always in the order of the ids, so that two callers never wait for each other in a circle.
+        """
+        return list(self.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+
+    def stop_active(self, reason: StopReason, now: datetime, *, note: str = "") -> int:
+        """Stop those who are active, and nobody else; return how many. `note` is why, in a person's words."""
+        return self.active()._stop(reason, now, stop_note=note)
+
     def mark_stopped(self, reason: StopReason, now: datetime) -> int:
         """Stop those who are active and return how many.
 
@@ -54,7 +65,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         is not to come back where a review takes the errors back (B16).
         """
         if reason == StopReason.ERRORS:
-            return self.active()._stop(reason, now)
+            return self.stop_active(reason, now)
         kept = RECIPIENTS_WILL if reason in RECIPIENTS_WILL else (*RECIPIENTS_WILL, StopReason.MANUAL)
         with transaction.atomic():
             rows = self.exclude(stop_reason__in=kept)
@@ -65,15 +76,17 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
             rows._stop(reason, now)
         return newly
 
-    def _stop(self, reason: StopReason, now: datetime) -> int:
+    def _stop(self, reason: StopReason, now: datetime, **fields: Any) -> int:
         # Who is stopped already was stopped then, not now.
         since = Coalesce("stopped_at", models.Value(now, output_field=models.DateTimeField()))
         return self.update(
             status=SubscriberStatus.STOPPED,
             stop_reason=reason,
             stopped_at=since,
+            reason_at=now,
             errors_due_at=None,
             updated_at=now,
+            **fields,
         )
 
 
@@ -91,6 +104,8 @@ class Subscriber(models.Model):
     )
     stop_reason = models.CharField(_("停止理由"), max_length=20, choices=StopReason.choices, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+    # When this reason was given, which may be later than the stop; None where it was given with the stop.
+    reason_at = models.DateTimeField(null=True, blank=True)
     # Why, in the words of the person who stopped it.
     stop_note = models.CharField(_("停止の理由"), max_length=200, blank=True, db_default="")
     # Number of live counted errors (AddressError); compared with the limit.

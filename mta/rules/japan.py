@@ -51,6 +51,16 @@ RULES: Final = (
         codes=(552,),
         hosts=DOCOMO,
     ),
+    # docomo tells of two limits (同時に大量のSMTPセッション is held off for a while, 100宛先 a session) and gives a reply
+    # for the second one only. Where it holds connections off it is heard by that (mta/pace.py).
+    Rule(
+        "docomo-session-full",
+        Reason.RATE_LIMITED,
+        "docomo: 1SMTPセッションあたり100宛先まで(554 Transaction failed), https://www.docomo.ne.jp/service/imode_mail/notice/mass_send/",
+        says=("transaction failed",),
+        codes=(554,),
+        hosts=DOCOMO,
+    ),
     Rule(
         "au-refused",
         Reason.REFUSED,

@@ -7,6 +7,10 @@ from django.core.exceptions import ValidationError
 from accounts.form_fields import one_line, password_field, username_field
 
 
+class LineForm(forms.Form):
+    line = forms.CharField(required=False, strip=False, validators=[one_line])
+
+
 class LoginForm(forms.Form):
     username = username_field("", max_length=5)
     password = password_field()
@@ -14,7 +18,9 @@ class LoginForm(forms.Form):
 
 @pytest.mark.parametrize("text", ["", "みほん商店", "a b\u3000c", "家族 \U0001f468\u200d\U0001f469\u200d\U0001f467"])
 def test_a_line_may_hold_any_writing(text: str) -> None:
-    one_line(text)
+    form = LineForm({"line": text})
+    assert form.is_valid()
+    assert form.cleaned_data["line"] == text
 
 
 @pytest.mark.parametrize(

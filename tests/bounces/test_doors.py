@@ -22,13 +22,18 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
+from django.db.models import Model
 
 from bounces import lmtp
 from bounces.intake import is_for_us, store_raw
 from bounces.management.commands import receive_notice
 from bounces.mime_reading import MAX_BYTES
 from bounces.models import Door, RawNotice
+from mta import return_path
+from senders.models import SenderDomain
+from senders.return_domain import set_return_name
 from tests.bounces.notices import read_email
+from tests.factories import make_sender
 
 TO = "b-1-x@bounce.example.com"
 ROOT = Path(__file__).parent.parent.parent
@@ -79,9 +84,9 @@ def door() -> Iterator[Running]:
 
 
 @contextmanager
-def moved_table() -> Iterator[None]:
-    """The database as it is when it is away: the table of notices cannot be found."""
-    table = RawNotice._meta.db_table
+def moved_table(model: type[Model] = RawNotice) -> Iterator[None]:
+    """The database as it is when it is away: the table cannot be found."""
+    table = model._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
     try:
@@ -118,6 +123,31 @@ def test_lmtp_refuses_other_domains(door: Running) -> None:
             client.sendmail("a@x.example", ["b@other.example"], b"x")
         assert refused.value.recipients["b@other.example"][0] == 550
     assert not RawNotice.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_doors_take_the_return_domains_of_customers(door: Running) -> None:
+    """E9"""
+    domain = make_sender().domain
+    set_return_name(domain, f"bounce.{domain.name}", actor=None)
+    gone = return_path.encode(1, secret=django_settings.SECRET_KEY, domain="given-up.shop.example")
+    for address in ("postmaster@bounce.shop.example", "b-1-x@Bounce.Shop.Example", gone):
+        with door.client() as client:
+            assert client.sendmail("", [address], b"Subject: x\r\n\r\nx\r\n") == {}
+        with door.smtp() as client:
+            assert client.sendmail("", [address], b"Subject: x\r\n\r\ny\r\n") == {}
+    for address in ("b-1-x@given-up.shop.example", "x@shop.example", "x@a.bounce.shop.example"):
+        with door.smtp() as client, pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+            client.sendmail("", [address], b"x")
+        assert refused.value.recipients[address][0] == 550
+    assert RawNotice.objects.count() == 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_recipient_that_cannot_be_looked_up_comes_again(door: Running) -> None:
+    with moved_table(SenderDomain), door.smtp() as client, pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+        client.sendmail("", ["x@bounce.elsewhere.example"], b"x")
+    assert refused.value.recipients["x@bounce.elsewhere.example"][0] == 451
 
 
 @pytest.mark.django_db(transaction=True)
@@ -344,6 +374,7 @@ def test_recipient_is_cleaned() -> None:
     assert store_raw(b"x", envelope_to="B-1-X@bounce.example.com", door=Door.PIPE).pk == notice.pk
 
 
+@pytest.mark.django_db
 def test_return_domain_is_ours_in_any_case() -> None:
     assert is_for_us(f"x@{django_settings.RETURN_DOMAIN.upper()}.")
     assert not is_for_us(f"x@sub.{django_settings.RETURN_DOMAIN}")

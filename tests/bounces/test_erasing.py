@@ -4,6 +4,7 @@ import json
 import zlib
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.audit import record
 from accounts.models import AuditEntry, Role, User, Workspace
 from bounces.batches import process_batch
 from bounces.erasing import erase_people
@@ -29,7 +31,6 @@ from lists.csv_import import Choice, create_import, queue_import
 from lists.csv_reading import Format
 from lists.editing import Person, edit_subscriber
 from lists.erasing import digest_of, find_erased
-from lists.import_running import apply_import
 from lists.models import (
     AddressError,
     BulkJob,
@@ -44,7 +45,9 @@ from lists.models import (
     Segment,
     StagedRow,
     Subscriber,
+    TraceSweep,
 )
+from lists.sweeping import EVERY, LEASE, has_due_sweeps, spellings_in, sweep_due, sweep_rejected
 from mta.outcomes import Outcome, Result
 from mta.verdicts import Kind, Phase, Reason
 from tests.bounces.notices import make_notice, signed_path
@@ -57,11 +60,12 @@ from tests.factories import (
     make_user,
     make_workspace,
 )
+from tests.lists.importing import apply_import
 
 pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
-ADDRESS, FORMER, NAME, VALUE = "Kieru.Hito@kieru.example", "mae.no@kieru.example", "消得 仁", "ひみつの好物"
+ADDRESS, FORMER, NAME, VALUE = "Kieru.Hito@kieru.example", "Mae.No@kieru.example", "消得 仁", "ひみつの好物"
 SECRETS = ("kieru.hito", "kieru.example", "mae.no@", NAME, VALUE)
 
 
@@ -138,10 +142,10 @@ def make_mails(mailing_list: MailingList, subscriber: Subscriber) -> None:
             notice=notice, delivery=delivery, recipient=ADDRESS, kind="hard", reason="user_unknown", text=ADDRESS
         )
         RawNotice.objects.filter(pk=notice.pk).update(workspace=mailing_list.workspace, state="processed")
-    for number, owner in enumerate((mailing_list.workspace, None)):
-        notice = make_notice(to=f"lost{number}@bounce.example.com", **{"taro@example.jp": ADDRESS})
-        Bounce.objects.create(notice=notice, recipient=ADDRESS, kind="hard", reason="user_unknown")
-        RawNotice.objects.filter(pk=notice.pk).update(workspace=owner, state="unmatched", note=f"{ADDRESS}?")
+    for number, (owner, address) in enumerate(product((mailing_list.workspace, None), (ADDRESS, FORMER))):
+        notice = make_notice(to=f"lost{number}@bounce.example.com", **{"taro@example.jp": address})
+        Bounce.objects.create(notice=notice, recipient=address, kind="hard", reason="user_unknown")
+        RawNotice.objects.filter(pk=notice.pk).update(workspace=owner, state="unmatched", note=f"{address}?")
     campaign = Campaign.objects.order_by("pk")[0]
     campaign_models.TestMail.objects.create(campaign=campaign, address=ADDRESS.upper(), text=ADDRESS)
     campaign_models.TestMail.objects.create(
@@ -178,7 +182,9 @@ def make_traces(workspace: Workspace, mailing_list: MailingList) -> None:
 
 
 def erase(person: Subscriber) -> int:
-    return erase_people([person.pk], workspace=person.workspace, actor=None, now=NOW)
+    erased = erase_people([person.pk], workspace=person.workspace, actor=None, now=NOW)
+    sweep_due(NOW)
+    return erased
 
 
 def test_nothing_of_an_erased_person_is_left_in_any_table_f4(person: Subscriber) -> None:
@@ -190,8 +196,9 @@ def test_nothing_of_an_erased_person_is_left_in_any_table_f4(person: Subscriber)
     assert find_secrets() == []
     assert not Subscriber.objects.filter(pk=person.pk).exists()
     key = ADDRESS.lower()
-    assert find_erased(person.workspace, [key, "other@example.jp"]) == {key}
-    assert bytes(ErasedAddress.objects.get().digest) == digest_of(person.workspace_id, key)
+    assert find_erased(person.workspace, [key, FORMER.lower(), "other@example.jp"]) == {key, FORMER.lower()}
+    digests = {bytes(digest) for digest in ErasedAddress.objects.values_list("digest", flat=True)}
+    assert digests == {digest_of(person.workspace_id, key), digest_of(person.workspace_id, FORMER.lower())}
 
 
 def test_the_numbers_of_mailings_stay(person: Subscriber) -> None:
@@ -236,7 +243,7 @@ def test_the_same_address_of_another_workspace_stays(person: Subscriber) -> None
 def test_erasing_twice_or_nobody_does_nothing(person: Subscriber) -> None:
     assert erase(person) == 1
     assert erase(person) == 0
-    assert ErasedAddress.objects.count() == 1
+    assert ErasedAddress.objects.count() == 2
 
 
 def test_what_waits_to_be_imported_comes_without_the_person(person: Subscriber) -> None:
@@ -252,8 +259,8 @@ def test_many_are_erased_at_once(person: Subscriber) -> None:
     others = [make_subscriber(workspace=person.workspace, address=f"x{number}@example.jp") for number in range(30)]
     ids = [person.pk, *(other.pk for other in others)]
     assert erase_people(ids, workspace=person.workspace, actor=None, now=NOW) == 31
-    # Parts of a cell are only looked at where few are erased.
-    RejectedRow.objects.all().delete()
+    assert has_due_sweeps(NOW)
+    assert sweep_due(NOW) == 1
     assert find_secrets() == []
 
 
@@ -265,6 +272,104 @@ def test_an_older_key_still_recognises(workspace: Workspace, settings: Any) -> N
     assert find_erased(workspace, ["a@example.jp"]) == {"a@example.jp"}
     settings.ERASURE_KEYS = ["new"]
     assert find_erased(workspace, ["a@example.jp"]) == set()
+
+
+def test_no_spelling_of_an_address_stays_in_the_audit_log(workspace: Workspace, actor: User) -> None:
+    """F4: an address was typed, then a file spelled it otherwise, then it was changed."""
+    record(workspace, actor, "subscriber.created", FORMER)
+    person = make_subscriber(workspace=workspace, address=FORMER.lower(), name=NAME)
+    edited = Person(clean_address(ADDRESS), NAME)
+    edit_subscriber(person, edited, mailing_lists=[], evidence="", actor=actor, now=NOW)
+    # As it was before entries followed every spelling.
+    record(workspace, actor, "subscriber.stopped", FORMER.upper(), why=f"{FORMER}の件")
+    erase(person)
+    assert find_secrets() == []
+
+
+def test_a_former_address_that_somebody_else_has_now_is_left_alone(person: Subscriber) -> None:
+    other = make_subscriber(workspace=person.workspace, address=FORMER, name="別人")
+    delivery = make_delivery(make_campaign(MailingList.objects.get(pk=5001)), other)
+    record(person.workspace, None, "subscriber.stopped", FORMER)
+    erase(person)
+    assert find_erased(person.workspace, [FORMER.lower()]) == set()
+    delivery.refresh_from_db()
+    assert (delivery.address, delivery.subscriber) == (FORMER, other)
+    assert AuditEntry.objects.filter(target=FORMER).count() == 1
+
+
+def test_a_longer_address_that_begins_alike_stays(workspace: Workspace) -> None:
+    person = make_subscriber(workspace=workspace, address="taro@yahoo.co")
+    make_subscriber(workspace=workspace, address="taro@yahoo.co.jp")
+    conditions = {"v": 1, "all": [{"field": "address", "op": "is", "value": "taro@yahoo.co.jp"}]}
+    segment = Segment.objects.create(workspace=workspace, name="一人", conditions=conditions)
+    csv_import = make_import(workspace)
+    values = ["taro@yahoo.co.jp", "mytaro@yahoo.co", "taro@yahoo.co-op.jp", "x.taro@yahoo.co"]
+    for line, value in enumerate([*values, "山田,TARO@yahoo.co,東京", "taro@yahoo.co。", "ｔａｒｏ＠yahoo.co"], 2):
+        RejectedRow.objects.create(csv_import=csv_import, line=line, value=value, reason="x")
+    erase(person)
+    segment.refresh_from_db()
+    assert segment.conditions == conditions
+    kept = [row.value for row in RejectedRow.objects.order_by("line")]
+    assert kept == [*values, *["(消去済み)"] * 3]
+
+
+def make_import(workspace: Workspace) -> CsvImport:
+    return CsvImport.objects.create(
+        workspace=workspace, mailing_list=make_list(workspace), filename="a.csv", encoding="utf-8", state="done"
+    )
+
+
+def test_refused_rows_are_looked_through_in_pieces(workspace: Workspace) -> None:
+    csv_import = make_import(workspace)
+    # Several reasons may stand beside one line.
+    RejectedRow.objects.bulk_create(
+        RejectedRow(csv_import=csv_import, line=2 + number // 3, value=f"x{number}@example.jp", reason="x")
+        for number in range(11)
+    )
+    person = make_subscriber(workspace=workspace, address="x9@example.jp")
+    erase_people([person.pk], workspace=workspace, actor=None, now=NOW)
+    sweep_rejected(workspace, csv_import.pk, piece=2)
+    assert RejectedRow.objects.count() == 11
+    assert RejectedRow.objects.get(value="(消去済み)").line == 5
+
+
+def test_texts_are_looked_through_once_for_many_who_are_erased_one_after_the_other(workspace: Workspace) -> None:
+    first, second = (make_subscriber(workspace=workspace, address=f"x{number}@example.jp") for number in range(2))
+    erase(first)
+    assert not has_due_sweeps(NOW)
+    erase_people([second.pk], workspace=workspace, actor=None, now=NOW)
+    assert not has_due_sweeps(NOW + timedelta(minutes=1))
+    assert sweep_due(NOW + EVERY) == 1
+    assert not has_due_sweeps(NOW + EVERY * 2)
+
+
+def test_a_sweep_whose_process_died_is_done_again(workspace: Workspace) -> None:
+    TraceSweep.objects.create(workspace=workspace, due_at=NOW + LEASE)
+    assert sweep_due(NOW) == 0
+    assert sweep_due(NOW + LEASE) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("Taro@Example.jp の件", {"taro@example.jp"}),
+        ("<taro@example.jp>,taro@example.jp.", {"taro@example.jp"}),
+        ("taro@example.jpの件", {"taro@example.jp"}),
+        ("taro@例え.jp", {"taro@xn--r8jz45g.jp"}),
+        ("to=taro@example.jp.csv", {"taro@example.jp", "to=taro@example.jp"}),
+        ('"a..b"@docomo.ne.jp', {"a..b@docomo.ne.jp"}),
+        ("taro@😀.jp", {"taro@xn--e28h.jp"}),
+        ("(taro@हिन्दी.com)", {"taro@xn--j2bd4cyah0f.com"}),
+        ("taro@例え.jpと、hanako@例え.jp、", {"taro@xn--r8jz45g.jp", "hanako@xn--r8jz45g.jp"}),
+        ("「taro@例え.テスト」です。", {"taro@xn--r8jz45g.xn--zckzah"}),
+        ("taro@日本・語.jp", {"taro@xn--vek160nb2acz6g.jp"}),
+        ("だれも@いない", set()),
+        ("!" * 3000 + "@" + "x" * 3000, set()),
+    ],
+)
+def test_addresses_are_found_in_texts(text: str, keys: set[str]) -> None:
+    assert keys <= set(spellings_in([text]).values())
+    assert bool(keys) == bool(spellings_in([text]))
 
 
 # What comes in later.
@@ -338,13 +443,13 @@ def test_a_file_does_not_bring_an_erased_person_back_e13(person: Subscriber) -> 
     erase(person)
     CsvImport.objects.all().delete()
     user = make_user(person.workspace)
-    content = f"メールアドレス,氏名\n{ADDRESS},だれか\nother@example.jp,別人\n"
+    content = f"メールアドレス,氏名\n{ADDRESS},だれか\n{FORMER},だれか\nother@example.jp,別人\n"
     csv_import = create_import(mailing_list, ContentFile(content.encode(), name="a.csv"), user)
     layout = Format(csv_import.encoding, csv_import.separator, csv_import.has_header)
     assert queue_import(csv_import, Choice(layout, csv_import.columns, csv_import.mode), user)
     apply_import(csv_import.pk, now=NOW)
     csv_import.refresh_from_db()
-    assert (csv_import.rows_new, csv_import.rows_erased) == (1, 1)
+    assert (csv_import.rows_new, csv_import.forecast["rejected"]) == (1, {"erased": 2})
     assert list(Subscriber.objects.values_list("address", flat=True)) == ["other@example.jp"]
 
 
@@ -358,10 +463,15 @@ def test_the_page_asks_and_then_erases(person: Subscriber, client_for: Any, acto
     assert "個人情報を消去しますか" in page
     assert ADDRESS in page
     assert "CSVファイルは残っていません" in page
-    assert "チェックを入れてください" in client.post(url).content.decode()
+    assert "遅くとも消去の1か月後に" in page
+    page = client.post(url).content.decode()
+    assert "チェックを入れてください" in page
+    assert "消去の理由を入力してください" in page
     assert Subscriber.objects.filter(pk=person.pk).exists()
-    response = client.post(url, {"confirmed": "on"}, follow=True)
+    response = client.post(url, {"confirmed": "on", "why": f"{ADDRESS}の依頼"}, follow=True)
+    assert AuditEntry.objects.get(action="subscriber.erased").detail == {"why": "(消去済み)の依頼"}
     assert "購読者の個人情報を消去しました" in response.content.decode()
+    sweep_due(timezone.now())
     assert find_secrets() == []
     assert client.get(url).status_code == 404
     # Nothing that was said on a page is kept either.

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from bounces.bulk_erasing import ERASING
 from bounces.erasing import erase_people
-from lists.bulk import newest_id, queue_bulk
+from lists.bulk import look, queue_bulk
 from lists.bulk_turns import run_bulk
 from lists.finding import Search
 from lists.models import BulkAction, BulkState, MailingList, Subscriber, Subscription
@@ -58,7 +58,7 @@ def test_a_person_is_erased_who_is_being_put_on_a_list() -> None:
 def test_people_are_erased_in_bulk_who_are_being_put_on_a_list() -> None:
     workspace = make_workspace()
     person = make_subscriber(make_list(workspace))
-    job = queue_bulk(workspace, Search(), BulkAction.ERASE, actor=make_user(workspace), last_id=newest_id())
+    job = queue_bulk(workspace, look(workspace, Search()), BulkAction.ERASE, actor=make_user(workspace))
     with Placer(make_list(workspace), person):
         run_bulk(job.pk, now=NOW, acts=ERASING)
     job.refresh_from_db()

@@ -15,8 +15,9 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User, Workspace
 from bounces.advice import BY_REASON, BY_RULE
 from bounces.answers import normalise
-from campaigns.models import Campaign, DeliveryState, Tally
-from lists.models import MailingList
+from campaigns.audiences import set_parts
+from campaigns.models import Campaign, DeliveryState, Part, Tally
+from lists.models import MailingList, Segment
 from mta.reply_rules import RULES
 from mta.verdicts import Kind, Reason
 from tests.factories import make_campaign, make_delivery, make_lane, make_list, make_user, make_workspace
@@ -288,6 +289,20 @@ def test_there_is_advice_for_every_reason_that_fails() -> None:
     not_failures = {Reason.AUTO_REPLY, Reason.DELAYED, Reason.DELIVERED}
     assert set(BY_REASON) == set(Reason) - not_failures
     assert set(BY_RULE) <= set(SOURCES)
+
+
+def test_segments_stand_beside_the_lists(viewer: Client, workspace: Workspace) -> None:
+    """What is left out was not sent to; a report cannot look at a segment alone, so no row leads to one."""
+    gold, silver = (Segment.objects.create(workspace=workspace, name=name) for name in ("金の人", "銀の人"))
+    campaign = mail(make_list(workspace))
+    set_parts(campaign, {Part.INCLUDE_SEGMENT: [gold], Part.EXCLUDE_SEGMENT: [silver]})
+    fill(campaign)
+    response = show(viewer)
+    assert {group.label: group.tried for group in response.context["segments"]} == {"金の人": 100}
+    page = response.content.decode()
+    assert "セグメント別" in page
+    assert f'href="{reverse("segment_detail", args=[gold.pk])}"' in page
+    assert "銀の人" not in page
 
 
 def test_pages_need_few_queries(

@@ -115,6 +115,11 @@ def test_japanese_domain_name(client: Client) -> None:
     assert Mailbox.objects.get().host == "xn--4dkua4c.example.jp"
 
 
+def test_sharp_s_is_a_letter_of_its_own(client: Client) -> None:
+    create(client, host="imap.straße.de")
+    assert Mailbox.objects.get().host == "imap.xn--strae-oqa.de"
+
+
 def test_same_mailbox_twice(client: Client, workspace: Workspace, client_for: ClientFor) -> None:
     create(client)
     assert "すでにあります" in create(client)

@@ -6,7 +6,7 @@ import itertools
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bounces.judging import judge
@@ -114,7 +114,7 @@ def test_base64_survives_its_rest() -> None:
     assert decode_base64(b"YWJjZ") == b"abc"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_read(content: bytes) -> None:
     """Hostile mail never crashes."""
@@ -127,7 +127,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(PIECES, max_size=80))
 def test_any_mixture_of_lines_is_read(lines: list[bytes]) -> None:
     """Hostile mail never crashes, and what is read can be stored."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -10,10 +15,15 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import AuditEntry, Role, Workspace
+from bounces import survey_known
 from bounces.models import Bounce, Door, NoticeState, NoticeUpload, RawNotice, UploadState
 from bounces.survey import chosen_failures, count_chosen, stop_chosen, survey_upload
-from lists.models import AddressError, StopReason, Subscriber
-from tests.factories import make_subscriber, make_user, make_workspace
+from lists.csv_import import Choice, create_import, queue_import
+from lists.csv_reading import Format
+from lists.erasing import erase
+from lists.models import AddressError, Exclusion, ImportMode, StopReason, Subscriber
+from tests.factories import make_list, make_subscriber, make_user, make_workspace
+from tests.lists.importing import apply_import
 
 pytestmark = pytest.mark.django_db
 
@@ -65,11 +75,11 @@ def test_counts_addresses_by_kind_and_reason(upload: NoticeUpload) -> None:
     # The same address in another workspace is nobody's business here.
     make_subscriber(workspace=make_workspace(), address="stranger@example.jp")
     survey = survey_upload(upload)
-    rows = [(one.value, one.addresses, one.active, one.is_stoppable()) for one in survey.findings]
+    rows = [(one.value, one.addresses, one.active, one.unregistered, one.is_stoppable()) for one in survey.findings]
     assert rows == [
-        ("hard.user_unknown", 3, 1, True),
-        ("block.reputation", 1, 1, False),
-        ("soft.mailbox_full", 1, 1, True),
+        ("hard.user_unknown", 3, 1, 1, True),
+        ("block.reputation", 1, 1, 0, False),
+        ("soft.mailbox_full", 1, 1, 0, True),
     ]
     assert (survey.addresses, survey.active, survey.unread) == (5, 3, 0)
     assert [one.value for one in survey.findings if one.is_proposed()] == ["hard.user_unknown"]
@@ -96,10 +106,35 @@ def test_stops_what_was_chosen_with_its_evidence(upload: NoticeUpload) -> None:
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.target) == ("survey.stop", "old.mbox")
     assert entry.detail == {"reasons": ["mailbox_full", "user_unknown"], "stopped": 2}
+    # Who is no subscriber goes on the 除外リスト only where that is asked for.
+    assert not Exclusion.objects.exists()
     # Once more changes nothing.
     assert count_chosen(upload, ["hard.user_unknown"]) == 0
     assert stop_chosen(upload, ["hard.user_unknown"], actor=make_user(), now=timezone.now()) == 0
     assert AddressError.objects.count() == 2
+
+
+def test_what_nobody_registered_is_excluded_where_that_is_asked_for(upload: NoticeUpload) -> None:
+    """E7: what was surveyed before the first upload is not brought in by it."""
+    client, path = as_member(upload.workspace), reverse("upload_survey", args=[upload.pk])
+    tell(upload, "no address", "hard", "user_unknown")
+    choice = {"choices": ["hard.user_unknown"]}
+    asked = client.post(path, choice).content.decode()
+    assert "登録のない2件のアドレスも除外リストに入れる" in asked
+    answer = client.post(path, choice | {"confirmed": "1", "exclude": "on"}, follow=True).content.decode()
+    assert "1件のアドレスを配信停止にしました" in answer
+    assert "登録のない1件のアドレスを除外リストに入れました" in answer
+    entry = Exclusion.objects.get()
+    assert (entry.workspace, entry.kind, entry.value) == (upload.workspace, "address", "stranger@example.jp")
+    assert (entry.reason, entry.expires_at) == ("過去のエラーメール: old.mbox", None)
+    assert AuditEntry.objects.get(action="known.exclude").detail == {"rows": 1}
+    # Where nobody is left to be stopped, the others still can be excluded.
+    asked = client.post(path, choice).content.decode()
+    assert "除外リストに入れますか" in asked
+    assert '<input type="hidden" name="exclude" value="on">' in asked
+    answer = client.post(path, choice | {"confirmed": "1", "exclude": "on"}, follow=True).content.decode()
+    assert "除外リストに入れたアドレスはありません" in answer
+    assert Exclusion.objects.count() == 1
 
 
 def test_nothing_is_stopped_for_what_blames_the_sender(upload: NoticeUpload) -> None:
@@ -140,8 +175,12 @@ def look_up(client: Client, content: bytes, name: str = "bad.csv") -> str:
     return client.post(reverse("known_addresses"), {"file": given}).content.decode()
 
 
+def value_in(page: str, name: str) -> str:
+    return page.partition(f'name="{name}" value="')[2].partition('"')[0]
+
+
 def ids_in(page: str) -> str:
-    return page.partition('name="ids" value="')[2].partition('"')[0]
+    return value_in(page, "ids")
 
 
 def test_known_bad_addresses_are_shown_before_they_are_stopped(upload: NoticeUpload) -> None:
@@ -161,6 +200,58 @@ def test_known_bad_addresses_are_shown_before_they_are_stopped(upload: NoticeUpl
     assert gone.errors.get().about == "既知の不達アドレス: bad.csv"
     assert not Subscriber.objects.filter(address="who@example.jp").exists()
     assert AuditEntry.objects.get().detail == {"chosen": 1, "stopped": 1}
+
+
+def test_known_addresses_of_nobody_are_not_brought_in_by_a_later_file(settings: Any, tmp_path: Path) -> None:
+    """E7: whatever comes first, the list of bad addresses or the list of subscribers."""
+    workspace = make_workspace()
+    for address in ("gone@example.jp", "erased@example.jp"):
+        make_subscriber(workspace=workspace, address=address)
+    erased = Subscriber.objects.get(address="erased@example.jp")
+    now = timezone.now()
+    erase([erased.pk], workspace=workspace, actor=None, now=now)
+    kept = Exclusion.objects.create(workspace=workspace, kind="address", value="mine@example.jp", reason="社員")
+    client = as_member(workspace)
+    page = look_up(client, b"gone@example.jp\nnew@example.jp\nNEW@example.jp\nerased@example.jp\nmine@example.jp\n")
+    assert value_in(page, "unregistered") == "new@example.jp"
+    assert "登録のない1件のアドレスも除外リストに入れる" in page
+    assert not Exclusion.objects.exclude(pk=kept.pk).exists()
+    given = {name: value_in(page, name) for name in ("ids", "unregistered", "filename")} | {"exclude": "on"}
+    # What comes from a browser is judged again.
+    given["unregistered"] += " erased@example.jp gone@example.jp no-address mine@example.jp"
+    answer = client.post(reverse("known_addresses_stop"), given, follow=True).content.decode()
+    assert "登録のない1件のアドレスを除外リストに入れました" in answer
+    entry = Exclusion.objects.exclude(pk=kept.pk).get()
+    assert (entry.value, entry.reason) == ("new@example.jp", "既知の不達アドレス: bad.csv")
+    kept.refresh_from_db()
+    assert kept.reason == "社員"
+    settings.MEDIA_ROOT = tmp_path
+    mailing_list = make_list(workspace)
+    user = make_user(workspace)
+    file = ContentFile(b"email\nnew@example.jp\nfine@example.jp\n", name="meibo.csv")
+    csv_import = create_import(mailing_list, file, user)
+    layout = Format(csv_import.encoding, csv_import.separator, csv_import.has_header, csv_import.sheet)
+    assert queue_import(csv_import, Choice(layout, csv_import.columns, ImportMode.MERGE), user)
+    assert apply_import(csv_import.pk, now=now)
+    assert list(mailing_list.subscriptions.values_list("subscriber__address", flat=True)) == ["fine@example.jp"]
+
+
+def test_known_addresses_of_nobody_only() -> None:
+    workspace = make_workspace()
+    client = as_member(workspace)
+    page = look_up(client, b"one@example.jp\n")
+    assert "除外リストに入れますか" in page
+    given = {"unregistered": value_in(page, "unregistered"), "filename": "bad.csv", "exclude": "on"}
+    answer = client.post(reverse("known_addresses_stop"), given, follow=True)
+    assert answer.redirect_chain[-1][0] == reverse("exclusion_index")
+    assert "one@example.jp" in answer.content.decode()
+
+
+def test_more_addresses_of_nobody_than_a_page_carries_are_not_offered() -> None:
+    known = survey_known.look_up(
+        make_workspace(), BytesIO(b"one@example.jp\ntwo@example.jp\n"), now=timezone.now(), letters=20
+    )
+    assert (known.unknown, known.unregistered, known.is_too_much) == (2, (), True)
 
 
 def test_known_addresses_in_a_plain_text() -> None:

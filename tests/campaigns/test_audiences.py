@@ -4,17 +4,32 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.db.models import F, ProtectedError
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.audiences import set_parts
 from campaigns.freezing import freeze_in_chunks, freeze_recipients
 from campaigns.models import Campaign, CampaignState, Delivery, Part
-from campaigns.scheduling import CampaignError, require_sendable
-from lists.models import MailingList, PeopleState, Segment, Subscriber, Subscription
+from campaigns.models.campaign import AudienceInUse
+from campaigns.sendable import CampaignError, require_sendable
+from lists.bulk_claims import claim_job
+from lists.conditions import read_conditions
+from lists.import_claims import claim_import, take_hints
+from lists.models import (
+    BulkAction,
+    BulkJob,
+    BulkState,
+    CsvImport,
+    ImportState,
+    MailingList,
+    PeopleState,
+    Segment,
+    Subscriber,
+    Subscription,
+)
+from lists.people_states import HOLD
 from lists.segment_editing import delete_segment, save_segment
-from lists.segments import read_conditions
 from tests.factories import make_campaign, make_list, make_subscriber, make_user
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +107,7 @@ def test_a_segment_that_is_changed_meanwhile_makes_the_freezing_begin_anew(reade
     steps = freeze_in_chunks(campaign.pk, now=timezone.now(), chunk=2)
     next(steps), next(steps)
     silver = {"v": 1, "all": [{"field": "attribute:ランク", "op": "is", "value": "銀"}]}
-    assert save_segment(gold, read_conditions(silver), revision=1, actor=make_user(readers.workspace))
+    save_segment(gold, read_conditions(silver), revision=1, actor=make_user(readers.workspace))
     for _seconds in steps:
         pass
     assert frozen(campaign) == ["r1", "r3", "r5"]
@@ -131,6 +146,46 @@ def test_a_segment_that_cannot_be_used_sends_the_campaign_back(readers, gold):
     campaign.refresh_from_db()
     assert (campaign.state, campaign.recipient_count) == (CampaignState.DRAFT, None)
     assert "「金の人」は使えません" in campaign.problem
+
+
+def test_a_segment_that_loses_its_list_in_the_middle_sends_the_campaign_back(readers):
+    other = make_list(readers.workspace)
+    conditions = {"v": 1, "all": [{"field": "list", "op": "not_on", "value": [other.pk]}]}
+    outside = Segment.objects.create(workspace=readers.workspace, name="外の人", conditions=conditions)
+    campaign = segment_campaign(readers, outside, state=CampaignState.STARTING)
+    steps = freeze_in_chunks(campaign.pk, now=timezone.now(), chunk=2)
+    next(steps), next(steps)
+    assert Delivery.objects.count() == 2
+    MailingList.everything.filter(pk=other.pk).update(deleted_at=timezone.now())
+    assert list(steps)
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.recipient_count, Delivery.objects.count()) == (CampaignState.DRAFT, None, 0)
+    assert "「外の人」は使えません" in campaign.problem
+
+
+def test_a_stream_of_imports_lets_the_campaign_have_its_turn(readers, gold):
+    """Who runs already may change the people once more; nobody begins while the campaign freezes them anew."""
+    campaign = segment_campaign(readers, gold, state=CampaignState.STARTING)
+    waiting = CsvImport.objects.create(
+        workspace=readers.workspace, mailing_list=readers, filename="a.csv", state=ImportState.QUEUED
+    )
+    job = BulkJob.objects.create(workspace=readers.workspace, action=BulkAction.STOP, state=BulkState.QUEUED, last_id=0)
+    steps = freeze_in_chunks(campaign.pk, now=timezone.now(), chunk=2)
+    next(steps), next(steps)
+    # So far nobody is kept from his work.
+    assert list(take_hints(timezone.now())) == [waiting.pk]
+    PeopleState.objects.filter(pk=readers.workspace_id).update(generation=F("generation") + 1)
+    next(steps), next(steps), next(steps)
+    now = timezone.now()
+    assert Delivery.objects.count() == 1
+    assert claim_import(waiting.pk, now=now) is None
+    assert claim_job(job.pk, now=now) is None
+    assert claim_import(waiting.pk, now=now + 2 * HOLD)
+    CsvImport.objects.update(state=ImportState.QUEUED)
+    assert list(steps)
+    assert frozen(campaign) == ["r0", "r2", "r4"]
+    assert claim_import(waiting.pk, now=now)
+    assert claim_job(job.pk, now=now)
 
 
 def test_a_campaign_to_nobody_cannot_be_scheduled(readers, gold):
@@ -207,8 +262,17 @@ def test_the_question_before_sending_tells_the_number(editor, readers, gold):
 def test_a_segment_of_a_planned_campaign_stays(readers, gold):
     actor = make_user(readers.workspace)
     campaign = segment_campaign(readers, gold, state=CampaignState.SENDING)
-    with pytest.raises(ProtectedError):
+    with pytest.raises(AudienceInUse, match="予約中または配信中の「"):
         delete_segment(gold, actor=actor)
     Campaign.objects.filter(pk=campaign.pk).update(state=CampaignState.DRAFT)
     delete_segment(gold, actor=actor)
     assert not campaign.audience_parts.exists()
+
+
+def test_a_segment_that_a_draft_leaves_out_stays(editor, readers, gold):
+    """Without it the draft would go to those who must not have it."""
+    draft = make_campaign(readers, subject="夏のお知らせ")
+    set_parts(draft, {Part.EXCLUDE_SEGMENT: [gold]})
+    page = editor.post(reverse("segment_delete", args=[gold.pk]), follow=True).content.decode()
+    assert "下書き「夏のお知らせ」で、送らない相手" in page
+    assert draft.audience_parts.exists()

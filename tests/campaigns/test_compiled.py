@@ -1,7 +1,7 @@
 """A compiled campaign gives the bytes of the plain renderer, on random templates and recipients."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Workspace
+from campaigns.authors import author_of
+from campaigns.bodies import write_body
 from campaigns.models import Campaign, Delivery
 from campaigns.rendering import Renderer
 from mta.courier import stuff_body
@@ -19,17 +21,38 @@ from mta.mime import MimeError
 from mta.outcomes import Outgoing
 from senders.models import Sender, SenderDomain
 from tests.mta.dkim_oracle import verifies
+from tracking.links import Body, Links, picture_url
+from tracking.rewriting import add_picture, rewrite_html, rewrite_text
 
 RSA_KEY = SigningKey("shop.example", "rsa", generate_private_key(65537, 2048))
 ED25519_KEY = SigningKey("shop.example", "ed", Ed25519PrivateKey.generate())
 KEYS = ((), (RSA_KEY,), (ED25519_KEY,), (RSA_KEY, ED25519_KEY))
-TAGS = ("name", "address", "都市", "会員番号", "sender_name", "legal_name", "contact", "unsubscribe_url", "なし")
+TAGS = (
+    "name",
+    "address",
+    "都市",
+    "会員番号",
+    "sender_name",
+    "legal_name",
+    "contact",
+    "unsubscribe_url",
+    "allow_url",
+    "なし",
+    "会員番号:円",
+    "都市:和暦",
+    "legal_name:月日",
+    "なし:円",
+)
 LETTERS = st.characters(exclude_categories=["Cs"])
 WORDS = st.text(LETTERS, max_size=60) | st.text(st.sampled_from('a.=<>&" \t\r\n-あ{}|'), max_size=60)
 # PostgreSQL keeps no NUL, and a value that could end a header line is refused by both ways alike.
-VALUE = st.text(LETTERS, max_size=40) | st.text(st.sampled_from('ab \t\r\n<&"あ'), max_size=20)
+VALUE = st.text(LETTERS, max_size=40) | st.text(st.sampled_from('ab .=\t\r\n<&"あ'), max_size=20)
 TAG = st.builds("{{{{{}{}}}}}".format, st.sampled_from(TAGS), st.sampled_from(["", "|", "|お客様", "| A & B ", "|{"]))
-TEMPLATE = st.lists(WORDS | TAG, max_size=8).map("".join)
+# Of these quoted-printable is made: what it encodes, at the starts and ends of lines and at the 76th column.
+LINES = st.sampled_from([".", "=", "a \n", "\n.a", "\r\n", "From ", "  <td>", "é"]) | st.builds(
+    "{}\n".format, st.integers(60, 80).map("x".__mul__)
+)
+TEMPLATE = st.lists(WORDS | TAG, max_size=8).map("".join) | st.lists(LINES | TAG, max_size=16).map("".join)
 DATE = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
 
 
@@ -37,6 +60,7 @@ def make_delivery(subject: str, text: str, html: str, name: str, attributes: dic
     workspace = Workspace(pk=3, name="みほん")
     domain = SenderDomain(pk=4, workspace=workspace, name="shop.example")
     sender = Sender(
+        pk=6,
         workspace=workspace,
         domain=domain,
         name="みほん商店",
@@ -61,7 +85,7 @@ def make_delivery(subject: str, text: str, html: str, name: str, attributes: dic
 
 def renderer_with(*keys: SigningKey) -> Renderer:
     renderer = Renderer()
-    renderer.keys[4] = keys
+    renderer.keys[6, 5] = keys
     return renderer
 
 
@@ -82,15 +106,57 @@ def outcome_of(render: Callable[[Delivery], Outgoing], delivery: Delivery) -> Ou
     html=TEMPLATE | st.just(""),
     people=st.lists(st.tuples(VALUE, VALUE, VALUE, st.integers(1, 10**12)), min_size=1, max_size=4),
     keys=st.sampled_from(KEYS),
+    # None = not frozen, or frozen before there was a choice.
+    return_domain=st.sampled_from([None, "", "bounce.shop.example"]),
 )
-def test_gives_what_the_plain_way_gives(subject, text, html, people, keys):
+def test_gives_what_the_plain_way_gives(subject, text, html, people, keys, return_domain):
     deliveries = [
         make_delivery(subject, text, html, name, {"都市": city, "会員番号": number}, pk)
         for name, city, number, pk in people
     ]
+    campaign = deliveries[0].campaign
+    if return_domain is not None:
+        campaign.author = asdict(replace(author_of(campaign), return_domain=return_domain))
     renderer = renderer_with(*keys)
     for delivery in deliveries:
-        delivery.campaign = deliveries[0].campaign
+        delivery.campaign = campaign
+        assert outcome_of(renderer.render, delivery) == outcome_of(renderer.render_plainly, delivery)
+
+
+URLS = st.sampled_from(
+    [
+        "https://shop.example/",
+        "https://shop.example/?id={{会員番号}}",
+        "http://a.example/x?a=1&amp;b=2",
+        "https://a.example/?id={{会員番号}}&section=2&copy=1",
+        "mailto:a@b.example",
+        "{{unsubscribe_url}}",
+        "#top",
+        "https://{{都市}}.example/",
+    ]
+)
+ANCHOR = st.builds('<a class="b" href={1}{0}{1}>'.format, URLS, st.sampled_from(['"', "'"]))
+
+
+# The first example may wait for what is loaded on a busy machine.
+@given(
+    text=TEMPLATE,
+    html=st.lists(WORDS | TAG | ANCHOR, max_size=12).map("".join),
+    people=st.lists(st.tuples(VALUE, VALUE, VALUE, st.integers(1, 10**12)), min_size=1, max_size=3),
+    keys=st.sampled_from(KEYS),
+)
+def test_gives_what_the_plain_way_gives_with_measured_links(text, html, people, keys):
+    deliveries = [
+        make_delivery("題", text, html, name, {"都市": city, "会員番号": number}, pk)
+        for name, city, number, pk in people
+    ]
+    campaign = deliveries[0].campaign
+    renderer = renderer_with(*keys)
+    body, links = write_body(campaign), Links(campaign.pk)
+    tracked = add_picture(rewrite_html(body.html, links.replace), picture_url(campaign.pk)) if body.html else ""
+    renderer.bodies[campaign.pk] = Body(rewrite_text(body.text, links.replace), tracked)
+    for delivery in deliveries:
+        delivery.campaign = campaign
         assert outcome_of(renderer.render, delivery) == outcome_of(renderer.render_plainly, delivery)
 
 

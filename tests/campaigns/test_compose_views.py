@@ -1,6 +1,10 @@
 """Writing, previewing and testing a draft."""
 
+import gzip
+from pathlib import Path
+
 import pytest
+from django.contrib.staticfiles import finders
 from django.urls import reverse
 
 from accounts.models import Role
@@ -188,3 +192,98 @@ def test_a_viewer_writes_nothing(client_for, mailing_list, name):
     viewer = client_for(make_user(mailing_list.workspace, Role.VIEWER))
     assert viewer.get(reverse(name, args=[campaign.pk] if name == "campaign_edit" else [])).status_code == 403
     assert viewer.get(reverse("campaign_preview", args=[campaign.pk])).status_code == 200
+
+
+def blocks(**data):
+    return {"kind": "blocks", "block": ['{"id":"aaaa","kind":"heading","data":{"text":"秋"}}']} | data
+
+
+def test_blocks_are_built_without_scripts(editor, sender, mailing_list):
+    """The buttons send the whole form; it comes back changed with what was typed, and nothing is stored."""
+    campaign = make_campaign(mailing_list, sender=sender)
+    url = reverse("campaign_edit", args=[campaign.pk])
+    answer = editor.post(url, form(sender, mailing_list, subject="途中", **blocks(do="add:aaaa:button")))
+    page = text_of(answer)
+    opened = answer.context["edited"].open
+    assert [row.block.kind for row in answer.context["rows"]] == ["heading", "button"]
+    assert 'name="b-label"' in page
+    assert 'value="途中"' in page
+    campaign.refresh_from_db()
+    assert campaign.subject == "秋のお知らせ"
+    posted = [row.json for row in answer.context["rows"]]
+    fields = {"b-label": "予約する", "b-href": "悪い", "b-tone": "accent", "b-align": "left"}
+    data = form(sender, mailing_list, kind="blocks", block=posted, open=opened)
+    assert "リンク先は" in text_of(editor.post(url, data | fields))
+    answer = editor.post(url, data | fields | {"b-href": "https://tabi.example/"})
+    assert answer.url == reverse("campaign_preview", args=[campaign.pk])
+    campaign.refresh_from_db()
+    assert "予約する" in campaign.html
+    assert "https://tabi.example/" in campaign.text
+
+
+def test_the_buttons_of_the_blocks_answer_with_the_list_alone(editor):
+    url = reverse("campaign_blocks")
+    assert "2カラム" in text_of(editor.post(url, blocks(do="add::columns")))
+    assert editor.post(url, {"block": "{"}).status_code == 422
+
+
+def test_the_page_stays_small_with_as_many_blocks_as_there_may_be(editor, sender, mailing_list):
+    campaign = make_campaign(mailing_list, sender=sender)
+    text = "<p>紅葉が見ごろを迎えました。週末のご予約は<strong>お早めに</strong>どうぞ。お待ちしております。</p>"
+    kinds = {
+        "heading": {"text": "今週のおすすめの宿"},
+        "text": {"html": text},
+        "picture": {"src": "https://tabi.example/photos/momiji.jpg", "alt": "紅葉", "href": "https://tabi.example/aki"},
+        "button": {"label": "空室を見る", "href": "https://tabi.example/aki?from=mail"},
+        "divider": {},
+    }
+    stored = [
+        {"id": f"block{turn:02}{number}", "kind": kind, "data": data}
+        for turn in range(12)
+        for number, (kind, data) in enumerate(kinds.items())
+    ]
+    models.Draft.objects.create(campaign=campaign, kind="blocks", blocks={"v": 1, "blocks": stored})
+    page = editor.get(reverse("campaign_edit", args=[campaign.pk])).content
+    assert page.count(b"data-block=") == 60
+    assert len(page) < 100_000
+
+
+def test_the_scripts_stay_small():
+    names = ["hypermail/hypermail.js", "hypermail/editor.js", "hypermail/rich_text.js", "django_prose_editor/editor.js"]
+    files = [Path(finders.find(name)) for name in [*names, "django_htmx/htmx-2.min.js"]]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 250_000
+
+
+@pytest.mark.parametrize(
+    ("view", "shown", "policy"),
+    [
+        ("wide", "@media (max-width:1px)", "img-src data: https: http:"),
+        ("dark", "@media (min-width:1px)", "img-src data: https: http:"),
+        ("plain", "太字", "img-src 'none'"),
+        ("text", "<pre", "img-src data:"),
+    ],
+)
+def test_a_draft_is_seen_in_several_ways(editor, mailing_list, view, shown, policy):
+    html = "<style>@media (prefers-color-scheme:dark){p{color:#fff}}</style><p><b>太字</b></p>"
+    campaign = make_campaign(mailing_list, html=html)
+    answer = editor.get(reverse("campaign_preview_frame", args=[campaign.pk]), {"view": view})
+    assert shown in text_of(answer)
+    assert policy in answer.headers["Content-Security-Policy"]
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+def test_inboxes_show_subject_and_preheader_with_the_values_of_a_person(editor, mailing_list):
+    campaign = make_campaign(mailing_list, subject="{{name}}様へ", preheader="{{name}}様の秋", html="<p>秋</p>")
+    url = reverse("campaign_inbox", args=[campaign.pk])
+    page = text_of(editor.get(url, {"q": "hana"}))
+    assert "花子様へ" in page
+    assert "花子様の秋" in page
+    assert "配信先のリストにありません" in text_of(editor.get(url, {"q": "zzz"}))
+
+
+def test_what_is_written_is_checked_as_it_will_be_sent(editor, sender, mailing_list):
+    """F4: the footer with its items stands in both parts that are written from the blocks."""
+    answer = editor.post(reverse("campaign_check_new"), form(sender, mailing_list, **blocks()))
+    codes = [finding.code for finding in answer.context["report"].findings]
+    assert "legal_added" in codes
+    assert "text_missing" not in codes

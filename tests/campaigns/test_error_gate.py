@@ -18,7 +18,8 @@ from campaigns.lanes import lanes_with_work
 from campaigns.models import CampaignState, Delivery, DeliveryState, ErrorGate, GateState, Lane, Tally
 from campaigns.outcomes import record_outcome
 from campaigns.reaper import expire_deliveries
-from campaigns.scheduling import CampaignError, schedule, start_due
+from campaigns.scheduling import schedule, start_due
+from campaigns.sendable import CampaignError
 from mta.outcomes import Outcome, Result
 from mta.verdicts import Phase
 from tests.factories import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Workspace
@@ -198,7 +198,7 @@ def live_through(life: Life, story: list[tuple[Any, ...]]) -> Iterator[str]:
         yield name
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.lists(steps, max_size=14))
 def test_the_count_is_the_number_of_live_counted_errors(story: list[tuple[Any, ...]]) -> None:
     """A7: whatever happens in whatever order."""

@@ -88,20 +88,45 @@ def test_tells_why_a_provider_is_slow_and_until_when(campaign: Campaign, setting
     for provider in ("docomo", "gmail", "yahoo", "au"):
         make_rows(campaign, provider, 1)
     until = NOW + timedelta(minutes=5)
-    Pace.objects.create(route="relay", provider="yahoo", level=1, base=1200, code="421", because="[TSS04] slow down")
+    better = NOW + timedelta(minutes=2)
+    Pace.objects.create(
+        route="relay",
+        provider="yahoo",
+        level=2,
+        base=1200,
+        code="421",
+        because="[TSS04] slow down",
+        improves_at=better,
+    )
     Pace.objects.create(
         route="relay", provider="gmail", level=3, suspended_until=until, code="421", because="421 4.7.28 rate"
     )
     Pace.objects.create(route="route-9", provider="docomo", level=3, suspended_until=until)
     Lane.objects.filter(provider="au").update(held_until=until, held_because="接続: refused")
     workspace = campaign.workspace
-    assert row_of(workspace, "yahoo").standing == Standing.SLOWED
-    assert (row_of(workspace, "yahoo").because, row_of(workspace, "yahoo").per_minute) == ("421 [TSS04] slow down", 600)
+    yahoo = row_of(workspace, "yahoo")
+    assert (yahoo.standing, yahoo.until) == (Standing.SLOWED, better + timedelta(minutes=3))
+    assert (row_of(workspace, "yahoo").because, row_of(workspace, "yahoo").per_minute) == ("421 [TSS04] slow down", 300)
     gmail = row_of(workspace, "gmail")
     assert (gmail.standing, gmail.until, gmail.because) == (Standing.SUSPENDED, until, "421 4.7.28 rate")
     assert (row_of(workspace, "docomo").standing, row_of(workspace, "docomo").per_minute) == (Standing.NORMAL, 600)
     assert (row_of(workspace, "au").standing, row_of(workspace, "au").because) == (Standing.FAULT, "接続: refused")
     assert row_of(workspace, "gmail", now=until).standing == Standing.SLOWED
+
+
+def test_tells_who_can_set_a_provider_back(
+    editor: Client, client_for: Callable[[User], Client], campaign: Campaign
+) -> None:
+    """The page of a member names the operator, that of the operator the page where it is done."""
+    make_rows(campaign, "gmail", 1)
+    improves = timezone.now() + timedelta(minutes=3)
+    Pace.objects.create(route="relay", provider="gmail", level=1, base=600, improves_at=improves)
+    page = editor.get(reverse("lane_table")).content.decode()
+    assert f"{timezone.localtime(improves):%H:%M} ごろ元の速さに戻ります" in page
+    assert "運営者にご連絡ください" in page
+    assert reverse("operator_paces") not in page
+    operator = client_for(make_user(campaign.workspace, is_superuser=True))
+    assert reverse("operator_paces") in operator.get(reverse("lane_table")).content.decode()
 
 
 def test_a_lane_that_waits_for_its_turn_is_no_fault(campaign: Campaign) -> None:
@@ -220,6 +245,7 @@ def add(client: Client, domain: str, per_minute: str = "30") -> str:
         ("ｅｘａｍｐｌｅ．co。jp", "example.co.jp"),
         ("@example.co.jp", "example.co.jp"),
         ("日本語.jp", "xn--wgv71a119e.jp"),
+        ("faß.de", "xn--fa-hia.de"),
     ],
 )
 def test_caps_a_domain_however_it_is_written(editor: Client, workspace: Workspace, text: str, domain: str) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry, Role
 from campaigns import late_starts, scheduling, tasks
 from campaigns.models import Campaign, CampaignState, ErrorGate, GateState
-from campaigns.scheduling import CampaignError
+from campaigns.sendable import CampaignError
 from tests.factories import make_campaign, make_list, make_sender, make_subscriber, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -268,8 +268,8 @@ def test_a_sender_that_lost_its_proof_sends_it_back_to_a_draft(now):
     workspace = make_workspace()
     sender = make_sender(workspace, "news@unproved.example")
     campaign = late_campaign(now, workspace=workspace, sender=sender)
+    scheduling.start_late(campaign, actor=make_user(workspace), now=now)
     sender.domain.verified_at = None
     sender.domain.save()
-    scheduling.start_late(campaign, actor=make_user(workspace), now=now)
     tasks.start_campaign(campaign.pk)
     assert state_of(campaign) == CampaignState.DRAFT

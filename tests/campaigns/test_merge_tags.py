@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.merge_tags import broken_tags, fill, fill_html, fill_line, find_tags, known_tags, unknown_tags
+from campaigns.merge_tags import (
+    broken_tags,
+    explain_unknown,
+    fill,
+    fill_html,
+    fill_line,
+    find_tags,
+    known_tags,
+    unknown_tags,
+)
 from lists.attributes import ensure_attributes
 from lists.models import AttributeKind
 from tests.factories import make_list
@@ -79,3 +88,49 @@ def test_attributes_become_tags():
     assert "会員ランク" in known_tags(mailing_list.workspace)
     assert unknown_tags(mailing_list.workspace, "{{会員ランク}} {{name}} {{rank}}", "{{rank}}") == ["rank"]
     assert "会員ランク" not in known_tags(make_list().workspace)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "filled"),
+    [
+        ("入会日:年月日", "2026-04-01", "2026年4月1日"),
+        ("入会日：年月日", "2026-04-01", "2026年4月1日"),
+        ("入会日 : 月日", "2026-12-25", "12月25日"),
+        ("入会日:月日(曜)", "2026-04-01", "4月1日(水)"),
+        ("入会日:月日（曜）", "2026-04-01", "4月1日(水)"),
+        ("入会日:年/月/日", "2026-04-01", "2026/04/01"),
+        ("入会日:和暦", "2026-04-01", "令和8年4月1日"),
+        ("入会日:和暦", "2019-05-01", "令和元年5月1日"),
+        ("入会日:和暦", "2019-04-30", "平成31年4月30日"),
+        ("入会日:和暦", "1989-01-07", "昭和64年1月7日"),
+        ("入会日:和暦", "1926-12-24", "大正15年12月24日"),
+        ("入会日:和暦", "1873-01-01", "明治6年1月1日"),
+        ("入会日:和暦", "1872-12-31", "1872-12-31"),
+        ("点数:桁区切り", "1234567", "1,234,567"),
+        ("点数:桁区切り", "-1234.5", "-1,234.5"),
+        ("点数:円", "1980", "1,980円"),
+        ("点数:小数1桁", "1234.25", "1,234.3"),
+        ("点数:小数1桁", "5", "5.0"),
+        # A value of another kind stays as it is.
+        ("点数:円", "なし", "なし"),
+        ("点数:円", "１２", "１２"),
+        ("入会日:年月日", "来月", "来月"),
+        ("入会日:年月日", "2026-02-30", "2026-02-30"),
+        ("点数:円", " ", "未定"),
+    ],
+)
+def test_a_format_writes_dates_and_numbers(tag, value, filled):
+    assert fill("{{" + tag + "|未定}}", {tag.replace("：", ":").split(":")[0].strip(): value}) == filled
+
+
+def test_a_value_of_the_whole_name_comes_first():
+    assert fill("{{比:円}}", {"比:円": "丸", "比": "1"}) == "丸"
+
+
+@pytest.mark.django_db
+def test_a_format_that_does_not_exist_is_named():
+    workspace = make_list().workspace
+    ensure_attributes(workspace, {"入会日": AttributeKind.DATE})
+    assert explain_unknown(workspace, "{{入会日:和暦|ご入会日}} {{name}}") == ""
+    assert "書式「年月」はありません" in explain_unknown(workspace, "{{入会日:年月}}")
+    assert "{{rank:年月}} は登録されていません" in explain_unknown(workspace, "{{rank:年月}}")

@@ -15,7 +15,7 @@ from campaigns.outcomes import DeliveryLedger
 from campaigns.pacing import RECHECK, Grant, buckets_for, give_back, grant, note
 from mta.models import Pace
 from mta.outcomes import Outcome, Result
-from mta.pace import Replies
+from mta.pace import FULL, Replies, Sign
 from mta.provider_policies import POLICIES
 from mta.routes import Route, parse_route
 from mta.verdicts import Phase
@@ -53,10 +53,9 @@ def fresh(lane: Lane) -> Lane:
 
 def replies(text: str, number: int = 1, *, accepted: int = 0, began: datetime = NOW) -> Replies:
     seen = Replies(began=began)
-    for _ in range(number):
-        seen.see(Outcome(1, Result.DEFERRED, 421, "", text, Phase.RCPT))
-    for _ in range(accepted):
-        seen.see(Outcome(1, Result.ACCEPTED, 250))
+    outcomes = [Outcome(1, Result.DEFERRED, 421, "", text, Phase.RCPT)] * number
+    for each, outcome in enumerate([*outcomes, *[Outcome(1, Result.ACCEPTED, 250)] * accepted]):
+        seen.see(outcome, domain=f"d{each}.example", is_retry=False)
     return seen
 
 
@@ -186,6 +185,7 @@ def test_a_request_for_less_halves_the_configured_rate(settings: Settings) -> No
 
 def test_accepted_mail_changes_nothing(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     lane = docomo()
+    assert lane.speed == FULL
     with django_assert_num_queries(0):
         assert not note(lane, DIRECT, replies("", 0, accepted=50), now=NOW)
 
@@ -219,6 +219,32 @@ def test_what_the_ledger_saw_slows_the_provider_and_spares_the_recipient() -> No
     assert (row.state, row.reason) == ("deferred", "rate_limited")
     pace = Pace.objects.get()
     assert (pace.provider, pace.level, pace.code, pace.because) == ("yahoo", 1, "4.7.0", told)
+
+
+def test_retries_of_a_small_server_leave_all_others_their_speed() -> None:
+    """A16, C28: those that were put off come due together; the lane belongs to every workspace of the route."""
+    campaign = make_campaign(state="sending", started_at=NOW)
+    lane = make_lane(campaign.workspace, provider="other")
+    for attempts, number in ((0, 2), (1, 9)):
+        rows = [
+            make_delivery(campaign, lane=lane, address=f"a{attempts}@d{each}.example", attempts=attempts)
+            for each in range(number)
+        ]
+        ledger = DeliveryLedger()
+        ledger.take(claim_due(lane, now=timezone.now(), limit=99))
+        ledger.record([Outcome(row.pk, Result.DEFERRED, 421, "4.7.0", TOO_FAST, Phase.RCPT) for row in rows])
+        assert ledger.replies.number[Sign.ASKED] == number
+        assert not note(lane, RELAYED, ledger.replies, now=timezone.now())
+
+
+def test_what_persists_in_a_slow_lane_slows_it_further() -> None:
+    """C22: its turns hold so few mails that none is a complaint by itself."""
+    lane = docomo()
+    assert note(lane, DIRECT, replies(TOO_FAST, accepted=9), now=NOW)
+    later = NOW + timedelta(minutes=1)
+    vague = "4.3.2 Service not available, closing transmission channel"
+    assert [note(fresh(lane), DIRECT, replies(vague, 2), now=later) for _ in range(3)] == [False, False, True]
+    assert Pace.objects.get().level == 2
 
 
 def test_nothing_goes_where_redis_is_down(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

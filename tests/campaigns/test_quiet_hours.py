@@ -60,14 +60,12 @@ OFFICIAL = {
 }
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("year", OFFICIAL)
 def test_holidays_are_those_of_the_government(year):
     days = (date(year, 1, 1) + number * DAY for number in range(365))
     assert " ".join(f"{day.month}-{day.day}" for day in days if is_holiday(day)) == OFFICIAL[year]
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("day", "why"),
     [
@@ -82,7 +80,6 @@ def test_days_off_that_are_no_fixed_date(day, why):
     assert is_holiday(day), why
 
 
-@pytest.mark.once
 def test_years_that_the_government_has_not_named_yet_are_worked_out_by_the_law_of_today():
     assert all(is_holiday(date(year, 1, 1)) for year in (2030, 2100, 2500))
     assert 15 <= sum(is_holiday(date(2060, 1, 1) + number * DAY) for number in range(366)) <= 20
@@ -91,7 +88,6 @@ def test_years_that_the_government_has_not_named_yet_are_worked_out_by_the_law_o
 # ── rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("rules", "now", "begins", "ends"),
     [
@@ -129,13 +125,11 @@ def test_the_closed_time_of_now_or_the_next_one(rules, now, begins, ends):
     assert (found.begins, found.ends) == (begins, ends)
 
 
-@pytest.mark.once
 def test_no_rules_close_nothing():
     assert next_closed(Rules(), tokyo(2026, 11, 24), TOKYO) is None
     assert first_open(Rules(), tokyo(2026, 11, 24), TOKYO) == tokyo(2026, 11, 24)
 
 
-@pytest.mark.once
 def test_rules_without_an_end_are_known_and_do_not_run_for_ever():
     endless = [Rules(weekdays=frozenset(range(7))), Rules(time(9), time(9))]
     assert all(rules.is_endless() for rules in endless)
@@ -172,8 +166,7 @@ minutes = st.one_of(
 )
 
 
-@pytest.mark.once
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(rules=all_rules, now=minutes)
 def test_closed_times_are_those_of_an_oracle_that_looks_at_every_minute(rules, now):
     """C30."""
@@ -200,8 +193,7 @@ changes = st.one_of(
 )
 
 
-@pytest.mark.once
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(rules=all_rules, now=changes)
 def test_what_the_clock_on_the_wall_forbids_is_closed_where_clocks_change(rules, now):
     if forbids(rules, now, LONDON):
@@ -224,8 +216,7 @@ def open_minutes(rules, since, until):
     return count
 
 
-@pytest.mark.once
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(rules=all_rules, began=minutes, hours=st.integers(1, 30))
 def test_a_lifetime_runs_in_open_time_only(rules, began, hours):
     lifetime = hours * HOUR
@@ -235,8 +226,7 @@ def test_a_lifetime_runs_in_open_time_only(rules, began, hours):
     assert ends <= began + lifetime + LONGEST_HALT
 
 
-@pytest.mark.once
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(rules=all_rules, now=minutes, hours=st.integers(1, 30), ago=st.integers(0, 40 * 24 * 60))
 def test_both_ways_to_ask_for_the_end_of_a_lifetime_agree(rules, now, hours, ago):
     began = now - ago * MINUTE
@@ -244,7 +234,6 @@ def test_both_ways_to_ask_for_the_end_of_a_lifetime_agree(rules, now, hours, ago
     assert is_over == (began <= oldest_alive(rules, now, hours * HOUR, TOKYO))
 
 
-@pytest.mark.once
 def test_without_rules_a_lifetime_is_what_it_says():
     began = tokyo(2026, 11, 24)
     assert deadline(Rules(), began, DAY, TOKYO) == began + DAY

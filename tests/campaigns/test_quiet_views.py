@@ -195,6 +195,10 @@ def test_the_draft_says_what_the_workspace_forbids(editor, workspace):
     assert "ワークスペースの設定: 毎日 21:00〜翌8:00" in page(editor, "campaign_edit", campaign.pk)
 
 
+# What 配信前チェック asks whoever schedules to confirm.
+TICKS = ["test_mail", "hour_closed", "hour_night"]
+
+
 # ── when it really begins ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -202,7 +206,9 @@ def test_a_time_in_the_closed_time_is_taken_with_a_warning(editor, workspace):
     forbid(workspace)
     campaign = campaign_in(workspace)
     answer = html(
-        editor.post(reverse("campaign_schedule", args=[campaign.pk]), {"at": "2026-11-24T23:00"}, follow=True)
+        editor.post(
+            reverse("campaign_schedule", args=[campaign.pk]), {"at": "2026-11-24T23:00", "tick": TICKS}, follow=True
+        )
     )
     assert "実際の配信は明日 8:00に始まります" in answer
     campaign.refresh_from_db()
@@ -213,7 +219,9 @@ def test_a_time_in_the_open_brings_no_warning(editor, workspace):
     forbid(workspace)
     campaign = campaign_in(workspace)
     answer = html(
-        editor.post(reverse("campaign_schedule", args=[campaign.pk]), {"at": "2026-11-25T10:00"}, follow=True)
+        editor.post(
+            reverse("campaign_schedule", args=[campaign.pk]), {"at": "2026-11-25T10:00", "tick": TICKS}, follow=True
+        )
     )
     assert "配信を予約しました" in answer
     assert "配信禁止時間にあたる" not in answer
@@ -222,7 +230,7 @@ def test_a_time_in_the_open_brings_no_warning(editor, workspace):
 @pytest.mark.parametrize(
     ("at", "note"),
     [
-        ("2026-11-27T23:00", "11月28日(土) 8:00に始まります"),
+        ("2026-11-27T23:00", "11月28日(土) 8:00です"),
         ("2026-11-27T12:00", ""),
         ("yesterday", ""),
         ("", ""),

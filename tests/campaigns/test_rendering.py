@@ -2,7 +2,8 @@
 
 import email
 import email.policy
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import dkim
 import pytest
@@ -13,8 +14,9 @@ from campaigns.links import unsubscribe_url
 from campaigns.models import CampaignState, Delivery
 from campaigns.rendering import Renderer, preview
 from mta import return_path, tokens
+from senders.allow_links import allow_url
 from senders.dkim_keys import generate_key
-from senders.models import Sender
+from senders.models import DkimKey, DnsCheck, Sender, SenderDomain
 from tests.factories import make_campaign, make_delivery, make_list, make_sender, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +67,21 @@ def test_a_retry_is_byte_identical():
     assert Renderer().render(delivery) == first
 
 
+def test_a_retry_is_byte_identical_across_a_switch_of_keys():
+    delivery = delivery_of(html="<p>{{name}}</p>", started_at=DATE)
+    old, new = (generate_key(delivery.campaign.sender.domain) for _turn in range(2))
+    DkimKey.objects.filter(pk=old.pk).update(activated_at=DATE - timedelta(days=1))
+    first = Renderer().render(delivery)
+    assert f"s={old.selector};".encode() in first.data
+    DkimKey.objects.filter(pk=old.pk).update(superseded_at=DATE + timedelta(hours=1))
+    DkimKey.objects.filter(pk=new.pk).update(activated_at=DATE + timedelta(hours=1))
+    assert Renderer().render(delivery) == first
+    assert replace(first, is_wire_ready=False) == Renderer().render_plainly(delivery)
+    # The private part of the old key is destroyed: rather the present one than none.
+    DkimKey.objects.filter(pk=old.pk).update(retired_at=DATE + timedelta(days=15), private_key=b"")
+    assert f"s={new.selector};".encode() in Renderer().render(delivery).data
+
+
 def test_a_sender_that_is_edited_in_mid_send_changes_no_mail():
     mailing_list = make_list()
     make_subscriber(mailing_list)
@@ -111,6 +128,43 @@ def test_signed_where_the_domain_has_a_key_and_dkimpy_agrees():
 def test_unsigned_where_the_domain_has_none():
     outgoing, _message = render(delivery_of())
     assert b"DKIM-Signature" not in outgoing.data
+
+
+def test_the_page_for_readers_is_linked_by_a_tag():
+    """F5"""
+    delivery = delivery_of(text="設定: {{allow_url}}", html='<a href="{{allow_url}}">設定</a>')
+    url = allow_url(delivery.campaign.sender.domain_id)
+    outgoing, message = render(delivery)
+    assert f"設定: {url}" in body(message, "plain")
+    assert f'href="{url}"' in body(message, "html")
+    assert replace(outgoing, is_wire_ready=False) == Renderer().render_plainly(delivery)
+    assert url in preview(delivery.campaign, None).text
+
+
+def test_a_sender_whose_address_alone_is_proved_signs_only_by_a_key_that_was_found():
+    """E10: what nobody can verify is worse than no signature."""
+    delivery = delivery_of()
+    sender = delivery.campaign.sender
+    generate_key(sender.domain)
+    SenderDomain.objects.update(verified_at=None)
+    Sender.objects.update(address_verified_at=DATE)
+
+    def is_signed():
+        row = Delivery.objects.select_related("campaign__sender__domain").get()
+        sent = [Renderer().render(row), Renderer().render_plainly(row)]
+        sent.append(Renderer().render_test(row.campaign, None, to="a@example.jp", number=1, now=DATE))
+        return {b"DKIM-Signature" in outgoing.data for outgoing in sent}
+
+    assert is_signed() == {False}
+    check = DnsCheck.objects.create(domain=sender.domain, kind="dkim", result="missing", checked_at=DATE)
+    assert is_signed() == {False}
+    check.result = "ok"
+    check.save()
+    assert is_signed() == {True}
+    # A mailing that runs on after its domain was lost is signed as it was.
+    check.delete()
+    Sender.objects.update(address_verified_at=None)
+    assert is_signed() == {True}
 
 
 def test_a_name_cannot_add_a_header():

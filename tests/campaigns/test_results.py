@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from campaigns import paging
 from campaigns.bars import SMALLEST, stack
 from campaigns.models import Campaign, Delivery
 from campaigns.paging import ReportPaginator, fetch
@@ -60,13 +59,12 @@ def test_bars_fill_what_they_stand_for() -> None:
 
 
 @pytest.mark.django_db
-def test_pages_end_where_nobody_turns_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "SHOWN_AT_MOST", 3)
+def test_pages_end_where_nobody_turns_to() -> None:
     campaign = make_campaign()
     made = [make_delivery(campaign).pk for _ in range(5)]
     rows = Delivery.objects.order_by("-pk")
-    for paginator in (ReportPaginator(rows, 5), ReportPaginator(rows)):
+    for paginator in (ReportPaginator(rows, 5, shown=3), ReportPaginator(rows, shown=3)):
         assert (paginator.count, paginator.is_capped) == (3, True)
         assert list(paginator.get_page(9)) == made[:1:-1]
-    assert not ReportPaginator(rows[:2], 2).is_capped
+    assert not ReportPaginator(rows[:2], 2, shown=3).is_capped
     assert [row.pk for row in fetch(Delivery.objects.all(), [made[2], 0, made[1]])] == [made[2], made[1]]

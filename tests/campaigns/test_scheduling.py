@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from campaigns import scheduling
 from campaigns.models import Campaign, CampaignState, DeliveryState
-from campaigns.scheduling import CampaignError
+from campaigns.sendable import CampaignError
 from tests.factories import (
     make_campaign,
     make_delivery,

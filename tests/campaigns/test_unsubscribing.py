@@ -39,6 +39,8 @@ def test_post_stops_the_subscriber_for_good(form):
         assert "停止しました" in page.content.decode()
     delivery.subscriber.refresh_from_db()
     assert delivery.subscriber.stop_reason == StopReason.UNSUBSCRIBED
+    # The report of the mailing counts it, once.
+    assert delivery.campaign.leavings.count() == 1
 
 
 def test_an_unsubscription_settles_a_doubt(client):

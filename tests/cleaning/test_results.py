@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -14,6 +14,7 @@ from cleaning.flaws import Flaw
 from cleaning.results import clean_pieces, excluded_rows, split_rows
 from cleaning.work import Cleaning
 from lists.csv_encoding import ENCODINGS
+from lists.csv_writing import encode_csv
 from tests.cleaning.conftest import Cleaner
 from tests.factories import make_list, make_subscriber
 
@@ -49,7 +50,7 @@ def test_what_stays_is_byte_for_byte_the_upload_a11(judge_file: Cleaner, encodin
     assert [row[0] for row in excluded(cleaning)[1:]] == ["3", "6"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["a@example.jp", "b@example.jp", "x", '"c@example.jp"', '"q"x']), st.booleans()),
@@ -100,11 +101,6 @@ def test_only_the_chosen_reasons_take_a_row_out(judge_file: Cleaner) -> None:
 
 
 def test_a_file_without_header_keeps_its_mark(judge_file: Cleaner) -> None:
-    cleaning = judge_file("\ufeffbroken,1\na@example.jp,2\nb@example.jp,3\n".encode())
-    about = cleaning.about()
-    assert about.headers
-    if not about.has_header:
-        assert clean(cleaning).startswith(b"\xef\xbb\xbfa@example.jp")
     cleaning = judge_file("\ufeffa@gmial.com,1\na@example.jp,2\n".encode())
     assert not cleaning.about().has_header
     assert clean(cleaning) == "\ufeffa@example.jp,2\n".encode()
@@ -128,9 +124,42 @@ def test_a_workbook_becomes_csv_in_utf_8_with_bom(judge_file: Cleaner) -> None:
     assert excluded(cleaning)[1][4:] == ["broken", "だめ"]
 
 
+def test_text_of_a_workbook_becomes_no_formula(judge_file: Cleaner) -> None:
+    book = Workbook()
+    for row in (["email", "メモ"], ["a@example.jp", "=1+1"], ["+b@example.jp", "-5"], ["+broken", "@x"]):
+        book.active.append(row)
+        for cell in book.active[book.active.max_row]:
+            cell.data_type = "s"
+    file = io.BytesIO()
+    book.save(file)
+    cleaning = judge_file(file.getvalue(), "meibo.xlsx")
+    assert list(csv.reader(io.StringIO(clean(cleaning).decode("utf-8-sig"))))[1:] == [
+        ["a@example.jp", "'=1+1"],
+        ["'+b@example.jp", "-5"],
+    ]
+    # What is guarded stays guarded once.
+    assert b"".join(encode_csv(excluded_rows(cleaning, cleaning.about(), ALL))).endswith(b"'+broken,'@x\r\n")
+
+
 def test_what_is_gone_is_told(judge_file: Cleaner) -> None:
     cleaning = judge_file("email\na@example.jp\n")
     about = cleaning.about()
     cleaning.delete()
+    # Before a download begins.
     with pytest.raises(CleaningGone):
-        next(clean_pieces(cleaning, about, ALL))
+        clean_pieces(cleaning, about, ALL)
+    with pytest.raises(CleaningGone):
+        excluded_rows(cleaning, about, ALL)
+
+
+@pytest.mark.parametrize("name", ["masks", "offsets", "upload", "details"])
+def test_one_file_that_is_gone_is_told_before_the_download(judge_file: Cleaner, name: str) -> None:
+    cleaning = judge_file("email\na@example.jp\nbroken\n")
+    (cleaning.folder / name).unlink()
+    with pytest.raises(CleaningGone):
+        excluded_rows(cleaning, cleaning.about(), ALL)
+
+
+def test_a_file_of_which_nothing_stays(judge_file: Cleaner) -> None:
+    cleaning = judge_file("a@gmial.com,1\nb@gmial.com,2\n")
+    assert (cleaning.about().has_header, clean(cleaning)) == (False, b"")

@@ -128,6 +128,18 @@ def test_domains_that_take_no_mail_e7(judge_file: Cleaner, zones: ZoneServer, re
     assert (report.domains, report.domains_asked, report.domains_unknown, report.is_dns_silent) == (5, 5, 1, False)
 
 
+def test_the_sample_of_a_row_that_by_itself_does_not_parse(
+    judge_file: Cleaner, zones: ZoneServer, resolver: MxResolver
+) -> None:
+    # The shift to Japanese in the second row goes on into the third, whose first bytes are a quote by themselves.
+    rows = [b"name,email", b'\x1b$B$"$$\x1b(B,a@shop.example\x1b$B', b'"!\x1b(B,b@nowhere.example', b""]
+    cleaning = judge_file(b"\r\n".join(rows), resolver=resolver)
+    assert report_of(cleaning).problem == ""
+    [(line, value, _said)] = report_of(cleaning).samples["no_domain"]
+    assert line == 3
+    assert "b@nowhere.example" in value
+
+
 def test_a_silent_dns_takes_nobody_out(judge_file: Cleaner) -> None:
     silent = MxResolver(["127.0.0.1:9"], server_timeout=0.1, question_timeout=0.1)
     content = "email\n" + "".join(f"a@domain{number}.example\n" for number in range(100))

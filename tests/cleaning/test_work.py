@@ -1,34 +1,24 @@
 """The working files: who sees them, and that they go."""
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
 
+from accounts.models import User, Workspace
+from cleaning.errors import CleaningGone
+from cleaning.intake import begin
 from cleaning.results import clean_pieces
-from cleaning.work import (
-    CLEAN,
-    EXCLUDED,
-    KEEP,
-    KEEP_FETCHED,
-    Cleaning,
-    Report,
-    all_cleanings,
-    create_folder,
-    delete_old,
-    own_cleanings,
-)
+from cleaning.running import is_waiting
+from cleaning.work import KEEP, Report, all_cleanings, create_folder, delete_old, own_cleanings
 from tests.cleaning.clock import NOW
 from tests.cleaning.conftest import Cleaner
 
 pytestmark = pytest.mark.django_db
 BEGAN = NOW.timestamp()
-
-
-def fetch(cleaning: Cleaning, which: str, at: float) -> None:
-    cleaning.note_fetched(which)
-    os.utime(cleaning.folder / f"{which}.fetched", (at, at))
 
 
 def test_files_go_within_the_hour_a11(judge_file: Cleaner, data_dir: Path) -> None:
@@ -38,25 +28,39 @@ def test_files_go_within_the_hour_a11(judge_file: Cleaner, data_dir: Path) -> No
     assert list(data_dir.iterdir()) == []
 
 
-def test_files_go_soon_after_both_results_were_fetched(judge_file: Cleaner, data_dir: Path) -> None:
-    cleaning = judge_file("email\na@example.jp\nbroken\n")
-    fetch(cleaning, CLEAN, BEGAN + 10)
-    assert delete_old(now=BEGAN + 10 + KEEP_FETCHED) == 0
-    fetch(cleaning, EXCLUDED, BEGAN + 60)
-    assert delete_old(now=BEGAN + 59 + KEEP_FETCHED) == 0
-    assert delete_old(now=BEGAN + 60 + KEEP_FETCHED) == 1
+@pytest.mark.parametrize("text", ["", '{"workspace": 1', "[]", '{"workspace": 1, "of_another_version": 2}'])
+def test_a_damaged_folder_is_nobodys_and_goes_too(begin_file: Cleaner, data_dir: Path, text: str) -> None:
+    damaged, other = begin_file("email\na@example.jp\n"), begin_file("email\na@example.jp\n")
+    (damaged.folder / "about.json").write_text(text)
+    os.utime(damaged.folder, (BEGAN, BEGAN))
+    with pytest.raises(CleaningGone):
+        damaged.about()
+    assert {cleaning: about is None for cleaning, about in all_cleanings()} == {damaged: True, other: False}
+    assert delete_old(now=BEGAN + KEEP - 1) == 0
+    assert delete_old(now=BEGAN + KEEP) == 2
+    assert list(data_dir.iterdir()) == []
 
 
-def test_where_nothing_was_taken_out_one_result_is_all(judge_file: Cleaner) -> None:
-    cleaning = judge_file("email\na@example.jp\n")
-    fetch(cleaning, CLEAN, BEGAN + 10)
-    assert delete_old(now=BEGAN + 10 + KEEP_FETCHED) == 1
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"masks": [], "samples": {}}', '{"masks": {}, "samples": {}, "x": 1}']
+)
+def test_a_damaged_report_is_made_anew(begin_file: Cleaner, text: str) -> None:
+    cleaning = begin_file("email\na@example.jp\n")
+    (cleaning.folder / "report.json").write_text(text)
+    assert cleaning.report() is None
+    assert is_waiting(cleaning, cleaning.about())
 
 
-def test_a_late_download_does_not_prolong_the_hour(judge_file: Cleaner) -> None:
-    cleaning = judge_file("email\na@example.jp\n")
-    fetch(cleaning, CLEAN, BEGAN + KEEP - 1)
-    assert cleaning.ends_at(cleaning.about(), cleaning.report()) == BEGAN + KEEP
+def test_a_full_disk_leaves_nothing(workspace: Workspace, cleaner: User, data_dir: Path) -> None:
+    class Full(ContentFile[bytes]):
+        def chunks(self, chunk_size=None):
+            yield b"email\n"
+            assert [about and about.workspace for _cleaning, about in all_cleanings()] == [workspace.pk]
+            raise OSError(errno.ENOSPC, "no room")
+
+    with pytest.raises(OSError, match="no room"):
+        begin(workspace, Full(b"email\na@example.jp\n", name="meibo.csv"), cleaner, now=BEGAN)
+    assert list(data_dir.iterdir()) == []
 
 
 def test_an_upload_that_never_ended_goes_too(data_dir: Path) -> None:
@@ -102,12 +106,9 @@ def test_a_report_comes_back_as_it_was_written(begin_file: Cleaner) -> None:
     assert cleaning.report() == report
 
 
-def test_a_download_that_ended_is_noted_once_deleted_too(judge_file: Cleaner) -> None:
+def test_a_download_under_way_outlives_its_folder(judge_file: Cleaner) -> None:
     cleaning = judge_file("email\na@example.jp\n")
     pieces = clean_pieces(cleaning, cleaning.about(), [])
-    assert next(pieces)
     cleaning.delete()
-    # The open file is read to its end, and nothing is made anew.
-    assert list(pieces)
-    cleaning.note_fetched(CLEAN)
-    assert not cleaning.folder.exists()
+    # The open file is read to its end.
+    assert b"".join(pieces) == b"email\na@example.jp\n"

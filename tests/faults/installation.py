@@ -15,6 +15,7 @@ from hypermail.valkey import Valkey, start_valkey
 from tests.faults.journal import MailServer
 from tests.faults.receiver import PASSWORD, USER
 from tests.hypermail.processes import descendants_of, parent_of
+from tests.migrated import copy_migrated
 from tests.mta.certificates import make_certificate
 from tests.postgres import Server, find_binaries
 
@@ -157,6 +158,8 @@ def run_installation(kind: str) -> Iterator[Installation]:
             if binaries is None:
                 raise RuntimeError("PostgreSQL's programs were not found")
             server = stack.enter_context(Server(binaries, DURABLE))
+        else:
+            copy_migrated(folder / "faults.sqlite3")
         valkey = start_valkey(folder / "valkey")
         stack.callback(valkey.child.stop)
         url = f"{server.url}?options={quote(IMPATIENT)}" if server else f"sqlite:///{folder}/faults.sqlite3"

@@ -1,5 +1,6 @@
 """Compares what the mail server accepted with the rows of a campaign. Knows no database and no process."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from tests.faults.journal import Accepted
 
 # Ends of a row for which nothing was accepted.
 UNSENT_ENDS = ("failed", "expired", "excluded", "cancelled")
+# What a rate may be exceeded by in a minute, as a part of it: 5 of 60 seconds' worth may have been granted before.
+GRANTED_BEFORE = 5 / 60
 # Words about one kind of finding are shown for so many rows.
 SHOWN = 5
 
@@ -50,6 +53,8 @@ class Terms:
     refusals_are_final: bool = False
     # Whether rows may end unsent without the server's word: their recipient or campaign was stopped.
     may_be_stopped: bool = False
+    # The rate that is configured, in mails a minute; None = no limit.
+    per_minute: int | None = None
     closures: Sequence[Closure] = ()
 
 
@@ -87,6 +92,7 @@ def judge(rows: Sequence[Row], accepted: Sequence[Accepted], terms: Terms) -> Ve
         *tell("more rows in doubt than allowed", [f"{doubts} > {terms.doubts}"][: doubts > terms.doubts]),
         *tell("accepted bytes are not the row's", find_mutilated(by_address, accepted)),
         *find_trespassers(rows, copies, terms.closures),
+        *tell("more in a minute than the rate allows", find_crowd(accepted, terms.per_minute)),
     ]
     return Verdict(
         recipients=terms.recipients,
@@ -158,3 +164,13 @@ def find_trespassers(rows: Sequence[Row], copies: Mapping[str, int], closures: S
         late = [row for row in sent if row.fenced_at is not None and closure.begin < row.fenced_at < closure.end]
         findings += tell(f"sent although {closure.why}", [show(row, copies) for row in late])
     return findings
+
+
+def find_crowd(accepted: Sequence[Accepted], per_minute: int | None) -> list[str]:
+    """Return the fullest minute of those that begin with a mail, where more were accepted in it than the rate allows."""
+    if per_minute is None:
+        return []
+    moments = sorted(mail.at for mail in accepted)
+    fullest = max((bisect_left(moments, at + 60) - index for index, at in enumerate(moments)), default=0)
+    most = round(per_minute * (1 + GRANTED_BEFORE))
+    return [f"{fullest} > {most}"] if fullest > most else []

@@ -21,7 +21,7 @@ from tests.faults.stage import Stage
 from tests.faults.table import Line, add_up
 
 # No scenario takes longer, whatever it waits for.
-MOST_SECONDS = 300
+MOST_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ def perform(scenario: Scenario, stage: Stage) -> tuple[list[Verdict], list[str]]
             scenario(stage)
             verdicts = stage.close()
     except Exception as error:
-        return [], ["".join(traceback.format_exception(error))]
+        # On standard error at once, and in the log of the scenario.
+        traceback.print_exception(error)
+        return [], [f"the scenario broke off: {''.join(traceback.format_exception(error))}"]
     return verdicts, [finding for verdict in verdicts for finding in verdict.findings]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.faults import scenarios, smtp_scenarios
+from tests.faults import paced_scenarios, scenarios, smtp_scenarios
 from tests.faults.smtp_scenarios import PHASES, faults_in
 from tests.faults.stage import Stage
 
@@ -18,6 +18,7 @@ PROGRAMME: dict[str, Scenario] = {
     "stopped_within_a_transaction": scenarios.stopped_within_a_transaction,
     "leases_lapsed": scenarios.leases_lapsed,
     "flushed": scenarios.flushed,
+    "flushed_while_paced": paced_scenarios.flushed_while_paced,
     "valkey_restarted": scenarios.valkey_restarted,
     "database_restarted": scenarios.database_restarted,
     "relay_down": scenarios.relay_down,
@@ -29,6 +30,8 @@ PROGRAMME: dict[str, Scenario] = {
     "cancelled": scenarios.cancelled,
     "accepted_then_dropped": smtp_scenarios.accepted_then_dropped,
     "accepted_then_dropped_and_resent": smtp_scenarios.accepted_then_dropped_and_resent,
+    "answers_beyond_the_turn": smtp_scenarios.answers_beyond_the_turn,
+    "silence_beyond_our_deadline": smtp_scenarios.silence_beyond_our_deadline,
     "storm": smtp_scenarios.storm,
     **{f"faults_in_{phase}": faults_in(phase) for phase in PHASES},
 }

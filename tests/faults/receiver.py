@@ -24,7 +24,7 @@ LONGEST_MAIL = 1 << 22
 MAIL_END = b"\r\n.\r\n"
 # What comes of the body before a fault of the phase "body".
 HALF_BODY = 300
-# Between two bytes of a reply that drips.
+# Seconds between two bytes of a reply that drips, where the plan says nothing else.
 DRIP = 0.02
 USER, PASSWORD = b"relay-user", b"relay-password"
 
@@ -241,7 +241,7 @@ class Conversation:
             for byte in reply:
                 self.writer.write(bytes([byte]))
                 await self.writer.drain()
-                await asyncio.sleep(DRIP)
+                await asyncio.sleep(action.get("seconds", DRIP))
             return reply[:1] in (b"2", b"3")
         if action["do"] == "hang":
             # Until the client has enough of it, or we have.

@@ -20,7 +20,7 @@ from tests.faults.judge import Closure
 from tests.faults.mailing import DOMAINS, Mailing, patiently
 from tests.faults.stage import DELAY, Stage, StandstillError, wait_for
 
-KILLS = 10
+KILLS = 20
 # Longer than any transaction of ours takes.
 LOCK_SECONDS = 1.0
 
@@ -37,7 +37,7 @@ def one_child_killed(stage: Stage) -> None:
 
 
 def children_killed(stage: Stage) -> None:
-    """SIGKILL of a worker process at ten random moments."""
+    """SIGKILL of a worker process at twenty random moments."""
     kill_children(stage, 2500, KILLS)
 
 
@@ -54,7 +54,7 @@ def kill_children(stage: Stage, recipients: int, kills: int) -> None:
 
 
 def trees_killed(stage: Stage) -> None:
-    """SIGKILL of the whole worker, master and children, at ten random moments; at three of them of all parts."""
+    """SIGKILL of the whole worker, master and children, at twenty random moments; at five of them of all parts."""
     stage.server.order(delay=DELAY)
     mailing = stage.begin(2500)
     for number, moment in enumerate(stage.moments(mailing, KILLS)):
@@ -158,7 +158,7 @@ def leases_lapsed(stage: Stage) -> None:
     # In one lane, so that each claims what the other still holds.
     mailing = stage.begin(2000, domains=DOMAINS[:1])
     mailing.may_lapse = True
-    for moment in stage.moments(mailing, 2 * KILLS):
+    for moment in stage.moments(mailing, KILLS):
         stage.wait_for(moment)
         mailing.let_time_pass()
 

@@ -6,12 +6,17 @@ from typing import Any
 from django.conf import settings
 
 from campaigns.models import DoubtPolicy
+from campaigns.sending import AFTER_TURN, TIMEOUTS, TURN
 from tests.faults.scenarios import flush
-from tests.faults.stage import DELAY, Stage
+from tests.faults.stage import DELAY, Stage, StandstillError
 
 Action = dict[str, Any]
-# How long the server says nothing before it leaves, where the client does not leave first.
+# How long the server says nothing before it leaves: shortly, so that it is the first to leave; and for longer than a
+# mail that was begun may take up to its dot, so that the client is.
 HANG = 2.0
+LONG_HANG = TURN.total_seconds() + AFTER_TURN.total_seconds() + TIMEOUTS.late + 30
+# Between two bytes of a reply that comes long after the turn is over.
+SLOW_DRIP = 1.0
 # How often each fault happens in its phase.
 COPIES = 3
 GARBAGE = "\xff\xfe\x00\x1b[31mHTTP/1.1 200 OK\r\n\r\n<html>\r\n"
@@ -33,14 +38,14 @@ EVERY_FAULT = (*LEAVING, *NONSENSE, *REFUSALS, DRIPPING)
 PHASES: dict[str, tuple[Action, ...]] = {
     "greeting": EVERY_FAULT,
     "ehlo": EVERY_FAULT,
-    "starttls": (*LEAVING, *NONSENSE, *REFUSALS),
+    "starttls": EVERY_FAULT,
     "auth": EVERY_FAULT,
     "mail": EVERY_FAULT,
     "rcpt": EVERY_FAULT,
     "data": EVERY_FAULT,
     # A reply in the middle of a body is a refusal, whatever it says; and nothing drips before it is asked for.
     "body": (*LEAVING, *REFUSALS),
-    "dot": (*LEAVING, *NONSENSE, *REFUSALS),
+    "dot": (*LEAVING, *NONSENSE, *REFUSALS, {"do": "drip", "reply": LATER["reply"]}),
     # What was taken over is not refused any more (RFC 5321 section 4.2.5).
     "accepted": (*LEAVING, *NONSENSE, DRIPPING),
 }
@@ -92,6 +97,32 @@ def accepted_then_dropped_and_resent(stage: Stage) -> None:
     faults = [(3, {"do": "drop"})] * 40 + [(0, {"do": "drop"})] * 20
     stage.server.order(delay=DELAY / 3, faults={"accepted": faults})
     stage.begin(120, policy=DoubtPolicy.RESEND)
+
+
+def answers_beyond_the_turn(stage: Stage) -> None:
+    """Greeting, RCPT and the final answer drop by drop, for longer than a turn: sent all the same, once."""
+    dripping = {"do": "drip", "seconds": SLOW_DRIP}
+    faults = {phase: [(number, dripping) for number in (0, 3, 7)] for phase in ("greeting", "rcpt", "accepted")}
+    stage.server.order(delay=DELAY / 3, faults=faults)
+    mailing = stage.begin(200)
+    stage.wait_until(lambda: met(stage) >= 9, "9 answers dripped", seconds=200)
+    if not mailing.drive_to_end() or len(stage.server.journal.accepted) != 200:
+        raise StandstillError(f"not all sent: {mailing.states()}")
+
+
+def silence_beyond_our_deadline(stage: Stage) -> None:
+    """Silence in each phase before the dot, until the client gives up: nobody fails, and no process is kept."""
+    silent = {"do": "hang", "seconds": LONG_HANG}
+    phases = ("greeting", "ehlo", "auth", "mail", "rcpt", "data")
+    stage.server.order(delay=DELAY / 3, faults={phase: [(2, silent)] for phase in phases})
+    mailing = stage.begin(200)
+    stage.wait_until(lambda: met(stage) >= len(phases), "every phase was silent", seconds=300)
+    # The mails that are silently kept waiting keep no others waiting.
+    other = stage.begin(200)
+    if not other.drive_to_end(seconds=60) or mailing.is_over():
+        raise StandstillError(f"others waited: {other.states()}; {mailing.states()}")
+    if not mailing.drive_to_end(seconds=2 * LONG_HANG):
+        raise StandstillError(f"not all sent: {mailing.states()}")
 
 
 def storm(stage: Stage) -> None:

@@ -32,6 +32,8 @@ class Stage:
     # Rows that may be in doubt, beyond those that the server itself left without an answer.
     doubts: int = 0
     may_be_stopped: bool = False
+    # The rate that is configured, in mails a minute.
+    per_minute: int | None = None
     # Parts that ended by themselves.
     ended: list[str] = field(default_factory=list)
     closures: list[Closure] = field(default_factory=list)
@@ -91,6 +93,7 @@ class Stage:
                 refused=self.server.journal.refused,
                 refusals_are_final=not self.doubts,
                 may_be_stopped=self.may_be_stopped,
+                per_minute=self.per_minute,
                 closures=self.closures,
             )
             mails = [mail for mail in self.server.journal.accepted if mail.rcpt.startswith(own)]

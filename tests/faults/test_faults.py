@@ -30,7 +30,6 @@ def play(database: str, *names: str) -> dict[str, Line]:
     return lines
 
 
-@pytest.mark.once
 def test_a_killed_worker_process_and_a_broker_that_forgot():
     """Lost 0, doubled 0, in doubt at most SEND_WINDOW; a broker flush costs seconds of delay and nothing else."""
     lines = play("sqlite", "one_child_killed", "flushed_once")
@@ -38,7 +37,6 @@ def test_a_killed_worker_process_and_a_broker_that_forgot():
     assert lines["one_child_killed"].doubts <= settings.SEND_WINDOW
 
 
-@pytest.mark.once
 @pytest.mark.skipif(find_binaries() is None, reason="PostgreSQL is not installed")
 def test_a_mail_taken_over_without_an_answer():
     """F7: in doubt, and never sent again by itself."""

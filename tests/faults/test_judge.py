@@ -7,8 +7,6 @@ import pytest
 from tests.faults.journal import Accepted
 from tests.faults.judge import Closure, Row, Terms, judge
 
-pytestmark = pytest.mark.once
-
 ROWS = [
     Row(number, f"r{number}@reader.example", "sent", fenced_at=100.0 + number, digest=f"d{number}", sender=f"s{number}")
     for number in range(1, 5)
@@ -97,3 +95,14 @@ def test_finds_what_was_fenced_while_it_was_closed():
     # Its dot was on its way when she refused.
     assert findings_of(closures=[Closure("she had refused", (1,), 101.5)]) == ""
     assert findings_of(closures=[Closure("it was paused", (1, 2, 3, 4), 90.0, 100.5)]) == ""
+
+
+def test_finds_a_minute_above_the_rate():
+    rows = [Row(number, f"r{number}@reader.example", "sent", digest="d", sender="s") for number in range(240)]
+    # Two a second, and after half a minute five seconds' worth at once.
+    mails = [Accepted(row.id / 2 if row.id < 60 else row.id / 2 - 5, row.address, "s", "d") for row in rows]
+    assert findings_of(rows, mails, recipients=240) == ""
+    assert findings_of(rows, mails, recipients=240, per_minute=120) == ""
+    assert "more in a minute than the rate allows: 1 (130 > 128)" in findings_of(
+        rows, mails, recipients=240, per_minute=118
+    )

@@ -2,12 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
-
 from tests.faults.judge import Verdict
 from tests.faults.table import BAD, GOOD, HEAD, Line, add_up, read_line, read_table
-
-pytestmark = pytest.mark.once
 
 VERDICT = Verdict(recipients=600, accepted=598, doubled=1, lost=2, failed=3, doubts=4, resent=5)
 LINE = Line("storm", "sqlite", 600, 598, 1, 2, 3, 4, 5, 12.5, BAD)

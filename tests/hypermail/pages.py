@@ -15,10 +15,13 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.models import Membership, Role, User, Workspace
 from bounces.models import Bounce, Door, Mailbox, NoticeState, NoticeUpload, RawNotice, Webhook
-from campaigns.models import DomainCap, StopHold
-from lists.models import AttributeDefinition, BulkJob, CsvImport, Exclusion, Segment
+from campaigns.models import Campaign, Comment, DomainCap, DraftVersion, Label, Recurrence, StopHold
+from campaigns.tally import refresh
+from designs.models import Picture, Template
+from lists.models import AttributeDefinition, BulkJob, CsvImport, Exclusion, ExclusionImport, MailingList, Segment
 from mta.models import Pace
-from senders.models import SenderDomain
+from senders.dkim_keys import generate_key
+from senders.models import DkimKey, KeyAlgorithm, Sender, SenderDomain
 from tests.factories import (
     make_campaign,
     make_delivery,
@@ -28,13 +31,15 @@ from tests.factories import (
     make_subscriber,
     make_workspace,
 )
+from tracking.links import link_url
+from tracking.models import ANY_LINK, OPEN, Figure, HourFigure, TrackedLink, TrackedMailing
 
 # Every object of the full workspace has this number, so that it is the right one for every URL.
 PK = 7001
 # Stands in every name of the full workspace; nobody else may ever read it.
 MARK = "ひみつのひよこ"
 # What stands in a URL for a word that has to be a known one.
-WORDS = {"provider": "gmail", "route_key": f"route-{PK}"}
+WORDS = {"provider": "gmail", "starter": "notice", "route_key": f"route-{PK}"}
 # Open to strangers: logging in, a lost password, what recipients follow, what machines ask for.
 PUBLIC = {
     "account_inactive",
@@ -44,8 +49,13 @@ PUBLIC = {
     "account_reset_password_done",
     "account_reset_password_from_key",
     "account_reset_password_from_key_done",
+    "address_proof",
+    "allow_page",
+    "click",
     "healthz",
     "hook",
+    "open_pixel",
+    "picture_file",
     "readyz",
     "theme",
     "unsubscribe",
@@ -98,7 +108,10 @@ def make_full_workspace() -> Workspace:
     mailing_list = make_list(workspace, pk=PK, name=f"{MARK}リスト")
     subscriber = make_subscriber(mailing_list, "hiyoko@example.jp", pk=PK, name=MARK)
     make_subscriber(mailing_list, "tomari@example.jp", status="stopped", stop_reason="errors", name=MARK)
-    SenderDomain.objects.create(pk=PK, workspace=workspace, name="hiyoko.example", verified_at=timezone.now())
+    domain = SenderDomain.objects.create(pk=PK, workspace=workspace, name="hiyoko.example", verified_at=timezone.now())
+    generate_key(domain, KeyAlgorithm.ED25519)
+    # One that waits to take its place.
+    DkimKey.objects.create(pk=PK, domain=domain, selector="hiyoko", algorithm=KeyAlgorithm.ED25519, bits=256)
     sender = make_sender(workspace, "news@hiyoko.example", pk=PK, name=MARK)
     started = timezone.now() - timedelta(hours=1)
     campaign = make_campaign(
@@ -110,10 +123,15 @@ def make_full_workspace() -> Workspace:
         campaign, subscriber, pk=PK, state="bounced", kind="hard", reason="user_unknown", code="5.1.1", text=MARK
     )
     StopHold.objects.create(pk=PK, campaign=campaign, provider="docomo", unknown=1, tried=1, opened_at=started)
+    content = {"subject": MARK, "kind": "text", "text": MARK}
+    DraftVersion.objects.create(pk=PK, campaign=campaign, revision=1, saved_by=user, saved_at=started, content=content)
+    make_tracking(workspace, campaign)
     make_import(workspace, mailing_list.pk)
     make_people_parts(workspace, user)
     make_notice(workspace, delivery.pk)
     make_doors(workspace)
+    make_plans(workspace, mailing_list, sender)
+    make_designs(workspace)
     Mailbox.objects.create(
         pk=PK, workspace=workspace, host="127.0.0.1", port=993, username=MARK, read_at=timezone.now()
     )
@@ -124,11 +142,44 @@ def make_full_workspace() -> Workspace:
     return workspace
 
 
+def make_tracking(workspace: Workspace, campaign: Campaign) -> None:
+    refresh(campaign, now=timezone.now())
+    Campaign.objects.filter(pk=PK).update(is_tracked=True, html=f"<p>{MARK}</p>")
+    html = f'<a href="{link_url(PK, 1)}">{MARK}</a>'
+    mailing = TrackedMailing.objects.create(
+        campaign=PK, workspace=workspace, text=MARK, html=html, has_picture=True, frozen_at=timezone.now()
+    )
+    TrackedLink.objects.create(mailing=mailing, number=1, target=f"https://hiyoko.example/{MARK}")
+    HourFigure.objects.create(mailing=mailing, hour=0, opened=1, opens=1, clicked=1, clicks=1)
+    for number in (OPEN, ANY_LINK, 1):
+        Figure.objects.create(mailing=mailing, number=number, human_hits=1, people=1, humans=1)
+
+
 def make_people_parts(workspace: Workspace, user: User) -> None:
     AttributeDefinition.objects.create(pk=PK, workspace=workspace, name=f"{MARK}会員", label=f"{MARK}会員")
     Segment.objects.create(pk=PK, workspace=workspace, name=f"{MARK}の人", conditions={"v": 1, "all": []})
     Exclusion.objects.create(pk=PK, workspace=workspace, kind="domain", value="hiyoko.example", reason=MARK)
+    refused = [[1, MARK, MARK]]
+    ExclusionImport.objects.create(
+        pk=PK, workspace=workspace, filename=MARK, state="done", rows_refused=1, refused=refused
+    )
     BulkJob.objects.create(pk=PK, workspace=workspace, created_by=user, action="stop", state="done", why=MARK)
+
+
+def make_plans(workspace: Workspace, mailing_list: MailingList, sender: Sender) -> None:
+    master = make_campaign(mailing_list, sender=sender, subject=f"{MARK}の定期便")
+    Recurrence.objects.create(pk=PK, workspace=workspace, master=master, rhythm="weekly", weekdays="1", at="10:00")
+    Label.objects.create(pk=PK, workspace=workspace, name=f"{MARK}便").campaigns.add(master)
+    Comment.objects.create(pk=PK, campaign=master, text=MARK, at=timezone.now())
+
+
+def make_designs(workspace: Workspace) -> None:
+    now = timezone.now()
+    Template.objects.create(pk=PK, workspace=workspace, name=f"{MARK}の型", kind="text", text=MARK, created_at=now)
+    size = {"kind": "png", "width": 4, "height": 4, "bytes": 4}
+    Picture.objects.create(
+        pk=PK, workspace=workspace, file=f"{PK:064x}.png", digest=f"{PK:064x}", name=MARK, uploaded_at=now, **size
+    )
 
 
 def make_import(workspace: Workspace, list_pk: int) -> None:

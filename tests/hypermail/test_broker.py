@@ -14,7 +14,6 @@ from django.conf import settings as django_settings
 from hypermail.child import Child
 from hypermail.valkey import Valkey, start_valkey
 
-pytestmark = pytest.mark.once
 TASKS = ("tick", "work", "send")
 
 

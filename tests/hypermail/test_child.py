@@ -7,8 +7,6 @@ import pytest
 
 from hypermail.child import Child
 
-pytestmark = pytest.mark.once
-
 
 def test_a_program_that_was_never_started() -> None:
     child = Child("ghost", ["true"])

@@ -11,8 +11,9 @@ from campaigns.models import Campaign, CampaignState, Delivery
 from campaigns.progress import measure
 from hypermail import demo
 from lists.models import AddressError, Consent, MailingList, StopReason, Subscriber
-from senders.dkim_keys import signing_keys
+from senders.dkim_keys import choose_signers
 from senders.models import Sender
+from tracking.figures import reactions_of
 
 pytestmark = pytest.mark.django_db
 
@@ -26,13 +27,18 @@ def _demonstration(settings):
 def test_the_workspace_has_lists_mailings_failures_and_stops():
     workspace = demo.seed()
     assert MailingList.objects.filter(workspace=workspace).count() == 2
-    assert signing_keys(Sender.objects.get(workspace=workspace).domain)
+    assert choose_signers(Sender.objects.get(workspace=workspace).domain.dkim_keys.all())
     states = list(Campaign.objects.order_by("pk").values_list("state", flat=True))
     assert states == [CampaignState.DONE] * 3 + [CampaignState.SCHEDULED, CampaignState.DRAFT]
     for campaign in Campaign.objects.filter(state=CampaignState.DONE):
         assert measure(campaign).failed > 0
         assert measure(campaign).sent > 50
     assert RawNotice.objects.filter(state="new").count() == 0
+    # The newest has no HTML part, so nothing of it is measured.
+    found = [reactions_of(pk) for pk in Campaign.objects.order_by("pk").values_list("pk", flat=True)[:3]]
+    assert found[2] is None
+    assert found[0] is not None
+    assert found[0].opened > found[0].clicked > 0 < found[0].machine_clicks
     stopped = Subscriber.objects.filter(stop_reason=StopReason.ERRORS)
     # Some at once as 宛先不明, some at the third error, each with its evidence.
     assert set(stopped.values_list("error_count", flat=True)) == {1, 3}

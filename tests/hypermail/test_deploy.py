@@ -7,7 +7,6 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import get_commands
 
-pytestmark = pytest.mark.once
 ROOT: Path = django_settings.BASE_DIR
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 

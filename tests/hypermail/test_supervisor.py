@@ -16,7 +16,6 @@ from hypermail.child import Child
 from hypermail.supervisor import FIRST_DELAY, LONGEST_DELAY, restart_delay
 from tests.hypermail.processes import assert_all_gone, parent_of
 
-pytestmark = pytest.mark.once
 SCRIPT = Path(__file__).with_name("run_supervisor.py")
 SLEEP = "import time; time.sleep(600)"
 # Forks a child that leaves the session, as a daemon does, and one that does not; prints all three ids.

@@ -26,7 +26,7 @@ WRONG_METHOD = 405
 
 @pytest.fixture
 def workspace(settings: Settings) -> Workspace:
-    settings.SANDBOX = True
+    settings.SANDBOX = settings.OWN_RETURN_DOMAINS = True
     return make_full_workspace()
 
 

@@ -92,7 +92,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture
 def workspace(settings: Settings) -> Workspace:
-    settings.SANDBOX = True
+    settings.SANDBOX = settings.OWN_RETURN_DOMAINS = True
     return make_full_workspace()
 
 
@@ -133,7 +133,14 @@ def check_policy(answer: HttpResponseBase, outline: Outline) -> None:
 
 
 # These show somebody else's mail, with its own styles, in a frame with a policy of its own.
-FRAMES = {"campaign_preview_frame", "sandbox_html"}
+FRAMES = {
+    "brand_sample",
+    "campaign_preview_frame",
+    "campaign_report_frame",
+    "sandbox_html",
+    "starter_frame",
+    "template_frame",
+}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in FRAMES], ids=str)

@@ -19,8 +19,6 @@ from django.conf import settings as django_settings
 from hypermail.valkey import find_free_port
 from tests.hypermail.processes import assert_all_gone, descendants_of
 
-pytestmark = pytest.mark.once
-
 
 class Installation:
     """A data directory and the `up` that runs on it."""

@@ -7,8 +7,6 @@ import redis
 
 from hypermail.valkey import ValkeyError, find_binary, start_valkey
 
-pytestmark = pytest.mark.once
-
 
 def test_answers_at_its_url(valkey: str) -> None:
     with redis.Redis.from_url(valkey) as client:

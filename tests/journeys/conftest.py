@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from hypermail.valkey import find_free_port
+from tests.migrated import copy_migrated
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # What a browser of a desktop does by itself has no place in a test without a network.
@@ -28,12 +30,12 @@ QUIET = [
 ]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 EMAIL, PASSWORD = "journey@example.com", "tabi-no-password-1"
-START_SECONDS = 90
+START_SECONDS = 180.0
 
 
 @dataclass
 class Installation:
-    """A running `manage.py up --demo`."""
+    """A running `manage.py up`."""
 
     port: int
     log: Path
@@ -61,10 +63,13 @@ class Installation:
         pytest.fail(self.log.read_text(encoding="utf-8")[-4000:])
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Start web, workers, beat, LMTP door, sandbox and Valkey on ports of their own; stop them by Ctrl-C."""
-    folder = tmp_path_factory.mktemp("installation")
+@contextmanager
+def run_installation(folder: Path, *, demo: bool = True, **settings_of_test: str) -> Iterator[Installation]:
+    """Start web, workers, beat, LMTP door, sandbox and Valkey on ports of their own; stop them by Ctrl-C.
+
+    A demonstration sets what keeps its mail on the machine, whatever is given; without one `settings_of_test` holds.
+    """
+    copy_migrated(folder / "hypermail.sqlite3")
     port = find_free_port()
     running = Installation(port, folder / "up.log")
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")} | {
@@ -76,9 +81,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     }
     with running.log.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--demo", "--port", str(port)],
+            [sys.executable, "manage.py", "up", *(["--demo"] if demo else []), "--port", str(port)],
             cwd=settings.BASE_DIR,
-            env=environment,
+            env=environment | settings_of_test,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -88,6 +93,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation as it comes."""
+    with run_installation(tmp_path_factory.mktemp("installation")) as running:
+        yield running
 
 
 # Not for the whole run: Playwright keeps an event loop in this thread, beside which no other can run.

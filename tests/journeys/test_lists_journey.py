@@ -112,7 +112,10 @@ def exclude_domain(visitor: Visitor) -> None:
     page.get_by_label("メールアドレスまたはドメイン").fill("torihiki.example")
     page.get_by_label("理由").fill("取引終了")
     page.get_by_role("button", name="登録する").click()
-    expect(page.get_by_role("main")).to_contain_text("torihiki.example")
+    # Asked once more, with the number of people whom it concerns.
+    expect(page.get_by_role("alert")).to_contain_text("このドメインの購読者が")
+    page.get_by_role("button", name="登録する").click()
+    expect(page.get_by_role("row").filter(has_text="torihiki.example")).to_be_visible()
     visitor.take_picture("lists-exclusions")
 
 

@@ -6,22 +6,17 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from hypothesis import settings as hypothesis_settings
 
 from accounts.models import User, Workspace
 from lists.csv_import import Choice, create_import, queue_import
 from lists.csv_reading import Format
-from lists.import_running import apply_import
 from lists.models import CsvImport, ImportMode, MailingList
 from tests.factories import make_list, make_user
 from tests.lists.clock import NOW
+from tests.lists.importing import apply_import
 from tests.lists.pages import FILE
 
 Importer = Callable[..., CsvImport]
-
-# The machine that runs the tests may be busy; an example that takes long is no fault.
-hypothesis_settings.register_profile("unhurried", deadline=None)
-hypothesis_settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -165,3 +165,11 @@ def test_values_are_shown_as_people_read_them() -> None:
 )
 def test_the_kind_of_a_new_column_is_guessed_with_care(header: str, values: list[str], kind: AttributeKind) -> None:
     assert guess_kind(header, values) == kind
+
+
+@pytest.mark.parametrize("kind", AttributeKind.values)
+def test_what_is_too_long_is_refused_before_it_is_folded(kind: str) -> None:
+    # Marks that stand over one letter are sorted, which takes quadratic time.
+    with pytest.raises(ListsError, match="値が長すぎます"):
+        parse(kind, "1" + "\u0301\u0327" * 50_000, ["x"])
+    assert guess_kind("数", ["1" + "\u0301\u0327" * 50_000] * 20) == AttributeKind.TEXT

@@ -14,10 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.models import Role, Workspace
+from accounts.models import AuditEntry, Role, Workspace
 from bounces.erasing import erase_people
-from lists import consents as consents_module
-from lists.consent_ledger import LedgerSearch, consents_of, find_consents
+from lists.consent_ledger import LedgerSearch, consents_of, find_consents, ledger_columns
 from lists.consents import end_consents, purge_ended, record_consents
 from lists.models import Consent, ImportMode, MailingList, Subscriber
 from tests.conftest import ClientFor
@@ -120,13 +119,11 @@ def test_the_period_is_a_setting(mailing_list: MailingList, settings: Settings) 
     assert purge_ended(now=NOW + timedelta(days=365), last_mailed=never) == 1
 
 
-def test_many_are_deleted_in_batches(mailing_list: MailingList, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consents_module, "BATCH", 2)
-    monkeypatch.setattr(consents_module, "BATCHES", 2)
+def test_many_are_deleted_in_batches(mailing_list: MailingList) -> None:
     for _number in range(5):
         make_consent(make_subscriber(mailing_list), mailing_list, ended_at=NOW)
-    assert purge_ended(now=NOW + MONTH, last_mailed=never) == 4
-    assert purge_ended(now=NOW + MONTH, last_mailed=never) == 1
+    assert purge_ended(now=NOW + MONTH, last_mailed=never, batch=2, batches=2) == 4
+    assert purge_ended(now=NOW + MONTH, last_mailed=never, batch=2, batches=2) == 1
 
 
 def test_places_that_ended_before_ends_were_written_down(mailing_list: MailingList) -> None:
@@ -228,25 +225,33 @@ def test_the_export_holds_the_whole_record_a4(admin: Client, editor: Client, mai
         recorded_by=actor,
         ended_at=NOW,
     )
-    make_consent(None, mailing_list, digest=b"\x01" * 32)
+    make_consent(None, mailing_list, digest=b"\x01" * 32, list_name="終わったときの名前")
     make_consent(make_subscriber(make_list(), "stranger@example.jp"), None)
-    lines = text_of(admin.get(reverse("consent_export"))).splitlines()
+    assert "同意文の版" in text_of(admin.get(reverse("consent_export")))
+    everything = {"columns": [column.name for column in ledger_columns()], "format": "csv"}
+    lines = text_of(admin.post(reverse("consent_export"), everything)).splitlines()
     assert lines[0].startswith("メールアドレス,消去した宛先の照合用の値,リスト,経路,同意の日時")
     assert lines[1:] == [
-        f"taro@example.jp,,{mailing_list.name},CSVの取り込み,2026-05-01 21:00,'=meibo.csv,192.0.2.1,第3版,"
+        f"taro@example.jp,,{mailing_list.name},ファイルの取り込み,2026-05-01 21:00,'=meibo.csv,192.0.2.1,第3版,"
         "clerk@example.com,2026-05-01 21:00",
-        f",{'01' * 32},{mailing_list.name},CSVの取り込み,2026-05-01 21:00,meibo.csv,,,,",
+        f",{'01' * 32},終わったときの名前,ファイルの取り込み,2026-05-01 21:00,meibo.csv,,,,",
     ]
-    only = text_of(admin.get(reverse("consent_export"), {"state": "live"})).splitlines()
-    assert len(only) == 2
-    assert editor.get(reverse("consent_export")).status_code == 403
+    page = reverse("consent_export") + f"?state=live&list={mailing_list.pk}"
+    assert mailing_list.name in text_of(admin.get(page))
+    only = text_of(admin.post(page, {"columns": ["list"], "format": "csv"})).splitlines()
+    assert only == ["リスト", "終わったときの名前"]
+    told = [(entry.action, entry.target, entry.detail["columns"]) for entry in AuditEntry.objects.order_by("pk")]
+    assert told == [("consent.export", "", 10), ("consent.export", f"{mailing_list.name}、登録中", 1)]
+    for answer in (editor.get(page), editor.post(page, everything)):
+        assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("kind", ["csv", "cp932", "xlsx"])
 def test_the_export_comes_in_each_format(kind: str, admin: Client, mailing_list: MailingList) -> None:
     make_consent(make_subscriber(mailing_list), mailing_list)
-    response = admin.get(reverse("consent_export"), {"format": kind})
-    assert len(b"".join(response)) > 100
+    response = admin.post(reverse("consent_export"), {"columns": ["address"], "format": kind})
+    assert response.status_code == 200
+    assert b"".join(response)[:2] == {"csv": b"\xef\xbb"}.get(kind, b"PK")
 
 
 def test_the_subscribers_page_tells_that_a_consent_ended(viewer: Client, mailing_list: MailingList) -> None:

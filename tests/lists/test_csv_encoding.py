@@ -132,3 +132,10 @@ def test_any_bytes_have_an_encoding_or_a_sentence(content: bytes) -> None:
     except UnreadableFile:
         return
     assert isinstance(content.decode(encoding, "replace"), str)
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_with_little_ascii_is_told_by_its_addresses_f2(codec: str) -> None:
+    """F2."""
+    row = "taro@example.jp,山田太郎," + "東京都千代田区丸の内" * 12 + "\r\n"
+    assert detect(("メールアドレス,氏名,住所\r\n" + row * 10).encode(codec)) == codec

@@ -4,9 +4,20 @@ import pytest
 
 from accounts.models import AuditEntry, Workspace
 from lists.address import clean_address
-from lists.editing import AddressErased, AddressTaken, Person, add_subscriber, edit_subscriber
+from lists.editing import (
+    AddressErased,
+    AddressTaken,
+    ListGone,
+    Person,
+    SubscriberChanged,
+    add_subscriber,
+    edit_subscriber,
+    explain_conflict,
+    seen_of,
+)
 from lists.erasing import erase, find_erased
 from lists.models import Consent, MailingList, Subscriber
+from lists.subscriber_views import history_of
 from tests.factories import make_list, make_subscriber, make_user
 from tests.lists.clock import NOW
 
@@ -131,3 +142,57 @@ def test_an_address_cannot_be_changed_to_one_that_is_there(mailing_list: Mailing
         edit_subscriber(subscriber, person("jiro@example.jp"), mailing_lists=[], evidence="", actor=actor, now=NOW)
     subscriber.refresh_from_db()
     assert subscriber.subscriptions.count() == 1
+
+
+def test_the_history_follows_an_address_that_a_file_spelled_otherwise(mailing_list: MailingList) -> None:
+    workspace = mailing_list.workspace
+    subscriber = add(workspace, mailing_list, address="Taro@example.jp")
+    Subscriber.objects.update(address="taro@example.jp")
+    subscriber.refresh_from_db()
+    assert {entry.action for entry in history_of(subscriber)} == {"subscriber.created", "subscriber.listed"}
+    edit_subscriber(
+        subscriber,
+        person("jiro@example.jp"),
+        mailing_lists=[mailing_list],
+        evidence="",
+        actor=make_user(workspace),
+        now=NOW,
+    )
+    assert set(AuditEntry.objects.values_list("target", flat=True)) == {"jiro@example.jp"}
+
+
+@pytest.mark.parametrize("change", [{"name": "別人"}, {"attributes": {"点": 2}}, {"address": "Taro@example.jp"}])
+def test_who_is_not_as_it_was_seen_is_left_alone(mailing_list: MailingList, change: dict[str, object]) -> None:
+    subscriber = make_subscriber(mailing_list, "taro@example.jp", name="山田")
+    seen = seen_of(subscriber, [mailing_list.pk])
+    Subscriber.objects.update(**change)
+    with pytest.raises(SubscriberChanged):
+        save(subscriber, mailing_list, seen=seen)
+    subscriber.refresh_from_db()
+    assert subscriber.name != "新しい名前"
+    save(subscriber, mailing_list, seen=seen_of(subscriber, [mailing_list.pk]))
+    assert subscriber.name == "新しい名前"
+
+
+def test_who_was_erased_meanwhile_is_told_of(mailing_list: MailingList) -> None:
+    subscriber = make_subscriber(mailing_list, "taro@example.jp")
+    erase([subscriber.pk], workspace=mailing_list.workspace, actor=None, now=NOW)
+    with pytest.raises(SubscriberChanged, match="個人情報を消去しました"):
+        save(subscriber, mailing_list)
+
+
+def test_what_hindered_the_storing_is_told(mailing_list: MailingList) -> None:
+    assert isinstance(explain_conflict(make_subscriber(mailing_list)), AddressTaken)
+    assert isinstance(explain_conflict(None), ListGone)
+
+
+def save(subscriber: Subscriber, mailing_list: MailingList, seen: str | None = None) -> list[str]:
+    return edit_subscriber(
+        subscriber,
+        person(name="新しい名前"),
+        mailing_lists=[mailing_list],
+        evidence="",
+        actor=make_user(mailing_list.workspace),
+        now=NOW,
+        seen=seen,
+    )

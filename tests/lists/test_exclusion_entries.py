@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import AuditEntry, Workspace
-from lists.exceptions import InvalidAddress
+from lists.exceptions import InvalidAddress, ListsError
 from lists.exclusion_entries import (
     Entry,
     Saved,
@@ -41,6 +41,7 @@ ADDRESS, DOMAIN = ExclusionKind.ADDRESS, ExclusionKind.DOMAIN
         ("*@example.jp", (DOMAIN, "example.jp")),
         (".example.jp", (DOMAIN, "example.jp")),
         ("日本語.jp", (DOMAIN, "xn--wgv71a119e.jp")),
+        ("faß.de", (DOMAIN, "xn--fa-hia.de")),
     ],
 )
 def test_reads_addresses_and_domains(text: str, expected: tuple[ExclusionKind, str]) -> None:
@@ -66,15 +67,18 @@ def test_refuses_what_is_neither(text: str) -> None:
         "２０２６/１２/３１",
         "2026-12-31 00:00:00",
         "2026.12.31",
+        "令和8年12月31日",
     ],
 )
 def test_reads_days_as_they_are_written(text: str) -> None:
     assert read_last_day(text) == date(2026, 12, 31)
 
 
-@pytest.mark.parametrize("text", ["来年", "2026-13-01", "31/12/2026", "2026-02-30"])
+@pytest.mark.parametrize(
+    "text", ["来年", "2026-13-01", "31/12/2026", "2026-02-30", "2026/12", "202612", "2026-12", "2026111"]
+)
 def test_refuses_what_is_no_day(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ListsError):
         read_last_day(text)
 
 

@@ -1,6 +1,6 @@
 """Tests of the pages of the 除外リスト."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from io import BytesIO
 
 import pytest
@@ -11,9 +11,11 @@ from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from accounts.models import AuditEntry, Role, Workspace
+from lists.exclusion_entries import end_of
 from lists.exclusion_forms import MAX_LINES
-from lists.models import Exclusion, ExclusionKind
-from tests.factories import make_user, make_workspace
+from lists.exclusion_imports import run_exclusions, take_exclusion_hints
+from lists.models import Exclusion, ExclusionImport, ExclusionKind, SubscriberStatus
+from tests.factories import make_subscriber, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +43,12 @@ def make_entry(workspace: Workspace | None, value: str, **fields: object) -> Exc
     return Exclusion.objects.create(workspace=workspace, kind=kind, value=value, **fields)
 
 
+def take_all() -> None:
+    """Do what the tick asks for."""
+    for import_id in take_exclusion_hints(timezone.now()):
+        assert run_exclusions(import_id, now=timezone.now())
+
+
 def text_of(client: Client, url: str, **query: str) -> str:
     return client.get(url, query).content.decode()
 
@@ -59,6 +67,39 @@ def test_an_editor_adds_several_entries_at_once(workspace: Workspace, editor: Cl
     assert "すでに同じ内容" in again.content.decode()
     changed = editor.post(reverse("exclusion_create"), data | {"reason": "依頼"}, follow=True)
     assert "登録済みの2件" in changed.content.decode()
+
+
+def test_a_domain_that_concerns_subscribers_asks_first(workspace: Workspace, editor: Client) -> None:
+    for address in ("a@example.co.jp", "b@mail.example.co.jp", "c@myexample.co.jp", "d@example.com"):
+        make_subscriber(workspace=workspace, address=address)
+    make_subscriber(workspace=make_workspace(), address="stranger@example.co.jp")
+    url = reverse("exclusion_create")
+    page = editor.post(url, {"values": "Example.co.jp"}).content.decode()
+    assert "<strong>2人</strong>" in page
+    mark = page.partition('name="confirmed" value="')[2].partition('"')[0]
+    # Who then writes something else is asked about that.
+    assert "<strong>3人</strong>" in editor.post(url, {"values": "co.jp", "confirmed": mark}).content.decode()
+    assert not Exclusion.objects.exists()
+    editor.post(url, {"values": "Example.co.jp", "confirmed": mark})
+    assert Exclusion.objects.get().value == "example.co.jp"
+    # Nobody has such an address, so that there is nothing to ask.
+    editor.post(url, {"values": "example.net\nd@example.com"})
+    assert Exclusion.objects.count() == 3
+
+
+def test_the_operator_is_asked_about_the_people_of_all_workspaces(workspace: Workspace, operator: Client) -> None:
+    for owner in (workspace, make_workspace()):
+        make_subscriber(workspace=owner, address="a@mail.example.co.jp")
+    make_subscriber(workspace=workspace, address="b@example.com", status=SubscriberStatus.STOPPED)
+    url = reverse("operator_exclusion_create")
+    page = operator.post(url, {"values": "example.co.jp"}).content.decode()
+    assert "すべてのワークスペース" in page
+    assert "<strong>2人</strong>" in page
+    assert not Exclusion.objects.exists()
+    mark = page.partition('name="confirmed" value="')[2].partition('"')[0]
+    operator.post(url, {"values": "example.co.jp", "confirmed": mark})
+    assert Exclusion.objects.get().workspace is None
+    assert "<strong>1人</strong>" in operator.post(url, {"values": "example.com"}).content.decode()
 
 
 def test_a_wrong_line_is_named_and_nothing_added(editor: Client) -> None:
@@ -127,7 +168,7 @@ def test_nobody_reaches_entries_of_others(workspace: Workspace, editor: Client, 
     for entry in (others, everybodys):
         assert editor.post(reverse("exclusion_delete", args=[entry.pk])).status_code == 404
     assert operator.post(reverse("operator_exclusion_delete", args=[others.pk])).status_code == 404
-    editor.post(reverse("exclusion_clear"))
+    editor.post(reverse("exclusion_clear"), {"number": "0"})
     assert Exclusion.objects.count() == 2
     assert editor.get(reverse("operator_exclusion_index")).status_code == 403
 
@@ -140,15 +181,37 @@ def test_deletes_one_entry_and_all_of_a_search(workspace: Workspace, editor: Cli
     question = text_of(editor, reverse("exclusion_clear"), q="example.com")
     assert "2件" in question
     assert Exclusion.objects.count() == 3
-    editor.post(reverse("exclusion_clear"), {"q": "example.com"})
+    assert 'name="number" value="2"' in question
+    editor.post(reverse("exclusion_clear"), {"q": "example.com", "number": "2"})
     assert Exclusion.objects.get().value == "keep.example"
+
+
+def test_entries_that_came_after_the_question_are_asked_about_anew(workspace: Workspace, editor: Client) -> None:
+    for name in ("a.example.com", "b.example.com"):
+        make_entry(workspace, name)
+    for number in ("1", "3", "", "x"):
+        answer = editor.post(reverse("exclusion_clear"), {"q": "example.com", "number": number}, follow=True)
+        page = answer.content.decode()
+        assert "件数が変わった" in page
+        assert 'name="number" value="2"' in page
+    assert Exclusion.objects.count() == 2
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_file_is_taken_and_its_refused_lines_are_told(workspace: Workspace, editor: Client) -> None:
     file = SimpleUploadedFile("jogai.csv", "メールアドレス\nmori@example.jp\n山田\nexample.com\n".encode("cp932"))
-    body = editor.post(reverse("exclusion_import"), {"file": file, "reason": "一括"}).content.decode()
+    page = editor.post(reverse("exclusion_import"), {"file": file, "reason": "一括"})["Location"]
+    assert "順番を待っています" in text_of(editor, page)
+    assert "順番を待っています" in text_of(editor, f"{page}progress/")
+    assert not Exclusion.objects.exists()
+    take_all()
+    assert editor.get(f"{page}progress/")["HX-Redirect"] == page
+    body = text_of(editor, page)
     assert "山田" in body
     assert "登録できなかった行" in body
+    refused = editor.get(f"{page}refused.csv", {"encoding": "cp932"}).getvalue().decode("cp932").splitlines()
+    assert refused[0] == "行,値,理由"
+    assert refused[1].startswith("3,山田,メールアドレスでもドメインでもありません")
     assert set(Exclusion.objects.values_list("value", "reason")) == {
         ("mori@example.jp", "一括"),
         ("example.com", "一括"),
@@ -156,38 +219,87 @@ def test_a_file_is_taken_and_its_refused_lines_are_told(workspace: Workspace, ed
     told = AuditEntry.objects.get()
     assert (told.action, told.target, told.detail) == ("exclusion.import", "jogai.csv", {"rows": 2, "rejected": 1})
     broken = SimpleUploadedFile("jogai.csv", b'"mori@example.jp\n')
-    assert "引用符" in editor.post(reverse("exclusion_import"), {"file": broken}).content.decode()
+    page = editor.post(reverse("exclusion_import"), {"file": broken})["Location"]
+    take_all()
+    failed = text_of(editor, page)
+    assert "引用符" in failed
+    assert "除外リストは変わっていません" in failed
     empty = editor.post(reverse("exclusion_import"), {}).content.decode()
     assert "ファイルを選んでください" in empty
 
 
-def test_a_file_that_is_too_large_is_refused(editor: Client) -> None:
-    file = BytesIO(b"a@example.jp\n" * 1_700_000)
-    file.name = "large.csv"
-    assert "20MB" in editor.post(reverse("exclusion_import"), {"file": file}).content.decode()
+def test_a_file_of_others_is_nobodys(workspace: Workspace, editor: Client, operator: Client) -> None:
+    for owner in (make_workspace(), None):
+        job = ExclusionImport.objects.create(workspace=owner, filename="a.csv", state="done")
+        for page in ("detail", "progress", "refused"):
+            assert editor.get(reverse(f"exclusion_import_{page}", args=[job.pk])).status_code == 404
+    job = ExclusionImport.objects.create(workspace=workspace, filename="a.csv", state="done")
+    for page in ("detail", "progress", "refused"):
+        assert operator.get(reverse(f"operator_exclusion_import_{page}", args=[job.pk])).status_code == 404
+        assert editor.get(reverse(f"operator_exclusion_import_{page}", args=[job.pk])).status_code == 403
+        viewer = log_in(workspace, Role.VIEWER)
+        assert viewer.get(reverse(f"exclusion_import_{page}", args=[job.pk])).status_code == 403
 
 
-@pytest.mark.parametrize(("encoding", "codec"), [("", "utf-8-sig"), ("cp932", "cp932")])
-def test_what_is_shown_is_exported(workspace: Workspace, editor: Client, encoding: str, codec: str) -> None:
-    make_entry(workspace, "example.com", reason="取引終了", expires_at=timezone.now() + timedelta(days=400))
+def test_of_many_refused_lines_the_page_shows_some_and_the_file_says_how_many_are_left(
+    workspace: Workspace, editor: Client
+) -> None:
+    refused: list[list[object]] = [[number, f"誤り{number}", "理由。"] for number in range(1, 31)]
+    job = ExclusionImport.objects.create(
+        workspace=workspace, filename="a", state="done", rows_refused=35, refused=refused
+    )
+    page = text_of(editor, reverse("exclusion_import_detail", args=[job.pk]))
+    assert "誤り20" in page
+    assert "誤り21" not in page
+    assert "途中までしか" in page
+    response = editor.get(reverse("exclusion_import_refused", args=[job.pk]))
+    lines = response.getvalue().decode("utf-8-sig").splitlines()
+    assert (len(lines), lines[30]) == (32, "30,誤り30,理由。")
+    assert "ほかに5行" in lines[31]
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_stored(editor: Client, operator: Client) -> None:
+    for client, name in ((editor, "exclusion_import"), (operator, "operator_exclusion_import")):
+        file = BytesIO(b"a@example.jp\n" * 1_700_000)
+        file.name = "large.csv"
+        answer = client.post(reverse(name), {"file": file})
+        # The form was not even looked at.
+        assert answer["Location"] == reverse(name)
+        assert "20MB" in text_of(client, reverse(name))
+
+
+def test_what_is_shown_is_exported(workspace: Workspace, editor: Client) -> None:
+    make_entry(workspace, "example.com", reason="=取引終了", expires_at=end_of(date(2126, 12, 31)))
     make_entry(workspace, "mori@example.jp")
-    response = editor.get(reverse("exclusion_export"), {"encoding": encoding, "kind": "domain"})
-    lines = response.getvalue().decode(codec).splitlines()
-    assert lines[0] == "種類,メールアドレスまたはドメイン,理由,期限,登録日"
-    assert len(lines) == 2
-    assert lines[1].startswith("ドメイン,example.com,取引終了,20")
+    url = reverse("exclusion_export") + "?kind=domain"
+    page = text_of(editor, url)
+    assert "登録した人" in page
+    assert "エクスポート" in text_of(editor, INDEX, kind="domain")
+    response = editor.post(url, {"columns": ["kind", "value", "reason", "last_day"], "format": "csv"})
+    assert response.getvalue().decode("utf-8-sig").splitlines() == [
+        "種類,メールアドレスまたはドメイン,理由,期限",
+        "ドメイン,example.com,'=取引終了,2126-12-31",
+    ]
+    told = AuditEntry.objects.get()
+    assert (told.workspace, told.action, told.target) == (workspace, "exclusion.export", "ドメイン")
+    assert told.detail == {"columns": 4, "format": "csv"}
 
 
 def test_the_operator_keeps_the_installations_list(operator: Client) -> None:
     operator.post(reverse("operator_exclusion_create"), {"values": "example.com"})
     file = SimpleUploadedFile("a.csv", b"example.net\n")
-    assert operator.post(reverse("operator_exclusion_import"), {"file": file}).status_code == 200
+    page = operator.post(reverse("operator_exclusion_import"), {"file": file})["Location"]
+    take_all()
+    assert "新しく登録" in text_of(operator, page)
+    assert operator.get(f"{page}progress/")["HX-Redirect"] == page
+    assert operator.get(f"{page}refused.csv").getvalue().decode("utf-8-sig") == "行,値,理由\r\n"
     assert list(Exclusion.objects.values_list("workspace", flat=True)) == [None, None]
     assert "example.net" in text_of(operator, reverse("operator_exclusion_index"))
-    assert b"example.net" in operator.get(reverse("operator_exclusion_export")).getvalue()
+    chosen = {"columns": ["value"], "format": "csv"}
+    assert b"example.net" in operator.post(reverse("operator_exclusion_export"), chosen).getvalue()
     entry = Exclusion.objects.get(value="example.net")
     operator.post(reverse("operator_exclusion_delete", args=[entry.pk]))
-    operator.post(reverse("operator_exclusion_clear"), {"q": ""})
+    operator.post(reverse("operator_exclusion_clear"), {"q": "", "number": "1"})
     assert not Exclusion.objects.exists()
     assert set(AuditEntry.objects.values_list("workspace", flat=True)) == {None}
 

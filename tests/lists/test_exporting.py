@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
@@ -41,6 +41,7 @@ HARD_CELLS = [
     "a\r\nb",
     "\\.",
     "\\N",
+    "\x01",
     "=1+1",
     "-5",
     "-1+2",
@@ -256,6 +257,17 @@ def test_memory_does_not_grow_with_the_rows(kind: str, mailing_list: MailingList
     assert peaks[1] < 8_000_000
 
 
+def test_a_csv_in_cp932_goes_on_in_another_file_before_a_zip_cannot_hold_it() -> None:
+    pieces = [(1, "名前\r\n".encode()), (2, "山田\r\n鈴木\r\n".encode()), (2, "佐藤\r\n髙😀\r\n".encode())]
+    with ZipFile(BytesIO(b"".join(stream_zip(write_members(pieces, "名簿", member_bytes=15))))) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert files.pop("書き出せなかった文字.csv").decode("utf-8-sig").splitlines()[1].startswith("2-3,名前,😀,U+1F600")
+    assert {name: content.decode("cp932").split() for name, content in files.items()} == {
+        "名簿.csv": ["名前", "山田", "鈴木"],
+        "名簿_2.csv": ["名前", "佐藤", "髙?"],
+    }
+
+
 def drain(table: Table, kind: str) -> None:
     for _piece in stream(table, [], kind):
         pass
@@ -285,7 +297,7 @@ PEOPLE = st.lists(st.tuples(STORABLE, st.one_of(STORABLE, NUMBERS), STORABLE), m
 
 
 @ON_POSTGRESQL
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(people=PEOPLE, seconds=st.integers(0, 2_000_000_000), chosen=st.sets(st.integers(0, 8), max_size=9))
 def test_postgresql_writes_what_the_plain_way_writes(
     people: list[tuple[str, str | float, str]], seconds: int, chosen: set[int], workspace: Workspace
@@ -345,7 +357,7 @@ def test_a_client_that_goes_away_ends_the_statement(workspace: Workspace) -> Non
         assert Subscriber.objects.count() == 3000
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(names=st.lists(STORABLE, min_size=1, max_size=5))
 def test_what_was_exported_is_what_was_stored(names: list[str], workspace: Workspace) -> None:
     for name in names:

@@ -4,12 +4,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Workspace
 from lists import headcounts
 from lists.headcounts import ListCounts, count_workspace, counts_of, has_due, mark_due, recount_due
+from lists.held_errors import revive
 from lists.models import Headcount, MailingList, Subscriber, Subscription
+from lists.subscribers import resume
 from tests.factories import make_list, make_subscriber, make_workspace
 from tests.lists.clock import NOW
 
@@ -81,12 +84,41 @@ def test_a_list_that_nobody_counted_is_counted_by_the_tick(mailing_list: Mailing
 
 def test_a_change_during_the_count_is_counted_again(mailing_list: MailingList) -> None:
     mark_due(mailing_list.workspace_id, [mailing_list.pk], now=NOW)
-    taken = list(Headcount.objects.order_by("pk"))
     later = NOW + timedelta(seconds=1)
-    # Somebody else began before this process came to it.
-    mark_due(mailing_list.workspace_id, [mailing_list.pk], now=later)
-    assert not headcounts._recount(taken[0], NOW)
-    assert recount_due(later) == 2
+    changes = iter([True])
+
+    def change(execute: Any, sql: str, *rest: Any) -> Any:
+        """Put somebody on the list once its places were counted."""
+        found = execute(sql, *rest)
+        if "COUNT(" in sql and "lists_subscription" in sql and next(changes, False):
+            fill(mailing_list, 1)
+            mark_due(mailing_list.workspace_id, [mailing_list.pk], now=later)
+        return found
+
+    with connection.execute_wrapper(change):
+        recount_due(NOW)
+    counted = Headcount.objects.get(mailing_list=mailing_list)
+    assert (counted.total, counted.due_at) == (0, later)
+    recount_due(later)
+    counted.refresh_from_db()
+    assert (counted.total, counted.due_at) == (1, None)
+
+
+def test_of_two_who_count_one_row_one_does(mailing_list: MailingList) -> None:
+    mark_due(mailing_list.workspace_id, [mailing_list.pk], now=NOW)
+    number = Headcount.objects.count()
+    counted: list[int] = []
+
+    def rival(execute: Any, sql: str, *rest: Any) -> Any:
+        """Count everything when the other one has read what is due, and has not begun."""
+        if sql.startswith("UPDATE") and not counted:
+            counted.append(0)
+            counted[0] = recount_due(NOW)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(rival):
+        assert recount_due(NOW) == 0
+    assert counted == [number]
 
 
 def test_a_count_that_broke_off_is_begun_anew(mailing_list: MailingList) -> None:
@@ -117,3 +149,30 @@ def test_marking_twice_keeps_one_row_each(mailing_list: MailingList) -> None:
     # A list of somebody else, or one that is gone, is left out.
     mark_due(make_workspace().pk, [mailing_list.pk, 10**9], now=NOW)
     assert Headcount.objects.filter(mailing_list=mailing_list).count() == 1
+
+
+def large_list(mailing_list: MailingList) -> Subscriber:
+    """Have a list counted as large, with one stopped person on it."""
+    person = make_subscriber(mailing_list, status="stopped", stop_reason="errors", stopped_at=NOW)
+    mark_due(mailing_list.workspace_id, [mailing_list.pk], now=NOW)
+    recount_due(NOW)
+    Headcount.objects.update(total=headcounts.LIVE + 1)
+    assert not has_due(NOW)
+    return person
+
+
+def test_large_figures_fall_after_a_resume(mailing_list: MailingList, django_capture_on_commit_callbacks: Any) -> None:
+    person = large_list(mailing_list)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert resume(person, "依頼", actor=None, now=NOW)
+    assert has_due(NOW)
+    assert recount_due(NOW) == 2
+    assert [row.stopped for row in Headcount.objects.all()] == [0, 0]
+
+
+def test_large_figures_fall_after_a_review(mailing_list: MailingList, django_capture_on_commit_callbacks: Any) -> None:
+    person = large_list(mailing_list)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert revive([person], now=NOW) == 1
+    assert recount_due(NOW) == 2
+    assert [row.stopped for row in Headcount.objects.all()] == [0, 0]

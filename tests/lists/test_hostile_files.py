@@ -55,11 +55,10 @@ def test_what_is_no_list_is_refused_and_leaves_nothing(content: bytes, sentence:
     ("content", "imported", "reasons"),
     [
         # Two encodings in one file: the rows of the rarer one are told.
-        (
-            f"メール,氏名\r\n{GOOD}".encode("cp932") + "b@example.jp,鈴木花子\r\n".encode(),
-            50,
-            {RejectReason.ENCODING: 1},
-        ),
+        *[
+            (f"メール,氏名\r\n{GOOD}".encode("cp932") + f"b@example.jp,{name}\r\n".encode(), 50, {RejectReason.ENCODING: 1})
+            for name in ("鈴木花子", "佐藤", "山田", "はな", "和田")
+        ],
         # Two files in one: a BOM in the middle and the header again.
         (f"メール,氏名\r\n{GOOD}".encode("utf-8-sig") * 2, 50, {RejectReason.HEADER: 1, RejectReason.DUPLICATE: 50}),
         (f'メール,氏名\r\n{GOOD}"x"y,1\r\n'.encode(), 50, {RejectReason.UNREADABLE: 1}),
@@ -67,6 +66,8 @@ def test_what_is_no_list_is_refused_and_leaves_nothing(content: bytes, sentence:
         (f"メール,氏名\r\n{GOOD}b@example.jp,{',' * 10_000}\r\n".encode(), 50, {RejectReason.COLUMNS: 1}),
         (f"メール,氏名\r\n{GOOD}b@example.jp,山田\x1b[2J\r\n".encode(), 50, {RejectReason.NAME: 1}),
         (f"メール,氏名\r\n{GOOD}b@example.jp%0ABcc:x@example.jp,x\r\n".encode(), 50, {RejectReason.ADDRESS: 1}),
+        # The header again, with a column that has no name.
+        ("メール,氏名,\r\na@example.jp,山田,x\r\nメール,氏名,\r\n".encode(), 1, {RejectReason.HEADER: 1}),
         # Formulas are text, and stay it when they are exported again (lists.csv_writing).
         ('メール,氏名\r\na@example.jp,"=HYPERLINK(""http://x"")"\r\n'.encode(), 1, {}),
         (b"email\r\na@example.jp\r\nb@example.jp\r\n", 2, {}),

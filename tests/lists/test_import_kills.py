@@ -15,10 +15,11 @@ from django.db import connection, connections
 from lists.import_checking import check_import
 from lists.import_claims import DEAD_AFTER, WORK, requeue_dead
 from lists.import_leftovers import clear_leftovers
-from lists.import_running import apply_import, approve_import, cancel_import
+from lists.import_running import approve_import, cancel_import
 from lists.models import CsvImport, ImportMode, ImportState, MailingList, StagedRow, Subscriber
 from tests.factories import make_list, make_subscriber
 from tests.lists.clock import NOW
+from tests.lists.importing import apply_import
 
 Importer = Callable[..., CsvImport]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -209,8 +210,9 @@ def test_a_dead_process_leaves_a_cancelled_import_cancelled(queue_csv: Importer)
         state=ImportState.RUNNING, attempt=1, heartbeat_at=NOW - DEAD_AFTER * 2, cancel_asked_at=NOW
     )
     assert requeue_dead(NOW) == 0
+    clear_leftovers(NOW)
     csv_import.refresh_from_db()
-    assert csv_import.state == ImportState.CANCELLED
+    assert (csv_import.state, csv_import.file.name) == (ImportState.CANCELLED, "")
 
 
 def test_a_staging_table_emptied_by_a_crash_is_filled_again(queue_csv: Importer) -> None:

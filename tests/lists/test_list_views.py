@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import AuditEntry, Role, User
 from lists.bulk_turns import run_bulk
+from lists.mailing_lists import ListNameTaken, save_list
 from lists.models import BulkJob, CsvImport, MailingList, Subscriber, Subscription
 from tests.factories import make_errors, make_list, make_subscriber, make_user, make_workspace
 from tests.lists.pages import FILE, text_of, upload
@@ -26,8 +27,8 @@ ClientFor = Callable[[User], Client]
         ({"name": "同じ"}, "同じ名前のリストがあります"),
         ({"name": "改行\nBcc: x"}, "改行や制御文字"),
         ({"name": "a\u202egro.example"}, "改行や制御文字"),
-        ({"name": "x", "error_limit": "0"}, "1"),
-        ({"name": "x", "error_limit": "100"}, "99"),
+        ({"name": "x", "error_limit": "0"}, "1 以上"),
+        ({"name": "x", "error_limit": "100"}, "99 以下"),
     ],
 )
 def test_a_list_that_cannot_be_saved_is_told(
@@ -37,6 +38,14 @@ def test_a_list_that_cannot_be_saved_is_told(
     response = editor.post(reverse("list_create"), {"description": "", "error_limit": ""} | fields)
     assert response.status_code == 200
     assert sentence in text_of(response)
+
+
+def test_a_name_that_somebody_else_took_at_this_moment_is_told(mailing_list: MailingList) -> None:
+    """The form has looked, and then another one is stored first."""
+    namesake = MailingList(workspace=mailing_list.workspace, name=mailing_list.name)
+    with pytest.raises(ListNameTaken, match="同じ名前のリスト"):
+        save_list(namesake, actor=make_user(mailing_list.workspace), now=timezone.now())
+    assert not AuditEntry.objects.exists()
 
 
 def test_lowering_the_limit_of_a_list_asks_and_stops_those_who_are_over_it(

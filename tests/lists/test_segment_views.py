@@ -1,6 +1,8 @@
 """The builder of segments: buttons change what is shown, saving stores it, counts go on by themselves."""
 
 import pytest
+from django.db.models.signals import pre_save
+from django.dispatch import receiver
 from django.urls import reverse
 from django.utils import timezone
 
@@ -92,8 +94,9 @@ def test_buttons_change_the_draft_and_store_nothing(editor, workspace, rank):
     assert 'value="c:0"' not in page
     page = editor.post(CREATE, data | {"field-0": "attribute:ランク", "do": "refresh"}).content.decode()
     assert '<option value="one_of" selected' in page
+    make_subscriber(make_list(workspace), name="山田")
     page = editor.post(CREATE, data | {"do": "count"}).content.decode()
-    assert "該当する人数" in page
+    assert '<span class="stat-value">1</span>' in page
     # Nonsense is left out.
     assert editor.post(CREATE, {"do": "add:9", "part": ["c:", "x:1", "c:7-7", "g:"]}).status_code == 200
     assert not Segment.objects.exists()
@@ -158,3 +161,26 @@ def test_deleting_is_refused_while_a_planned_mailing_uses_it(editor, workspace):
     campaign.delete()
     assert "削除しました" in editor.post(url, follow=True).content.decode()
     assert not Segment.objects.exists()
+
+
+def test_of_two_who_take_a_name_at_once_the_second_is_told(editor, workspace):
+    @receiver(pre_save, sender=Segment)
+    def rival(**_given):
+        pre_save.disconnect(rival, sender=Segment)
+        Segment.objects.create(workspace=workspace, name="金の人")
+
+    page = editor.post(CREATE, form(condition(0, "name", "is", "山田"))).content.decode()
+    assert "同じ名前のセグメントがあります" in page
+
+
+def test_without_scripts_the_number_is_a_part_of_the_page(viewer, workspace):
+    make_subscriber(make_list(workspace), name="山田")
+    conditions = {"v": 1, "all": [{"field": "name", "op": "is", "value": "山田"}]}
+    segment = Segment.objects.create(workspace=workspace, name="山田さん", conditions=conditions)
+    url = reverse("segment_detail", args=[segment.pk])
+    page = viewer.get(url).content.decode()
+    assert 'href="?count=1"' in page
+    assert 'class="stat-value"' not in page
+    counted = viewer.get(url + "?count=1").content.decode()
+    assert '<span class="stat-value">1</span>' in counted
+    assert "<h1" in counted

@@ -11,18 +11,18 @@ from lists.conditions import (
     ATTRIBUTE,
     FIXED,
     MAX_CONDITIONS,
+    MAX_TEXTS,
     OPERATORS,
+    SegmentRefused,
     Shape,
     operators_for,
+    read_conditions,
 )
 from lists.models import Consent, Engagement, Segment, Subscriber, Subscription
 from lists.segments import (
-    SegmentRefused,
     compile_group,
     compile_segment,
     lists_named,
-    read_conditions,
-    segments_naming,
 )
 from tests.factories import make_list, make_subscriber, make_workspace
 from tests.lists.segment_reference import fulfils
@@ -217,8 +217,15 @@ def test_a_list_of_another_workspace_or_a_deleted_one_is_refused():
     segment = Segment.objects.create(workspace=mine.workspace, name="読者", conditions=group.as_json())
     with pytest.raises(SegmentRefused, match="「読者」は使えません"):
         compile_segment(segment, now=NOW)
-    assert segments_naming(mine) == [segment]
-    assert segments_naming(other) == []
+
+
+def test_more_lists_than_a_condition_can_hold_are_refused_and_none_is_dropped():
+    """People of a list that was dropped from "not on" would be mailed."""
+    ids = list(range(1, MAX_TEXTS + 3))
+    with pytest.raises(SegmentRefused, match="100個まで"):
+        read_conditions({"v": 1, "all": [one("list", "not_on", ids)]})
+    kept = read_conditions({"v": 1, "all": [one("list", "not_on", ids[:MAX_TEXTS])]})
+    assert lists_named(kept) == set(ids[:MAX_TEXTS])
 
 
 def test_addresses_and_domains_are_compared_as_they_are_kept():

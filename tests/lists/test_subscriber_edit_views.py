@@ -8,8 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Role, User, Workspace
+from lists.editing import seen_of
 from lists.erasing import erase
-from lists.models import AttributeDefinition, Consent, Exclusion, MailingList, Subscriber
+from lists.models import AttributeDefinition, Consent, Exclusion, MailingList, Subscriber, Subscription
 from tests.factories import make_list, make_subscriber, make_user, make_workspace
 from tests.lists.clock import NOW
 from tests.lists.pages import text_of
@@ -65,12 +66,12 @@ def test_somebody_is_added_with_values_of_all_kinds_a4(
     [
         ("address", "", "メールアドレスを入力してください"),
         ("address", "だめ", "「@」がありません"),
-        ("address", "a@example.jp\nBcc: b@example.jp", ""),
+        ("address", "a@example.jp\nBcc: b@example.jp", "改行や制御文字が入っています"),
         ("name", "山田\u202e", "改行や制御文字"),
         ("number", "たくさん", "数値として読めません"),
         ("date", "2026-02-30", "暦にない日付"),
-        ("choice", "銅", "銅"),
-        ("lists", "999999", "999999"),
+        ("choice", "銅", "正しく選択してください"),
+        ("lists", "999999", "正しく選択してください"),
     ],
 )
 def test_what_cannot_be_saved_is_told(
@@ -120,6 +121,7 @@ def test_a_subscriber_is_changed_and_the_page_tells_it(
     assert 'value="十二"' in page
     assert '<option value="銅" selected' in page
     data = {
+        "seen": seen_of(subscriber, [mailing_list.pk]),
         "address": "taro@example.jp",
         "name": "山田 次郎",
         "lists": [mailing_list.pk],
@@ -134,6 +136,26 @@ def test_a_subscriber_is_changed_and_the_page_tells_it(
     assert (subscriber.name, subscriber.attributes) == ("山田 次郎", stored | {"text": "新しい"})
     assert "変更した項目: お名前・text" in page
     assert "もうない" in page
+
+
+def test_what_others_changed_meanwhile_is_not_overwritten(editor: Client, mailing_list: MailingList) -> None:
+    subscriber = make_subscriber(mailing_list, "taro@example.jp", name="山田")
+    url = reverse("subscriber_edit", args=[subscriber.pk])
+    seen = seen_of(subscriber, [mailing_list.pk])
+    assert f'name="seen" value="{seen}"' in text_of(editor.get(url))
+    # A file puts the person on another list.
+    other = make_list(mailing_list.workspace)
+    Subscription.objects.create(mailing_list=other, subscriber=subscriber)
+    data = {"address": "taro@example.jp", "name": "山田 太郎", "lists": [mailing_list.pk], "seen": seen}
+    page = text_of(editor.post(url, data))
+    assert "別の画面や取り込みで変更されました" in page
+    # What was typed is still there, and sending it again changes nothing either.
+    assert 'value="山田 太郎"' in page
+    assert "変更されました" in text_of(editor.post(url, data))
+    subscriber.refresh_from_db()
+    assert (subscriber.name, subscriber.subscriptions.count()) == ("山田", 2)
+    data |= {"seen": seen_of(subscriber, [mailing_list.pk, other.pk]), "lists": [mailing_list.pk, other.pk]}
+    assert "保存しました" in text_of(editor.post(url, data, follow=True))
 
 
 def test_lists_of_others_are_not_offered(editor: Client, workspace: Workspace) -> None:

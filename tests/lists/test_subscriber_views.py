@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
+from accounts.audit import record
 from accounts.models import AuditEntry, Role, User, Workspace
-from lists.models import CsvImport, MailingList, Segment, Subscriber
+from lists.models import Consent, CsvImport, MailingList, Segment, Subscriber
+from lists.subscriber_views import ROWS_SHOWN
 from tests.factories import make_errors, make_subscriber, make_user, make_workspace
 from tests.lists.pages import text_of
 
@@ -16,12 +21,60 @@ pytestmark = pytest.mark.django_db
 ClientFor = Callable[[User], Client]
 
 
-def test_a_subscribers_page_shows_everything_known(editor: Client, mailing_list: MailingList) -> None:
-    subscriber = make_subscriber(mailing_list, attributes={"会社名": "みほん商店"})
-    page = text_of(editor.get(reverse("subscriber_detail", args=[subscriber.pk])))
-    assert "みほん商店" in page
+def test_a_subscribers_page_shows_everything_known(
+    editor: Client, mailing_list: MailingList, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    subscriber = make_subscriber(
+        mailing_list, name="見本 花子", attributes={"会社名": "みほん商店"}, status="stopped", stop_reason="manual",
+        stop_note="電話での依頼", stopped_at=datetime(2026, 10, 5, 3, tzinfo=UTC),
+    )  # fmt: skip
+    Consent.objects.create(
+        subscriber=subscriber, mailing_list=mailing_list, source="csv", at=timezone.now(), evidence="meibo.csv"
+    )
+    record(subscriber.workspace, make_user(), "subscriber.stopped", subscriber.address, why="電話での依頼")
+    with django_assert_max_num_queries(20):
+        page = text_of(editor.get(reverse("subscriber_detail", args=[subscriber.pk])))
+    known = ("見本 花子", "みほん商店", mailing_list.name, "2026/10/05 12:00", "meibo.csv", "理由: 電話での依頼")
+    assert [text for text in known if text not in page] == []
     for part in ("subscriber_deliveries", "subscriber_errors"):
         assert reverse(part, args=[subscriber.pk]) in page
+    # What is all there has no way to more.
+    assert "すべて見る" not in page
+
+
+def test_all_consents_and_all_that_was_done_are_reached(editor: Client, mailing_list: MailingList) -> None:
+    subscriber = make_subscriber(mailing_list, "o+1@example.jp")
+    Consent.objects.bulk_create(
+        Consent(subscriber=subscriber, mailing_list=mailing_list, source="manual", at=timezone.now(), evidence=f"{n}版")
+        for n in range(ROWS_SHOWN + 1)
+    )
+    for number in range(ROWS_SHOWN + 1):
+        record(subscriber.workspace, None, "subscriber.resumed", subscriber.address.upper(), why=f"依頼{number:02}")
+    page = text_of(editor.get(reverse("subscriber_detail", args=[subscriber.pk])))
+    assert "依頼01" in page
+    assert "依頼00" not in page
+    history = reverse("subscriber_history", args=[subscriber.pk])
+    ledger = reverse("consent_index") + "?q=o%2B1%40example.jp"
+    assert history in page
+    assert ledger in page
+    assert f"依頼{ROWS_SHOWN}" in text_of(editor.get(history))
+    assert "依頼00" in text_of(editor.get(history, {"page": 2}))
+    assert f"{ROWS_SHOWN}版" in text_of(editor.get(ledger))
+
+
+def test_a_refusal_is_written_down_after_errors_stopped_the_person(editor: Client, mailing_list: MailingList) -> None:
+    """Nobody is to resume, without being asked for a word, who refused while being stopped."""
+    subscriber = make_subscriber(mailing_list, status="stopped", stop_reason="errors")
+    page_url, stop_url = (reverse(name, args=[subscriber.pk]) for name in ("subscriber_detail", "subscriber_stop"))
+    assert "停止の理由を変える" in text_of(editor.get(page_url))
+    page = text_of(editor.get(stop_url))
+    assert "停止の理由を変えますか" in page
+    assert "いまの理由は「エラー停止」" in page
+    page = text_of(editor.post(stop_url, {"reason": "unsubscribed", "why": "電話で依頼"}, follow=True))
+    assert "停止の理由を「購読解除」に変えました" in page
+    assert "停止の理由を変える" not in page
+    subscriber.refresh_from_db()
+    assert (subscriber.stop_reason, subscriber.stop_note) == ("unsubscribed", "電話で依頼")
 
 
 def test_stopping_and_resuming_by_hand_leave_a_trace(editor: Client, mailing_list: MailingList) -> None:
@@ -32,7 +85,7 @@ def test_stopping_and_resuming_by_hand_leave_a_trace(editor: Client, mailing_lis
     assert "配信停止にしますか" in text_of(editor.get(stop_url))
     assert "停止の理由を入力してください" in text_of(editor.post(stop_url, answer | {"why": " "}))
     assert "配信停止にしました" in text_of(editor.post(stop_url, answer, follow=True))
-    assert "すでに配信停止です" in text_of(editor.post(stop_url, answer, follow=True))
+    assert "停止の理由は変わりませんでした" in text_of(editor.post(stop_url, answer, follow=True))
     subscriber.refresh_from_db()
     assert (subscriber.stop_reason, subscriber.stop_note) == ("manual", "電話での苦情")
 
@@ -83,7 +136,7 @@ def test_other_stops_are_resumed_without_it(editor: Client, mailing_list: Mailin
 
 # Access.
 
-READ = ["subscriber_detail"]
+READ = ["subscriber_detail", "subscriber_history"]
 WRITE = ["subscriber_stop", "subscriber_edit", "subscriber_erase"]
 POST_ONLY = ["subscriber_resume"]
 

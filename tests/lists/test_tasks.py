@@ -7,11 +7,12 @@ import pytest
 import redis
 from django.utils import timezone
 
+from lists.erasing import erase
 from lists.import_claims import DEAD_AFTER, claim_check, claim_import
 from lists.import_running import approve_import
-from lists.models import CsvImport, ImportState, Subscriber
-from lists.tasks import run_import, tick
-from tests.factories import make_list
+from lists.models import CsvImport, ImportState, Segment, Subscriber
+from lists.tasks import run_import, sweep_traces, tick
+from tests.factories import make_list, make_subscriber
 
 pytestmark = pytest.mark.django_db
 Importer = Callable[..., CsvImport]
@@ -85,3 +86,21 @@ def test_the_tick_takes_over_from_a_process_that_died(
     states = (ImportState.DONE, 3) if is_approved else (ImportState.CHECKED, 2)
     assert (csv_import.state, csv_import.attempt) == states
     assert Subscriber.objects.count() == int(is_approved)
+
+
+def test_the_tick_has_texts_looked_through_after_an_erasing(broker: redis.Redis) -> None:
+    person = make_subscriber(address="taro@example.jp")
+    Segment.objects.create(
+        workspace=person.workspace,
+        name="一人",
+        conditions={"v": 1, "all": [{"field": "address", "op": "is", "value": "taro@example.jp"}]},
+    )
+    erase([person.pk], workspace=person.workspace, actor=None, now=timezone.now())
+    tick()
+    tasks = [json.loads(message)["headers"]["task"] for message in broker.lrange("lists", 0, -1)]
+    assert sweep_traces.name in tasks
+    sweep_traces()
+    assert "taro" not in str(Segment.objects.get().conditions)
+    broker.delete("lists")
+    tick()
+    assert not broker.exists("lists")

@@ -1,15 +1,18 @@
 """The pages of uploading and of the columns: workbooks, kinds, the wording of the consent, repeated headers (F2)."""
 
+from pathlib import Path
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import reverse
 
-from lists.import_running import apply_import
 from lists.models import AttributeDefinition, AttributeKind, Consent, CsvImport, FileKind, ImportState, Subscriber
 from tests.factories import make_list, make_user
 from tests.lists.clock import NOW
-from tests.lists.pages import text_of, upload
+from tests.lists.importing import apply_import
+from tests.lists.pages import FILE, text_of, upload
 from tests.lists.workbooks import make_workbook
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +81,33 @@ def test_rows_of_another_encoding_are_told_before_the_import(client: Client) -> 
     )
     page = text_of(client.get(reverse("import_columns", args=[CsvImport.objects.get().pk])))
     assert "最初の行のうち1行に、読めない文字があります" in page
+
+
+@pytest.mark.parametrize("length", ["", "many"])
+def test_an_upload_that_does_not_say_its_length_stores_nothing(client: Client, media: Path, length: str) -> None:
+    mailing_list = make_list()
+    client.force_login(make_user(mailing_list.workspace))
+    body = encode_multipart(BOUNDARY, {"file": SimpleUploadedFile("a.csv", b"email\na@example.jp\n"), "mode": ""})
+    url = reverse("import_upload", args=[mailing_list.pk])
+    response = client.generic("POST", url, body, MULTIPART_CONTENT, CONTENT_LENGTH=length)
+    assert "CSVまたはExcelのファイルを選んでください。" in text_of(response)
+    assert not CsvImport.objects.exists()
+    assert not [path for path in media.rglob("*") if path.is_file()]
+
+
+def test_the_consent_says_of_whom_it_is_kept(client: Client) -> None:
+    mailing_list = make_list()
+    client.force_login(make_user(mailing_list.workspace))
+    upload(client, mailing_list, "メール,氏名\na@example.jp,花子\n")
+    page = text_of(client.get(reverse("import_columns", args=[CsvImport.objects.get().pk])))
+    assert "新しくリストに加わる宛先ごとに残します" in page
+
+
+def test_an_upload_needs_the_token_of_its_form() -> None:
+    mailing_list = make_list()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make_user(mailing_list.workspace))
+    assert upload(client, mailing_list, FILE).status_code == 403
+    page = text_of(client.get(reverse("import_upload", args=[mailing_list.pk])))
+    token = page.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+    assert upload(client, mailing_list, FILE, csrfmiddlewaretoken=token).status_code == 302

@@ -1,11 +1,11 @@
 """Reading Excel workbooks: what cells show, and what hostile ones try."""
 
-import csv
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time
-from io import BytesIO, StringIO
+from io import BytesIO
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,10 +15,10 @@ from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 
 from lists import xlsx_package
-from lists.csv_reading import Row
+from lists.csv_reading import PREVIEW_BLANKS, Row
 from lists.exceptions import UnreadableFile
 from lists.import_reasons import RejectReason
-from lists.xlsx_reading import preview_sheet, read_sheet, sheet_names, xlsx_to_csv
+from lists.xlsx_reading import PREVIEW_BYTES, preview_filled, preview_sheet, read_sheet, sheet_names
 from tests.lists.workbooks import MAIN, SHEET, cell, make_workbook, pack, save
 
 
@@ -72,6 +72,29 @@ def test_days_are_counted_from_1904_where_the_workbook_says_so() -> None:
     rows = '<row r="1"><c r="A1" s="1"><v>44651</v></c><c r="B1" s="1"><v>-1</v></c><c r="C1" s="7"><v>5</v></c></row>'
     assert cells_of(pack(rows, styles=styles)) == [["2022-03-31", "-1", "5"]]
     assert cells_of(pack(rows, styles=styles, more='<workbookPr date1904="1"/>')) == [["2026-04-01", "-1", "5"]]
+
+
+def test_the_last_days_are_numbers_where_no_calendar_has_them() -> None:
+    styles = '<cellXfs><xf numFmtId="14"/></cellXfs>'
+    rows = '<row r="1"><c r="A1" s="0"><v>2958465</v></c><c r="B1" s="0"><v>2957003</v></c></row>'
+    assert cells_of(pack(rows, styles=styles)) == [["9999-12-31", "9995-12-30"]]
+    later = pack(rows, styles=styles, more='<workbookPr date1904="1"/>')
+    assert cells_of(later) == [["2958465", "9999-12-31"]]
+
+
+@pytest.mark.parametrize(
+    ("code", "days", "shown"),
+    [
+        ("[h]:mm", "1.0625", "25:30"),
+        ("[hh]:mm:ss", "0.000706", "0:01:01"),
+        ("[mm]:ss", "0.5", "12:00"),
+        ("h:mm", "0.5", "12:00"),
+        ("[$-411]yyyy/m/d", "46113", "2026-04-01"),
+    ],
+)
+def test_hours_go_on_after_a_day_where_the_format_says_so(code: str, days: str, shown: str) -> None:
+    styles = f'<numFmts><numFmt numFmtId="170" formatCode="{code}"/></numFmts><cellXfs><xf numFmtId="170"/></cellXfs>'
+    assert cells_of(pack(f'<row r="1"><c r="A1" s="0"><v>{days}</v></c></row>', styles=styles)) == [[shown]]
 
 
 def test_readings_are_left_out_and_runs_are_joined() -> None:
@@ -130,15 +153,28 @@ def test_a_preview_reads_the_first_rows_only() -> None:
     assert ([row.line for row in rows], total) == (list(range(1, 22)), 1000)
 
 
-def test_a_sheet_becomes_a_csv_file() -> None:
-    target = BytesIO()
-    file = make_workbook({"名簿": [["メール", "氏名"], ["a@example.jp", '山"田,太郎']]})
-    assert xlsx_to_csv(file, target, sheet="名簿") == 2
-    assert target.getvalue().startswith(b"\xef\xbb\xbf")
-    assert list(csv.reader(StringIO(target.getvalue().decode("utf-8-sig")))) == [
-        ["メール", "氏名"],
-        ["a@example.jp", '山"田,太郎'],
-    ]
+def test_the_main_part_may_stand_elsewhere() -> None:
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    relation = '<Relationships><Relationship Id="rId1" Type="{}/{}" Target="{}"/></Relationships>'
+    book = f'<workbook xmlns:r="{kind}"><sheets><sheet name="名簿" r:id="rId1"/></sheets></workbook>'
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("_rels/.rels", relation.format(kind, "officeDocument", "/book/main.xml"))
+        archive.writestr("book/main.xml", book)
+        archive.writestr("book/_rels/main.xml.rels", relation.format(kind, "worksheet", "first.xml"))
+        archive.writestr("book/first.xml", SHEET.format(main=MAIN, rows=f'<row r="1">{cell("A1", "x")}</row>'))
+    assert cells_of(file) == [["x"]]
+
+
+def test_the_first_sheet_with_rows_is_found() -> None:
+    file = make_workbook({"表紙": [], "名簿": [["a@example.jp"], ["b@example.jp"]], "控え": [["c@example.jp"]]})
+    assert preview_filled(file, 21) == (
+        ["表紙", "名簿", "控え"],
+        "名簿",
+        [Row(1, ["a@example.jp"]), Row(2, ["b@example.jp"])],
+        2,
+    )
+    assert preview_filled(make_workbook({"表紙": []}), 21)[2] == []
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffd\ufffe\uffff"), max_size=20)
@@ -236,28 +272,51 @@ def test_ten_thousand_columns_are_refused_row_by_row() -> None:
     assert (first.code, len(first.cells), second.fault) == (RejectReason.COLUMNS, 200, "")
 
 
-def bomb(size: int) -> Iterator[bytes]:
+def bomb(size: int, row: bytes) -> Iterator[bytes]:
     yield f'<worksheet xmlns="{MAIN}"><sheetData>'.encode()
-    row = b"<row><c><v>1</v></c></row>" * 4000
-    for _piece in range(size // len(row)):
-        yield row
+    rows = row * ((100 << 10) // len(row) + 1)
+    for _piece in range(size // len(rows)):
+        yield rows
 
 
-def make_bomb(size: int) -> BytesIO:
+def make_bomb(size: int, row: bytes = b"<row><c><v>1</v></c></row>") -> BytesIO:
     file = pack()
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/bomb.xml", "w") as part:
-        for piece in bomb(size):
+        for piece in bomb(size, row):
             part.write(piece)
+    relations = '<Relationships><Relationship Id="rId1" Type="x/worksheet" Target="bomb.xml"/></Relationships>'
+    with zipfile.ZipFile(file, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("xl/_rels/workbook.xml.rels", relations)
     file.seek(0)
     return file
 
 
-def test_a_bomb_is_stopped_at_the_limit_with_little_memory(settings) -> None:
+def test_a_preview_of_blank_rows_ends_soon() -> None:
+    # The sheet breaks off, which whoever reads all of it is told.
+    file = make_bomb(3 << 20, b'<row><c s="1"/></row>')
+    assert preview_filled(file, 21)[2] == []
+    with pytest.raises(UnreadableFile, match="壊れている"):
+        read(file)
+    assert PREVIEW_BLANKS < (3 << 20) // 30
+
+
+def test_a_preview_reads_no_more_than_some_megabytes() -> None:
+    file = make_bomb(PREVIEW_BYTES + (1 << 20), b"<row>" + b'<c s="1"/>' * 10_000 + b"</row>")
+    assert len(file.getvalue()) < 1 << 20
+    with pytest.raises(UnreadableFile, match="中身が大きすぎます"):
+        preview_filled(file, 21)
+
+
+@pytest.mark.parametrize("encoding", ["foo", "Shift_JIS", "utf-7", "UTF-16"])
+def test_a_part_in_another_encoding_is_told(encoding: str) -> None:
+    sheet = f'<?xml version="1.0" encoding="{encoding}"?><worksheet xmlns="{MAIN}"><sheetData/></worksheet>'
+    with pytest.raises(UnreadableFile, match="ブックとして読めません"):
+        read(pack(sheet1=sheet))
+
+
+def test_a_bomb_is_stopped_at_the_limit_with_little_memory(settings: Any) -> None:
     settings.UPLOAD_MAX_BYTES = 1 << 20
-    relations = '<Relationships><Relationship Id="rId1" Type="x/worksheet" Target="bomb.xml"/></Relationships>'
     file = make_bomb(30 << 20)
-    with zipfile.ZipFile(file, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
-        archive.writestr("xl/_rels/workbook.xml.rels", relations)
     assert len(file.getvalue()) < 1 << 20
     tracemalloc.start()
     with pytest.raises(UnreadableFile, match="中身が大きすぎます"):

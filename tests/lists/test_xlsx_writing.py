@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from lists import xlsx_writing
 from lists.xlsx_writing import UNWRITABLE, stream_xlsx, write_pieces
 
 
-def read(rows: list[list[Any]]) -> list[list[Any]]:
-    book = load_workbook(BytesIO(b"".join(write_pieces(rows))))
+def read(rows: list[list[Any]], **sizes: int) -> list[list[Any]]:
+    book = load_workbook(BytesIO(b"".join(write_pieces(rows, **sizes))))
     return [list(row) for sheet in book for row in sheet.iter_rows(values_only=True)]
 
 
@@ -47,9 +46,8 @@ def test_what_xml_cannot_hold_is_left_out() -> None:
     assert read([["x"], ["a\0b\x0bc\ud800d\uffff"], ["長" * 40_000]])[1:] == [["abcd"], ["長" * 32_767]]
 
 
-def test_a_full_sheet_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx_writing, "SHEET_ROWS", 3)
-    assert read([["x"], [1], [2], [3]]) == [["x"], [1], [2], ["x"], [3]]
+def test_a_full_sheet_is_followed_by_another() -> None:
+    assert read([["x"], [1], [2], [3]], sheet_rows=3) == [["x"], [1], [2], ["x"], [3]]
 
 
 def test_no_rows_are_a_file_too() -> None:
@@ -72,7 +70,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
     assert peak < 3_000_000
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=20).filter(bool), min_size=1, max_size=5))
 def test_any_text_can_be_written(texts: list[str]) -> None:
     expected = [UNWRITABLE.sub("", text).replace("\r\n", "\n").replace("\r", "\n") or None for text in texts]

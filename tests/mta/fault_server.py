@@ -38,7 +38,19 @@ class Hang:
     """Never answer, and keep the connection open."""
 
 
-Action = Say | Drop | Close | Hang
+@dataclass(frozen=True)
+class Wait:
+    """Answer as usual, but so many seconds late."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Held:
+    """Answer as usual, but not before the server is told to (FaultServer.release)."""
+
+
+Action = Say | Drop | Close | Hang | Wait | Held
 
 
 @dataclass
@@ -106,9 +118,14 @@ class FaultServer:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
 
+    def release(self) -> None:
+        """Answer what is held, and hold nothing any more."""
+        self._loop.call_soon_threadsafe(self.released.set)
+
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self.released = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         tls = self.tls if self.implicit_tls else None
         server = await asyncio.start_server(self._converse, self.host, self.port, ssl=tls, limit=1 << 20, backlog=512)
@@ -247,7 +264,8 @@ class _Conversation:
 
     async def take_mail(self, data: bytes) -> None:
         fault = self.server.find(Phase.DOT, self.rcpt_to)
-        action = Say(b"250 2.0.0 queued\r\n") if fault is None else fault.action
+        usual = Say(b"250 2.0.0 queued\r\n")
+        action = usual if fault is None else await self.wait(fault.action, usual)
         if not isinstance(action, Say) or action.reply[:1] not in (b"4", b"5"):
             self.server.accepted.append(Accepted(self.mail_from, self.rcpt_to, data))
         await self.act(action)
@@ -281,9 +299,19 @@ class _Conversation:
     async def do(self, phase: Phase, reply: bytes, rcpt: str = "") -> bool:
         """Answer as usual or as ordered; return whether it was a yes."""
         fault = self.server.find(phase, rcpt)
-        action = Say(reply) if fault is None else fault.action
+        action = Say(reply) if fault is None else await self.wait(fault.action, Say(reply))
         await self.act(action)
         return isinstance(action, Say) and action.reply[:1] in (b"2", b"3")
+
+    async def wait(self, action: Action, usual: Say) -> Action:
+        """Return what is to be done, after the wait where one is ordered."""
+        if isinstance(action, Wait):
+            await asyncio.sleep(action.seconds)
+        elif isinstance(action, Held):
+            await self.server.released.wait()
+        else:
+            return action
+        return usual
 
     async def act(self, action: Action) -> None:
         if isinstance(action, Say):

@@ -11,8 +11,8 @@ from tests.mta.fault_server import FaultServer
 from tests.mta.memory_ledger import MemoryLedger
 
 # Long enough for a busy machine, and short where a server is to be given up.
-PATIENT = Timeouts(connect=10, greeting=10, command=10, body=10, dot=10)
-IMPATIENT = Timeouts(connect=0.4, greeting=0.2, command=0.2, body=0.2, dot=0.4, grace=0.1)
+PATIENT = Timeouts(connect=10, greeting=10, command=10, data=10, body=10, dot=10, late=10)
+IMPATIENT = Timeouts(connect=0.4, greeting=0.2, command=0.2, data=0.2, body=0.2, dot=0.4, late=0.1)
 BODY = b"Subject: hello\r\n\r\nhello\r\n"
 PIPELINING = ("PIPELINING", "SIZE 10485760")
 STEPWISE = ("SIZE 10485760",)

@@ -22,7 +22,9 @@ from mta.addresses import AddressError, ascii_domain, quote_address
         ('"a b\\"c"@example.jp', '"a b\\"c"@example.jp'),
         ("a@b@example.jp", '"a@b"@example.jp'),
         ("a[b@docomo.ne.jp", '"a[b"@docomo.ne.jp'),
-        ("a@日本語.JP", "a@xn--wgv71a119e.JP"),
+        ("a@日本語.JP", "a@xn--wgv71a119e.jp"),
+        ("a@faß.de", "a@xn--fa-hia.de"),
+        ("a@❤.ws", "a@xn--qei.ws"),
         ("a@localhost", "a@localhost"),
     ],
 )

@@ -150,8 +150,8 @@ def test_implicit_mx_and_idn_and_quoted_addresses(world: World) -> None:
     assert Counter(mail.rcpt_to for mail in server.accepted) == {
         '"a..b"@plain.example': 1,
         '"c d"@plain.example': 1,
-        "a@xn--wgv71a.jp": 1,
-        "a@xn--wgv71a.JP": 1,
+        # Conversion to A-labels makes the letters small (UTS #46), also those of a label that has no others.
+        "a@xn--wgv71a.jp": 2,
         long: 1,
     }
 

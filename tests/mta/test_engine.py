@@ -280,11 +280,13 @@ def test_mails_not_begun_before_the_deadline_are_untouched() -> None:
     assert counts[Result.ACCEPTED] == len(server.accepted) > 0
 
 
-def test_server_that_hangs_over_the_deadline_blames_nobody() -> None:
-    slow = Timeouts(grace=0.1)
+def test_server_that_hangs_for_longer_than_a_late_mail_may_take_is_at_fault() -> None:
+    slow = Timeouts(late=0.1)
     with FaultServer([Fault(Phase.RCPT, Hang())]) as server:
         ledger = MemoryLedger()
         began = time.monotonic()
         send(make_mails(5), make_route(server.port), ledger, connections=2, window=8, deadline=0.2, timeouts=slow)
     assert time.monotonic() - began < 3
-    assert Counter(ledger.results()) == {Result.UNTOUCHED: 5}
+    assert Counter(ledger.results()) == {Result.ROUTE_FAULT: 2, Result.UNTOUCHED: 3}
+    faults = [outcome for outcome in ledger.outcomes.values() if outcome.result is Result.ROUTE_FAULT]
+    assert {outcome.phase for outcome in faults} == {Phase.RCPT}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from dns.resolver import NoResolverConfiguration
 from dnslib import RR
 from pytest_django import Settings
 
@@ -11,6 +12,7 @@ from mta.mail_domains import (
     AGAIN,
     AGAIN_AFTER_FAILURE,
     LEASE,
+    Enquiry,
     find_providers,
     is_any_due,
     is_plausible,
@@ -107,10 +109,10 @@ def test_time_runs_out(zones: ZoneServer) -> None:
 
 def test_two_tasks_share_the_work() -> None:
     note_domains({"a.example", "b.example", "c.example"}, now=NOW)
-    first, second = (take_due(now=NOW, limit=2) for _ in range(2))
-    assert (len(first), len(second), take_due(now=NOW, limit=2)) == (2, 1, [])
+    first, second = (take_due(MailDomain.objects.all(), now=NOW, limit=2) for _ in range(2))
+    assert (len(first), len(second), take_due(MailDomain.objects.all(), now=NOW, limit=2)) == (2, 1, [])
     assert not {row.pk for row in first} & {row.pk for row in second}
-    assert len(take_due(now=NOW + LEASE, limit=9)) == 3
+    assert len(take_due(MailDomain.objects.all(), now=NOW + LEASE, limit=9)) == 3
 
 
 def test_times_are_spread(zones: ZoneServer) -> None:
@@ -144,3 +146,80 @@ def test_many_domains_take_few_queries(zones: ZoneServer, django_assert_max_num_
     with django_assert_max_num_queries(12):
         look_up(zones, *(f"shop{number}.example" for number in range(60)))
     assert MailDomain.objects.filter(looked_up_at=NOW).count() == 60
+
+
+def resolver_at(zones: ZoneServer) -> MxResolver:
+    return MxResolver([zones.address], server_timeout=0.3, question_timeout=0.3)
+
+
+def test_an_enquiry_finds_out_at_once(zones: ZoneServer) -> None:
+    """What the background was to look up too, and has not yet."""
+    note_domains({"office.example"}, now=NOW)
+    looks: list[None] = []
+    enquiry = Enquiry(make_resolver=lambda: resolver_at(zones))
+    names = {"hosted.example", "office.example", "own.example", "gmail.com", "localhost"}
+    assert enquiry.ask_about(names, now=NOW, on_look=lambda: looks.append(None))
+    assert looks == [None]
+    assert find_providers(names) == {"hosted.example": "gmail", "office.example": "microsoft", "own.example": ""}
+    assert not is_any_due(now=NOW + LEASE)
+    assert not enquiry.ask_about({"plain.example"}, now=NOW, on_look=bool)
+    assert find_providers({"plain.example"}) == {"plain.example": ""}
+
+
+def test_an_enquiry_leaves_to_others_what_they_are_at(zones: ZoneServer) -> None:
+    note_domains({"hosted.example"}, now=NOW)
+    assert take_due(MailDomain.objects.all(), now=NOW, limit=9)
+    assert not Enquiry(make_resolver=lambda: resolver_at(zones)).ask_about({"hosted.example"}, now=NOW, on_look=bool)
+    assert zones.asked == []
+
+
+def test_nobody_waits_for_a_dead_dns_twice(zones: ZoneServer) -> None:
+    zones.silent |= {"hosted.example", ""}
+    enquiry = Enquiry(make_resolver=lambda: resolver_at(zones))
+    assert not enquiry.ask_about({"hosted.example"}, now=NOW, on_look=bool)
+    zones.silent.clear()
+    asked = len(zones.asked)
+    assert not enquiry.ask_about({"office.example"}, now=NOW, on_look=bool)
+    assert len(zones.asked) == asked
+    # The background has them.
+    due = MailDomain.objects.order_by("domain").values_list("domain", "due_at")
+    assert [domain for domain, at in due if at <= NOW] == ["office.example"]
+    assert is_any_due(now=NOW + AGAIN_AFTER_FAILURE * 1.5)
+
+
+def test_a_machine_without_a_dns_waits_for_none() -> None:
+    def make_resolver() -> MxResolver:
+        raise NoResolverConfiguration
+
+    looks: list[None] = []
+    enquiry = Enquiry(make_resolver=make_resolver)
+    for domain in ("hosted.example", "office.example"):
+        assert not enquiry.ask_about({domain}, now=NOW, on_look=lambda: looks.append(None))
+    assert looks == [None]
+    assert is_any_due(now=NOW)
+
+
+def test_one_dead_domain_is_no_dead_dns(zones: ZoneServer) -> None:
+    zones.silent.add("own.example")
+    enquiry = Enquiry(make_resolver=lambda: resolver_at(zones))
+    assert not enquiry.ask_about({"own.example"}, now=NOW, on_look=bool)
+    assert enquiry.ask_about({"hosted.example"}, now=NOW, on_look=bool)
+
+
+def test_an_enquiry_ends_with_its_time(zones: ZoneServer) -> None:
+    """By a clock that jumps: nothing is asked once the seconds are over, and what was not asked is noted."""
+    moments = iter((0.0, 20.0, 20.0, 35.0))
+    enquiry = Enquiry(make_resolver=lambda: resolver_at(zones), seconds=30, clock=lambda: next(moments))
+    for domain in ("own.example", "plain.example", "hosted.example"):
+        assert not enquiry.ask_about({domain}, now=NOW, on_look=bool)
+    assert find_providers({"own.example", "plain.example", "hosted.example"}) == {
+        "own.example": "",
+        "plain.example": "",
+    }
+    assert is_any_due(now=NOW)
+
+
+def test_an_enquiry_asks_nothing_where_that_is_switched_off(zones: ZoneServer, settings: Settings) -> None:
+    settings.MX_LOOKUPS = False
+    assert not Enquiry(make_resolver=lambda: resolver_at(zones)).ask_about({"hosted.example"}, now=NOW, on_look=bool)
+    assert (zones.asked, MailDomain.objects.count()) == ([], 0)

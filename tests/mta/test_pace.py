@@ -1,5 +1,6 @@
 """How a provider that asks for less gets less, and how the speed comes back."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from mta.pace import (
     HIGHEST,
     IMPROVE,
     SETTLE,
+    Complaint,
     Replies,
     Sign,
     Speed,
@@ -36,11 +38,17 @@ LIMITED = said("421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred d
 ACCEPTED = Outcome(1, Result.ACCEPTED, 250)
 
 
-def turn(*outcomes: Outcome, accepted: int = 0) -> Replies:
+def turn(*outcomes: Outcome, accepted: int = 0, domains: int = 1, is_retry: bool = False) -> Replies:
+    """Return a turn whose mails go to so many domains."""
     replies = Replies(began=NOW)
-    for outcome in (*outcomes, *[ACCEPTED] * accepted):
-        replies.see(outcome)
+    for number, outcome in enumerate((*outcomes, *[ACCEPTED] * accepted)):
+        replies.see(outcome, domain=f"d{number % domains}.example", is_retry=is_retry)
     return replies
+
+
+def complaint_of(replies: Replies, provider: str, *, is_direct: bool = False) -> Outcome | None:
+    found = find_complaint(replies, provider, is_direct=is_direct)
+    return found.outcome if found else None
 
 
 @pytest.mark.parametrize(
@@ -75,36 +83,35 @@ def test_refusals_for_good_say_little() -> None:
     assert read_sign(ACCEPTED) is Sign.NOTHING
 
 
-def test_a_connection_that_was_held_off_counts_where_it_was_the_receivers() -> None:
-    """Over a relay, its greeting is about the relay."""
-    greeting = said("421 4.3.2 Service not available", Result.ROUTE_FAULT, Phase.GREETING)
-    reset = said("- Connection reset by peer", Result.ROUTE_FAULT, Phase.CONNECT)
-    for fault in (greeting, reset):
-        assert find_complaint(turn(fault), "docomo", is_direct=True) is fault
-        assert find_complaint(turn(fault), "docomo", is_direct=False) is None
-    wrong_password = said("535 5.7.8 Authentication failed", Result.ROUTE_FAULT, Phase.AUTH)
-    assert find_complaint(turn(wrong_password), "docomo", is_direct=True) is None
-
-
 def test_one_request_among_a_hundred_is_enough() -> None:
-    assert find_complaint(turn(LIMITED, accepted=99), "yahoo", is_direct=False) is LIMITED
-    assert find_complaint(turn(LIMITED, accepted=100), "yahoo", is_direct=False) is None
+    assert complaint_of(turn(LIMITED, accepted=99), "yahoo") is LIMITED
+    assert complaint_of(turn(LIMITED, accepted=100), "yahoo") is None
 
 
 def test_a_single_greylisting_is_no_rate_limit() -> None:
     """C21: one recipient's 450 changes nothing, by its words and by its share."""
     grey = said("450 4.2.0 Greylisted, please come back later")
     busy = said("451 4.3.2 Please try again later")
-    assert find_complaint(turn(*[grey] * 50), "ocn", is_direct=True) is None
-    assert find_complaint(turn(busy, accepted=0), "ocn", is_direct=True) is None
-    assert find_complaint(turn(*[busy] * 20, accepted=21), "ocn", is_direct=True) is None
-    assert find_complaint(turn(*[busy] * 20, accepted=20), "ocn", is_direct=True) is busy
+    assert complaint_of(turn(*[grey] * 50), "ocn") is None
+    assert complaint_of(turn(busy, accepted=0), "ocn") is None
+    assert complaint_of(turn(*[busy] * 20, accepted=21), "ocn") is None
+    assert complaint_of(turn(*[busy] * 20, accepted=20), "ocn") is busy
 
 
 def test_one_server_does_not_speak_for_all_others() -> None:
-    assert find_complaint(turn(*[LIMITED] * 4), "other", is_direct=True) is None
-    assert find_complaint(turn(*[LIMITED] * 5, accepted=95), "other", is_direct=True) is None
-    assert find_complaint(turn(*[LIMITED] * 20, accepted=80), "other", is_direct=True) is LIMITED
+    """A16: over a relay receivers are told apart by their domains, on the direct way by their servers too."""
+    assert complaint_of(turn(*[LIMITED] * 50), "other") is None
+    assert complaint_of(turn(*[LIMITED] * 50, domains=2), "other") is None
+    assert complaint_of(turn(*[LIMITED] * 3, domains=3), "other") is LIMITED
+    assert complaint_of(turn(*[LIMITED] * 3, accepted=12, domains=15), "other") is LIMITED
+    assert complaint_of(turn(*[LIMITED] * 3, accepted=13, domains=16), "other") is None
+    assert complaint_of(turn(*[LIMITED] * 50, domains=50), "other", is_direct=True) is None
+
+
+def test_retries_say_nothing_of_how_many_others_want_less() -> None:
+    """Those that were put off come due together."""
+    assert complaint_of(turn(*[LIMITED] * 50, domains=50, is_retry=True), "other") is None
+    assert complaint_of(turn(LIMITED, is_retry=True), "yahoo") is LIMITED
 
 
 def test_what_was_not_tried_is_no_part_of_the_turn() -> None:
@@ -112,8 +119,8 @@ def test_what_was_not_tried_is_no_part_of_the_turn() -> None:
     assert (replies.tried, replies.accepted) == (1, 0)
 
 
-def slower(speed: Speed, *, at: datetime, replies: Replies | None = None, base: int | None = 600) -> Speed:
-    return slow_down(speed, LIMITED, replies or turn(LIMITED, accepted=9), base=base, now=at)
+def slower(speed: Speed, *, at: datetime, is_total: bool = False) -> Speed:
+    return slow_down(speed, Complaint(LIMITED, is_total), base=600, now=at)
 
 
 def test_each_complaint_halves_the_rate() -> None:
@@ -127,7 +134,7 @@ def test_each_complaint_halves_the_rate() -> None:
 def test_what_is_kept_names_no_recipient() -> None:
     """Other workspaces read it too."""
     reply = said("421 4.7.1 Messages to <taro@icloud.com> deferred due to excessive volume, taro@icloud.com is busy")
-    speed = slow_down(FULL, reply, turn(reply), base=600, now=NOW)
+    speed = slow_down(FULL, Complaint(reply), base=600, now=NOW)
     assert speed.because == "4.7.1 Messages to <…> deferred due to excessive volume, <…> is busy"
 
 
@@ -136,11 +143,14 @@ def test_turns_that_meet_the_same_trouble_count_once() -> None:
     assert slower(speed, at=NOW + SETTLE - timedelta(seconds=1)) is speed
 
 
+@pytest.mark.django_db
 def test_without_a_rate_the_measured_one_is_halved() -> None:
     replies = turn(LIMITED, accepted=99)
-    speed = slow_down(FULL, LIMITED, replies, base=None, now=NOW + timedelta(seconds=5))
+    assert note(replies, at=NOW + timedelta(seconds=5), base=None)
+    speed = load_speed("relay", "yahoo")
     assert (speed.base, rate_of(speed, None)) == (1200, 600)
-    later = slow_down(speed, LIMITED, turn(LIMITED), base=None, now=NOW + MINUTE)
+    assert note(turn(LIMITED), at=NOW + MINUTE, base=None)
+    later = load_speed("relay", "yahoo")
     assert (later.base, later.level) == (1200, 2)
 
 
@@ -165,8 +175,12 @@ def test_suspends_when_it_persists_and_longer_each_time() -> None:
 
 
 def test_suspends_at_once_where_nothing_is_taken() -> None:
-    assert slower(FULL, at=NOW, replies=turn(*[LIMITED] * 4)).suspended_until is None
-    speed = slower(FULL, at=NOW, replies=turn(*[LIMITED] * 5))
+    few, many = (find_complaint(turn(*[LIMITED] * number), "yahoo", is_direct=False) for number in (4, 5))
+    assert few == Complaint(LIMITED)
+    assert many == Complaint(LIMITED, is_total=True)
+    assert find_complaint(turn(*[LIMITED] * 9, accepted=1), "yahoo", is_direct=False) == Complaint(LIMITED)
+    assert slower(FULL, at=NOW).suspended_until is None
+    speed = slower(FULL, at=NOW, is_total=True)
     assert speed.suspended_until == NOW + 5 * MINUTE
     assert speed.level == 3
 
@@ -183,7 +197,7 @@ def test_recovers_level_by_level() -> None:
 
 
 def test_recovers_only_after_the_suspension() -> None:
-    speed = slower(FULL, at=NOW, replies=turn(*[LIMITED] * 5))
+    speed = slower(FULL, at=NOW, is_total=True)
     assert recover(speed, now=NOW + 5 * MINUTE) is speed
     assert recover(speed, now=NOW + 5 * MINUTE + IMPROVE).level == 2
 
@@ -195,8 +209,9 @@ def test_full_speed_has_the_rate_that_is_configured() -> None:
     assert rate_of(Speed(level=1), None) is None
 
 
-def note(replies: Replies, *, at: datetime, provider: str = "yahoo") -> bool:
-    return note_replies("relay", provider, replies, is_direct=False, base=600, now=at)
+def note(replies: Replies, *, at: datetime, provider: str = "yahoo", base: int | None = 600) -> bool:
+    is_slow = load_speed("relay", provider).level > 0
+    return note_replies("relay", provider, replies, is_direct=False, is_slow=is_slow, base=base, now=at)
 
 
 @pytest.mark.django_db
@@ -236,3 +251,56 @@ def test_the_operator_sets_it_back() -> None:
     assert reset_pace(pace)
     assert load_speed("relay", "yahoo") == FULL
     assert not reset_pace(pace)
+
+
+BUSY = said("421 4.3.2 Service not available, closing transmission channel")
+
+
+@pytest.mark.django_db
+def test_small_turns_of_a_slow_lane_count_together() -> None:
+    """C22: what persists where a turn holds three mails, or one, slows the lane further, and suspends it."""
+    speed = slower(slower(FULL, at=NOW), at=NOW + MINUTE)
+    Pace.objects.create(route="relay", provider="rakuten", **asdict(speed))
+    at = NOW + 2 * MINUTE
+    assert not note(turn(BUSY, BUSY, BUSY), at=at, provider="rakuten")
+    assert note(turn(BUSY, BUSY), at=at, provider="rakuten")
+    assert load_speed("relay", "rakuten").level == 3
+    # Four at once go by, the fifth is one too many.
+    at += MINUTE
+    assert [note(turn(BUSY), at=at, provider="rakuten") for _ in range(5)] == [False] * 4 + [True]
+    found = load_speed("relay", "rakuten")
+    assert (found.suspended_until, found.tried, found.delayed) == (at + 5 * MINUTE, 0, 0)
+
+
+@pytest.mark.django_db
+def test_a_slow_lane_that_is_served_recovers() -> None:
+    """One mailbox's trouble now and then is none of the provider's; and what was counted is forgotten at each step."""
+    Pace.objects.create(route="relay", provider="rakuten", **asdict(slower(slower(FULL, at=NOW), at=NOW + MINUTE)))
+    at = NOW + 2 * MINUTE
+    for _ in range(8):
+        assert not note(turn(BUSY, accepted=2), at=at, provider="rakuten")
+    found = load_speed("relay", "rakuten")
+    assert (found.level, found.tried, found.delayed) == (2, 24, 8)
+    recover_paces(now=NOW + MINUTE + IMPROVE)
+    found = load_speed("relay", "rakuten")
+    assert (found.level, found.tried, found.delayed) == (1, 0, 0)
+
+
+@pytest.mark.django_db
+def test_a_lane_at_full_speed_counts_nothing() -> None:
+    """C21: a pace that is forgotten stays so."""
+    Pace.objects.create(route="relay", provider="rakuten")
+    for _ in range(9):
+        assert not note_replies(
+            "relay", "rakuten", turn(BUSY), is_direct=False, is_slow=True, base=600, now=NOW + MINUTE
+        )
+    assert load_speed("relay", "rakuten") == FULL
+
+
+def test_tells_when_the_speed_is_back() -> None:
+    speed = slower(slower(FULL, at=NOW), at=NOW + MINUTE)
+    full_at = NOW + MINUTE + 2 * IMPROVE
+    assert speed.full_at() == full_at
+    assert recover(speed, now=full_at) == FULL
+    assert recover(speed, now=full_at - timedelta(seconds=1)).level == 1
+    assert FULL.full_at() is None

@@ -27,6 +27,8 @@ REPLIES = [
     (550, "Unknown user tanaka@docomo.ne.jp", DATA, DOCOMO, Reason.REFUSED),
     (550, "Unknown user tanaka@docomo.ne.jp", NOTICE, DOCOMO, Reason.REFUSED),
     (552, "Message cannot be stored for tanaka@docomo.ne.jp", DOT, DOCOMO, Reason.MAILBOX_FULL),
+    (554, "Transaction failed", RCPT, DOCOMO, Reason.RATE_LIMITED),
+    (554, "Transaction failed", RCPT, "mx.example.jp", Reason.TEMPORARY),
     (552, "", RCPT, DOCOMO, Reason.MAILBOX_FULL),
     (552, "Too many recipients", DOT, DOCOMO, Reason.RATE_LIMITED),
     (550, "<sato@ezweb.ne.jp>: User unknown", RCPT, AU, Reason.USER_UNKNOWN),

@@ -20,7 +20,7 @@ from tests.mta.fault_server import Close, Drop, Fault, FaultServer, Hang, Say
 from tests.mta.sending import PIPELINING, make_route
 from tests.senders.dns_server import ZoneServer, serve_zones
 
-SHORT = Patience(step=0.3, whole=5)
+SHORT = Patience(step=0.3, answer=0.3, whole=5)
 WITH_TLS = (*PIPELINING, "STARTTLS")
 
 
@@ -285,7 +285,7 @@ def test_silence_and_lost_connections(phase: Phase, action: Hang | Close | Drop,
 
 def test_whole_check_has_an_end() -> None:
     with FaultServer([Fault(Phase.MAIL, Hang())]) as server:
-        findings = run(make_route(server.port), Patience(step=30, whole=0.5))
+        findings = run(make_route(server.port), Patience(whole=0.5))
     assert failure(findings) == (Step.MAIL, Problem.TIMEOUT)
     assert answer_of(findings, Step.EHLO).startswith("250")
 

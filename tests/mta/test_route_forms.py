@@ -50,6 +50,7 @@ def test_usual_port_is_filled_in(security: str, port: int) -> None:
         (" SMTP.Example.jp ", "smtp.example.jp"),
         ("smtp.example.jp.", "smtp.example.jp"),
         ("smtp.日本語.jp", "smtp.xn--wgv71a119e.jp"),
+        ("smtp.straße.de", "smtp.xn--strae-oqa.de"),
         ("postfix", "postfix"),
         ("192.0.2.1", "192.0.2.1"),
         ("[2001:db8::1]", "2001:db8::1"),

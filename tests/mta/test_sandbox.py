@@ -21,7 +21,6 @@ from mta.sandbox.server import return_due, serve, split_listen
 from mta.sandbox.store import Store
 from tests.conftest import Sink
 
-pytestmark = pytest.mark.once
 RETURN_PATH = "b-1-abc@bounce.localhost"
 MAIL = (
     b"From: shop@shop.example\r\nTo: reader@bounce.example\r\nSubject: =?utf-8?b?44GK55+l44KJ44Gb?=\r\n"

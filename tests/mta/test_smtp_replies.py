@@ -123,4 +123,11 @@ def test_cutting_makes_no_difference(pieces: list[bytes], cuts: list[int]) -> No
 def test_text_is_safe_to_show(text: str) -> None:
     clean = clean_text(text)
     assert len(clean) <= 1000
-    assert not any(char in clean for char in "\x00\x1b\r\n\x7f\x85\u2028\ufeff")
+    assert not any(
+        char in clean for char in "\x00\x1b\r\n\x7f\x85\u2028\ufeff\u061c\u200b\u200f\u202a\u202e\u2066\u2069"
+    )
+
+
+@pytest.mark.parametrize("char", "\u061c\u200b\u200e\u200f\u202a\u202e\u2060\u2066\u2069\ufeff")
+def test_text_cannot_be_turned_around_or_hidden(char: str) -> None:
+    assert clean_text(f"550 {char}exe.png{char}") == "550  exe.png"

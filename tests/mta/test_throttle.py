@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -134,7 +134,7 @@ class PlainBucket:
         self.tokens = min(self.most, self.tokens + tokens)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     per_minute=st.sampled_from([1, 7, 60, 600, 100_000]),
     steps=st.lists(st.tuples(st.integers(0, 20_000), st.integers(1, 300), st.integers(0, 20)), min_size=1, max_size=25),

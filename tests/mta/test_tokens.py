@@ -97,3 +97,20 @@ def test_other_addresses_are_no_return_path() -> None:
     token = tokens.make("unsubscribe", 5, secret=KEY)
     for address in ("", "a@b.example", f"b-{token}@b.example", f"{token}@b.example", "b-@b.example", "b-5@b.example"):
         assert return_path.decode(address, secret=KEY) is None
+
+
+@given(whole=st.integers(1, 10**12), row=rows)
+def test_a_token_within_a_whole_is_bound_to_it(whole: int, row: int) -> None:
+    token = tokens.make_within("track", whole, row, secret=KEY)
+    assert tokens.read_within("track", whole, token, secret=KEY) == row
+    assert tokens.read_within("track", whole + 1, token, secret=KEY) is None
+    assert tokens.read_within("other", whole, token, secret=KEY) is None
+    assert tokens.read_within("track", whole, token, secret=KEY + "2") is None
+    assert tokens.read("track", token, secret=KEY) is None
+    assert tokens.read_within("track", whole, tokens.make("track", row, secret=KEY), secret=KEY) is None
+
+
+@pytest.mark.parametrize(("whole", "row", "secret"), [(0, 1, KEY), (1, 0, KEY), (1, 1, "")])
+def test_makes_no_token_within_nothing(whole: int, row: int, secret: str) -> None:
+    with pytest.raises(ValueError, match="token"):
+        tokens.make_within("track", whole, row, secret=secret)

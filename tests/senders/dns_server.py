@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
+from textwrap import dedent
 
-from dnslib import CLASS, QTYPE, RCODE, RR, TXT, DNSError, DNSRecord
+from dnslib import CLASS, QTYPE, RCODE, RR, SOA, TXT, DNSError, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, TCPServer, UDPServer
 
 ZONES = Path(__file__).parent / "zones"
@@ -13,6 +15,16 @@ HOST = "127.0.0.1"
 STRING_LIMIT = 255
 CHAIN_LIMIT = 8
 UDP_LIMIT = 512
+# Seconds that a negative answer may be kept (RFC 2308): less than the SOA record itself may.
+NEGATIVE_TTL = 90
+
+
+class Fault(StrEnum):
+    """How a question goes wrong on purpose."""
+
+    SERVFAIL = "servfail"
+    REFUSED = "refused"
+    SILENT = "silent"
 
 
 class CuttingHandler(DNSHandler):  # type: ignore[misc]
@@ -36,6 +48,8 @@ class ZoneServer(BaseResolver):  # type: ignore[misc]
         # Names that are answered with SERVFAIL, and names that are never answered.
         self.failing: set[str] = set()
         self.silent: set[str] = set()
+        # The same for one type of a name: (name, "TXT").
+        self.faults: dict[tuple[str, str], Fault] = {}
         self.asked: list[str] = []
         self.port = 0
 
@@ -45,7 +59,11 @@ class ZoneServer(BaseResolver):  # type: ignore[misc]
 
     def load(self, filename: str) -> None:
         """Add the records of a file in tests/senders/zones."""
-        self.records += RR.fromZone((ZONES / filename).read_text(encoding="utf-8"))
+        self.add_zone((ZONES / filename).read_text(encoding="utf-8"))
+
+    def add_zone(self, text: str) -> None:
+        """Add the records of a zone, as its file has them."""
+        self.records += RR.fromZone(dedent(text))
 
     def publish(self, name: str, *values: str | list[bytes]) -> None:
         """Make `values` the TXT records of a name, in place of those it had."""
@@ -59,15 +77,20 @@ class ZoneServer(BaseResolver):  # type: ignore[misc]
     def resolve(self, request: DNSRecord, handler: DNSHandler) -> DNSRecord:
         name = key(request.q.qname)
         self.asked.append(name)
-        if name in self.silent:
+        fault = self.faults.get((name, QTYPE[request.q.qtype]))
+        if name in self.silent or fault is Fault.SILENT:
             # dnslib sends nothing where a handler raises this.
             raise DNSError("silent on purpose")
         reply = request.reply()
-        if name in self.failing:
-            reply.header.rcode = RCODE.SERVFAIL
+        if name in self.failing or fault:
+            reply.header.rcode = RCODE.REFUSED if fault is Fault.REFUSED else RCODE.SERVFAIL
             return reply
         if not self.answer(reply, name, request.q.qtype):
             reply.header.rcode = RCODE.NXDOMAIN
+        if not any(rr.rtype == request.q.qtype for rr in reply.rr):
+            times = (1, 3600, 900, 1209600, NEGATIVE_TTL)
+            soa = SOA("ns.example", "hostmaster.example", times)
+            reply.add_auth(RR(name.split(".")[-1], QTYPE.SOA, rdata=soa, ttl=2 * NEGATIVE_TTL))
         return reply
 
     def answer(self, reply: DNSRecord, name: str, qtype: int) -> bool:

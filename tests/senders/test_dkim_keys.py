@@ -1,28 +1,27 @@
 """DKIM keys: what we publish verifies what we sign, by dkimpy and real DNS."""
 
 import base64
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dkim
 import pytest
 from cryptography.fernet import Fernet
-from django.utils import timezone
 from pytest_django import Settings
 
 from mta.dkim import sign
 from senders.checks import check_dkim
 from senders.dkim_keys import (
-    active_key,
+    choose_signers,
     generate_key,
+    keys_in_dns,
+    load_keys,
     make_selector,
     public_record,
-    retire_key,
-    signing_keys,
     split_strings,
 )
 from senders.dns import DnsResolver, Found
 from senders.errors import SenderError
-from senders.models import CheckResult, DkimKey, KeyAlgorithm, SenderDomain
+from senders.models import CheckKind, CheckResult, DkimKey, KeyAlgorithm, SenderDomain
 from senders.records import dkim_name
 from tests.factories import make_workspace
 from tests.mta.dkim_oracle import public_record as published_by
@@ -32,6 +31,7 @@ from tests.senders.dns_server import ZoneServer
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
 MESSAGE = (
     b"From: =?utf-8?b?44G/44G744KT?= <news@shop.example>\r\nTo: reader@example.jp\r\nSubject: hello\r\n"
     b"Date: Sat, 21 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@shop.example>\r\n\r\nhello\r\n"
@@ -47,7 +47,7 @@ def test_the_published_record_verifies_a_signed_message(zones: ZoneServer, resol
     domain = make_domain()
     key = generate_key(domain)
     zones.publish(dkim_name(key.selector, domain.name), public_record(key))
-    signed = sign(MESSAGE, *signing_keys(domain), now=NOW)
+    signed = sign(MESSAGE, *load_keys(domain, choose_signers(domain.dkim_keys.all())), now=NOW)
 
     def ask(name: bytes, timeout: int = 5) -> bytes:
         answer = resolver.find_txt(name.decode().removesuffix("."))
@@ -63,7 +63,7 @@ def test_both_signatures_are_verified_by_their_records(zones: ZoneServer, resolv
     """RFC 8463: an RSA key and an Ed25519 key, each with a selector and record of its own."""
     domain = make_domain()
     ed25519, rsa = generate_key(domain, KeyAlgorithm.ED25519), generate_key(domain)
-    signers = signing_keys(domain)
+    signers = load_keys(domain, choose_signers(domain.dkim_keys.all()))
     assert [signer.selector for signer in signers] == [rsa.selector, ed25519.selector]
     assert verifies(sign(MESSAGE, *signers, now=NOW), *signers)
     for key, signer in zip((rsa, ed25519), signers, strict=True):
@@ -99,24 +99,59 @@ def test_selectors_name_the_month_and_differ() -> None:
     assert len(selectors) > 45
 
 
-def test_the_older_key_signs_until_it_is_retired() -> None:
+def supersede(key: DkimKey, next_key: DkimKey, *, now: datetime) -> None:
+    DkimKey.objects.filter(pk=key.pk).update(superseded_at=now)
+    DkimKey.objects.filter(pk=next_key.pk).update(activated_at=now)
+
+
+def selectors(domain: SenderDomain, *, at: datetime | None = None) -> list[str]:
+    return [signer.selector for signer in choose_signers(domain.dkim_keys.all(), at=at)]
+
+
+def test_the_older_key_signs_until_another_takes_its_place() -> None:
     domain = make_domain()
-    assert signing_keys(domain) == ()
+    assert selectors(domain) == []
     first, second = generate_key(domain), generate_key(domain)
-    assert active_key(domain) == first
-    assert retire_key(first, now=timezone.now())
-    assert not retire_key(first, now=timezone.now())
-    assert [signer.selector for signer in signing_keys(domain)] == [second.selector]
+    assert keys_in_dns(domain) == {CheckKind.DKIM: first, CheckKind.NEXT_KEY: second}
+    assert selectors(domain) == [first.selector]
+    supersede(first, second, now=NOW)
+    assert keys_in_dns(domain) == {CheckKind.DKIM: second}
+    assert selectors(domain) == [second.selector]
 
 
 def test_the_algorithms_are_rotated_apart() -> None:
     domain = make_domain()
-    rsa, first, second = (generate_key(domain, name) for name in (KeyAlgorithm.RSA, *[KeyAlgorithm.ED25519] * 2))
-    assert [key.selector for key in signing_keys(domain)] == [rsa.selector, first.selector]
-    retire_key(first, now=timezone.now())
-    assert [key.selector for key in signing_keys(domain)] == [rsa.selector, second.selector]
-    retire_key(rsa, now=timezone.now())
-    assert [key.selector for key in signing_keys(domain)] == [second.selector]
+    first, rsa, second = (
+        generate_key(domain, name) for name in (KeyAlgorithm.ED25519, KeyAlgorithm.RSA, KeyAlgorithm.ED25519)
+    )
+    assert selectors(domain) == [rsa.selector, first.selector]
+    assert list(keys_in_dns(domain)) == [CheckKind.DKIM, CheckKind.ED25519, CheckKind.NEXT_KEY]
+    supersede(first, second, now=NOW)
+    assert selectors(domain) == [rsa.selector, second.selector]
+
+
+def test_what_began_with_a_key_goes_on_with_it() -> None:
+    """B2"""
+    domain = make_domain()
+    first, second = generate_key(domain), generate_key(domain)
+    DkimKey.objects.filter(pk=first.pk).update(activated_at=NOW - DAY)
+    supersede(first, second, now=NOW)
+    began = NOW - timedelta(seconds=1)
+    assert [selectors(domain, at=at) for at in (began, NOW)] == [[first.selector], [second.selector]]
+    # Then the domain had none.
+    assert selectors(domain, at=NOW - 2 * DAY) == [second.selector]
+    # Mails are signed, if with another key, rather than not.
+    DkimKey.objects.filter(pk=first.pk).update(retired_at=NOW + DAY, private_key=b"")
+    assert selectors(domain, at=began) == [second.selector]
+
+
+def test_a_second_signature_begins_with_the_next_mailing() -> None:
+    domain = make_domain()
+    rsa, ed25519 = generate_key(domain), generate_key(domain, KeyAlgorithm.ED25519)
+    DkimKey.objects.filter(pk=rsa.pk).update(activated_at=NOW - DAY)
+    DkimKey.objects.filter(pk=ed25519.pk).update(activated_at=NOW)
+    assert selectors(domain, at=NOW - timedelta(hours=1)) == [rsa.selector]
+    assert selectors(domain, at=NOW) == [rsa.selector, ed25519.selector]
 
 
 def test_without_an_encryption_key_no_key_is_stored(settings: Settings) -> None:
@@ -131,4 +166,4 @@ def test_a_lost_encryption_key_is_told(settings: Settings) -> None:
     generate_key(domain)
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(SenderError, match="復号できません"):
-        signing_keys(domain)
+        load_keys(domain, choose_signers(domain.dkim_keys.all()))

@@ -1,9 +1,23 @@
 """The DNS, asked for real: an answer, "there is none" and "could not ask" are three results."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from senders.dns import Absent, CouldNotAsk, DnsResolver, Found, default_resolver, parse_server
-from tests.senders.dns_server import ZoneServer
+from senders.dns import (
+    TTL_LIMIT,
+    Absent,
+    Answer,
+    CouldNotAsk,
+    DnsResolver,
+    Found,
+    RecordType,
+    default_resolver,
+    parse_server,
+)
+from senders.dns_budget import TOO_LATE, TOO_MANY, BudgetResolver
+from tests.senders.dns_server import NEGATIVE_TTL, Fault, ZoneServer
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +42,100 @@ def test_a_wildcard_answers_for_any_name(resolver: DnsResolver) -> None:
     assert resolver.find_txt("anything.wild.shop.example") == Found(("v=spf1 -all",))
 
 
-@pytest.mark.parametrize("name", ["nothing.example", "www.shop.example"], ids=["nxdomain", "nodata"])
-def test_absent(resolver: DnsResolver, name: str) -> None:
-    assert resolver.find_txt(name) == Absent()
+@pytest.mark.parametrize(("name", "exists"), [("nothing.example", False), ("www.shop.example", True)])
+def test_absent_says_whether_the_name_exists_and_how_long_that_is_kept(
+    resolver: DnsResolver, name: str, *, exists: bool
+) -> None:
+    answer = resolver.find_txt(name)
+    assert isinstance(answer, Absent)
+    assert (answer.exists, answer.ttl) == (exists, NEGATIVE_TTL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (RecordType.A, ("192.0.2.1",)),
+        (RecordType.AAAA, ("2001:db8::1",)),
+        (RecordType.MX, ("5 first.types.example", "10 second.types.example")),
+        (RecordType.PTR, ("mail.types.example",)),
+        (RecordType.TXT, ("text",)),
+    ],
+)
+def test_finds_records_of_each_type(
+    zones: ZoneServer, resolver: DnsResolver, kind: RecordType, values: tuple[str, ...]
+) -> None:
+    zones.add_zone(
+        """
+        types.example. 300 IN A 192.0.2.1
+        types.example. 300 IN AAAA 2001:db8::1
+        types.example. 300 IN MX 10 Second.types.example.
+        types.example. 300 IN MX 5 first.types.example.
+        types.example. 300 IN PTR mail.types.example.
+        types.example. 300 IN TXT "text"
+        """
+    )
+    answer = resolver.find("types.example", kind)
+    assert answer == Found(values)
+    assert isinstance(answer, Found)
+    assert answer.ttl == 300
+
+
+def test_a_time_to_live_that_is_too_large_is_none(zones: ZoneServer, resolver: DnsResolver) -> None:
+    """RFC 2181 section 8; the database would refuse it."""
+    zones.add_zone(f"long.example. {TTL_LIMIT} IN TXT a\nlonger.example. {TTL_LIMIT + 1} IN TXT a")
+    found = [resolver.find_txt(name) for name in ("long.example", "longer.example")]
+    assert [answer.ttl for answer in found if isinstance(answer, Found)] == [TTL_LIMIT, 0]
+
+
+def test_tells_where_aliases_led(zones: ZoneServer, resolver: DnsResolver) -> None:
+    zones.add_zone(
+        """
+        a.chain.example. 300 IN CNAME B.chain.example.
+        b.chain.example. 60 IN CNAME c.chain.example.
+        c.chain.example. 300 IN TXT "end"
+        """
+    )
+    answer = resolver.find("a.chain.example", RecordType.TXT)
+    assert isinstance(answer, Found)
+    assert (answer.values, answer.chain, answer.ttl) == (("end",), ("b.chain.example", "c.chain.example"), 60)
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVFAIL, Fault.REFUSED, Fault.SILENT])
+def test_a_type_alone_may_fail(zones: ZoneServer, resolver: DnsResolver, fault: Fault) -> None:
+    zones.faults["shop.example", "A"] = fault
+    assert isinstance(resolver.find("shop.example", RecordType.A), CouldNotAsk)
+    assert isinstance(resolver.find_txt("shop.example"), Found)
+
+
+class Counting:
+    """A resolver that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, RecordType]] = []
+
+    def find_txt(self, name: str) -> Answer:
+        return self.find(name, RecordType.TXT)
+
+    def find(self, name: str, kind: RecordType) -> Answer:
+        self.asked.append((name, kind))
+        return Absent()
+
+
+def test_a_budget_asks_each_question_once_and_no_more_than_it_has() -> None:
+    inner = Counting()
+    budget = BudgetResolver(inner, questions=2, clock=lambda: 0.0)
+    assert budget.find_txt("one.example") == budget.find_txt("ONE.example") == Absent()
+    assert budget.find("one.example", RecordType.A) == Absent()
+    assert budget.find_txt("two.example") == CouldNotAsk(TOO_MANY)
+    assert budget.find_txt("one.example") == Absent()
+    assert inner.asked == [("one.example", RecordType.TXT), ("one.example", RecordType.A)]
+
+
+def test_a_budget_of_time() -> None:
+    times = iter([0.0, 1.0, 12.0])
+    budget = BudgetResolver(Counting(), clock=lambda: next(times))
+    assert budget.find_txt("one.example") == Absent()
+    assert budget.find_txt("two.example") == CouldNotAsk(TOO_LATE)
 
 
 def test_servfail_is_could_not_ask(zones: ZoneServer, resolver: DnsResolver) -> None:
@@ -63,12 +168,12 @@ def test_a_cut_answer_is_asked_again_by_tcp(zones: ZoneServer, resolver: DnsReso
     assert zones.asked.count("big.example") == 2
 
 
-def test_a_hostile_answer_is_cut_and_made_readable(zones: ZoneServer, resolver: DnsResolver) -> None:
+def test_a_hostile_answer_is_bounded_by_the_protocol_and_made_readable(
+    zones: ZoneServer, resolver: DnsResolver
+) -> None:
     zones.publish("hostile.example", "y" * 60_000)
     zones.publish("binary.example", [b"a\x00b\xff\r\nc\xe3\x81\x82"])
-    cut = resolver.find_txt("hostile.example")
-    assert isinstance(cut, Found)
-    assert len(cut.values[0]) == 4000
+    assert resolver.find_txt("hostile.example") == Found(("y" * 60_000,))
     assert resolver.find_txt("binary.example") == Found(("a\\x00b\\xff\\r\\ncあ",))
 
 
@@ -89,3 +194,28 @@ def test_reads_server_addresses(text: str, address: str, port: int) -> None:
 
 def test_the_settings_name_the_servers(zones: ZoneServer) -> None:
     assert isinstance(default_resolver().find_txt("shop.example"), Found)
+
+
+def test_a_question_that_another_thread_asks_just_now_is_not_asked_twice() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        asked = 0
+
+        def find(self, name: str, kind: RecordType) -> Answer:
+            self.asked += 1
+            begun.set()
+            assert go_on.wait(10)
+            return Absent()
+
+        def find_txt(self, name: str) -> Answer:
+            return self.find(name, RecordType.TXT)
+
+    inner = Slow()
+    budget = BudgetResolver(inner)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(budget.find_txt, "one.example")
+        assert begun.wait(10)
+        second = pool.submit(budget.find_txt, "one.example")
+        go_on.set()
+        assert (first.result(10), second.result(10), inner.asked) == (Absent(), Absent(), 1)

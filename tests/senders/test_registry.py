@@ -71,6 +71,19 @@ class TestRegistry:
         assert "持ち主" not in refused.value.sentence
         assert not Sender.objects.exclude(pk=owner.pk).exists()
 
+    def test_workspaces_that_both_proved_a_domain_do_not_keep_each_other_out(self) -> None:
+        """Two departments of one firm, each with a selector of its own."""
+        workspaces = [make_workspace(), make_workspace()]
+        for workspace in workspaces:
+            create_sender(workspace, "news@example.co.jp", DETAILS)
+        SenderDomain.objects.update(verified_at=timezone.now())
+        for workspace in workspaces:
+            assert create_sender(workspace, "info@example.co.jp", DETAILS)
+        # Who lost it has no more right to it than a stranger.
+        SenderDomain.objects.filter(workspace=workspaces[0]).update(verified_at=None)
+        with pytest.raises(AddressRefused, match="登録できません"):
+            create_sender(workspaces[0], "third@example.co.jp", DETAILS)
+
     def test_an_unproved_domain_keeps_nobody_out(self) -> None:
         squatter = create_sender(make_workspace(), "a@shop.example", DETAILS)
         owner = create_sender(make_workspace(), "b@shop.example", DETAILS)
@@ -100,8 +113,8 @@ class TestRegistry:
         sender = make_sender()
         assert archive_sender(sender, now=timezone.now())
         assert not archive_sender(sender, now=timezone.now())
-        assert restore_sender(sender)
-        assert not restore_sender(sender)
+        assert restore_sender(sender, now=timezone.now())
+        assert not restore_sender(sender, now=timezone.now())
         actions = AuditEntry.objects.order_by("pk").values_list("action", flat=True)
         assert list(actions) == ["sender.archive", "sender.restore"]
 

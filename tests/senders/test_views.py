@@ -57,15 +57,32 @@ class TestTheWayThrough:
         assert key is not None
         assert public_record(key) in page
         assert 'data-copy="dkim-value"' in page
-        assert "v=DMARC1; p=none" in page
+        # A second SPF or DMARC record would make the first one void: nobody knows yet what is there.
+        assert "spf-value" not in page
+        assert "dmarc-value" not in page
+        assert page.count("今の設定に合わせた「設定する値」を表示します") == 2
         assert "まだ確認していません" in page
+
+    def test_a_lookalike_is_asked_about_once(self, editor: Client, workspace: Workspace) -> None:
+        posted = POSTED | {"address": "news@gmial.com"}
+        page = editor.post("/senders/new/", posted).content.decode()
+        assert "「gmail.com」とよく似ています" in page
+        assert 'name="seen" value="gmial.com"' in page
+        assert not SenderDomain.objects.exists()
+        # Another slip is another question.
+        other = editor.post("/senders/new/", posted | {"address": "news@gmall.com", "seen": "gmial.com"})
+        assert "「gmail.com」とよく似ています" in other.content.decode()
+        assert editor.post("/senders/new/", posted | {"seen": "gmial.com"}).status_code == 302
+        assert Sender.objects.get(workspace=workspace).domain.name == "gmial.com"
+        # A domain that is registered was asked about.
+        assert editor.post("/senders/new/", posted | {"address": "info@gmial.com"}).status_code == 302
 
     def test_a6_the_check_shows_found_and_advice(self, editor: Client, workspace: Workspace, zones: ZoneServer) -> None:
         """A6"""
         zones.publish("shop.example", "v=spf1 mx ~all")
         domain = create_sender(workspace, "news@shop.example", DETAILS).domain
         response = editor.post(f"/senders/domains/{domain.pk}/check/")
-        assert "DKIM が未設定" in told(response)
+        assert "DKIM がまだありません" in told(response)
         page = editor.get(response.headers["Location"]).content.decode()
         assert "v=spf1 mx ~all" in page
         assert "DKIM レコードがありません" in page
@@ -79,6 +96,9 @@ class TestTheWayThrough:
         zones.publish(dkim_name(key.selector, domain.name), public_record(key))
         assert "このドメインから配信できます" in told(editor.post(f"/senders/domains/{domain.pk}/check/"))
         assert "配信できます" in editor.get("/senders/").content.decode()
+        zones.failing |= {"shop.example", dkim_name(key.selector, domain.name)}
+        SenderDomain.objects.update(check_started_at=None)
+        assert "前回までの結果" in told(editor.post(f"/senders/domains/{domain.pk}/check/"))
 
     def test_an_ed25519_key_is_added_once(self, editor: Client, workspace: Workspace) -> None:
         domain = create_sender(workspace, "news@shop.example", DETAILS).domain
@@ -266,7 +286,7 @@ class TestBadInput:
         answers = [told(editor.post(f"/senders/domains/{domain.pk}/check/")) for _press in range(5)]
         assert "確認しました" in answers[0]
         assert all("確認したばかりです" in answer for answer in answers[1:])
-        assert zones.asked.count("shop.example") == 1
+        assert zones.asked.count("_dmarc.shop.example") == 1
 
     def test_a_silent_dns_is_told_and_does_not_hang(
         self, editor: Client, workspace: Workspace, zones: ZoneServer
@@ -287,7 +307,8 @@ class TestBadInput:
 
 
 def test_archived_senders_leave_the_list_of_domains(editor: Client, workspace: Workspace) -> None:
-    archive_sender(make_sender(workspace, "old@old.example"), now=timezone.now())
+    sender = make_sender(workspace, "old@old.example")
+    archive_sender(sender, now=timezone.now())
     page = editor.get("/senders/").content.decode()
-    assert "送信元がまだありません" in page
-    assert "/senders/domains/" not in page
+    assert f"/senders/domains/{sender.domain_id}/" not in page
+    assert "使用を終了した送信元(1件)" in page

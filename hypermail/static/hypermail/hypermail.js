@@ -5,10 +5,11 @@
   const closest = (event, selector) =>
     event.target instanceof Element ? event.target.closest(selector) : null;
 
-  // [data-dialog="ID"] opens a dialog, [data-close] or a click beside it closes it.
+  // [data-dialog="ID"] opens a dialog, [data-close] or a click beside it closes it. In a form, once the form is complete.
   document.addEventListener("click", (event) => {
     const opener = closest(event, "[data-dialog]");
     if (opener) {
+      if (opener.form && !opener.form.reportValidity()) return;
       const dialog = document.getElementById(opener.dataset.dialog);
       if (dialog && !dialog.open) dialog.showModal();
       return;
@@ -135,6 +136,8 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (event.defaultPrevented) return;
+    // One that fills a frame beside the form saves nothing.
+    if (event.submitter && event.submitter.formTarget) return;
     unsaved = false;
     if (form.method !== "post" || form.hasAttribute("data-stay") || form.target) return;
     if (form.dataset.submitted) {
@@ -157,6 +160,15 @@
         if (button instanceof HTMLButtonElement) button.disabled = false;
       }
     }
+  });
+
+  // form[data-live="ID"] presses that button, which fills a frame, a moment after each change.
+  let live = 0;
+  document.addEventListener("input", (event) => {
+    const form = closest(event, "form[data-live]");
+    if (!form) return;
+    clearTimeout(live);
+    live = setTimeout(() => form.requestSubmit(document.getElementById(form.dataset.live)), 600);
   });
 
   // [data-submit-on-change] sends its form when a choice is made; the button beside it serves without scripts.

@@ -1,0 +1,101 @@
+"""Stores a draft while it is written; the page learns what was stored, or who was quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.views.decorators.http import require_POST
+
+from accounts.access import member_required
+from accounts.models import Role, User
+from accounts.requests import WorkspaceRequest
+from campaigns.compose_views import own_rules_form, save_draft
+from campaigns.draft_parts import content_of
+from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
+from campaigns.drafts import Saved, Stale
+from campaigns.forms import CampaignForm
+from campaigns.models import Campaign
+from campaigns.views import find_campaign
+from designs.draft_editing import EditedDesign, read_posted
+from designs.exceptions import DesignRefused
+
+CONFLICT = 409
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def autosave(request: WorkspaceRequest, pk: int | None = None) -> HttpResponse:
+    """Store what the form holds, checked or not; what cannot be stored keeps its value and is told.
+
+    200 `{"revision", "saved_at", "text", "problems": [{"place", "sentence"}], "urls"}`; 409 `{"by", "at", "revision",
+    "fields", "version", "sentence"}` where somebody was quicker, `{"closed"}` where it is no draft any more; 422
+    `{"refused"}` for blocks that no page of ours wrote.
+    """
+    campaign = Campaign(workspace=request.workspace) if pk is None else find_campaign(request.workspace, pk)
+    try:
+        edited = read_posted(request.POST)
+    except DesignRefused as error:
+        return JsonResponse({"refused": error.sentence}, status=422)
+    form = CampaignForm(
+        request.POST, instance=campaign, workspace=request.workspace, content=content_of(campaign), auto_id=False
+    )
+    form.is_valid()
+    saved = save_draft(request, form, own_rules_form(request, campaign), edited)
+    if isinstance(saved, Stale):
+        answer = {"closed": closed_sentence()} if saved.is_closed else stale_answer(saved, request.user)
+        return JsonResponse(answer, status=CONFLICT)
+    return JsonResponse(saved_answer(campaign, saved, form, edited))
+
+
+def saved_answer(campaign: Campaign, saved: Saved, form: CampaignForm, edited: EditedDesign) -> dict[str, Any]:
+    """Return what the page shows once a draft is stored."""
+    problems = [{"place": place, "sentence": sentence} for place, sentence in edited.errors]
+    problems += [{"place": name, "sentence": text} for name, text in refused(form)]
+    if saved.parts.problem:
+        problems.append({"place": "", "sentence": refusal_of(saved.parts)})
+    return {
+        "revision": saved.revision,
+        "saved_at": date_format(timezone.localtime(), "H:i"),
+        "text": saved.parts.text,
+        "problems": problems,
+        "urls": urls_of(campaign),
+    }
+
+
+def refused(form: CampaignForm) -> Iterator[tuple[str, str]]:
+    """Yield what was typed and is not stored, or will not be sent; that something is missing yet is no fault."""
+    for name, errors in form.errors.as_data().items():
+        for error in errors:
+            if error.code != "required" and (name != "mailing_lists" or name in form.data):
+                yield name, "".join(error.messages)
+
+
+def urls_of(campaign: Campaign) -> dict[str, str]:
+    """Return where the page of a draft goes on, which a new mail learns when it is stored first."""
+    names = {
+        "edit": "campaign_edit",
+        "autosave": "campaign_autosave",
+        "frame": "campaign_preview_frame",
+        "inbox": "campaign_inbox",
+        "check": "campaign_check",
+        "versions": "campaign_versions",
+    }
+    return {key: reverse(name, args=[campaign.pk]) for key, name in names.items()}
+
+
+def stale_answer(stale: Stale, reader: User) -> dict[str, Any]:
+    """Return who saved what and when."""
+    at = date_format(timezone.localtime(stale.at), "H:i")
+    return {
+        "by": str(stale.by or ""),
+        "at": at,
+        "revision": stale.revision,
+        "fields": stale.fields,
+        "version": stale.version,
+        "sentence": stale_sentence(stale, reader),
+    }

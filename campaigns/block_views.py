@@ -1,0 +1,117 @@
+"""The list of blocks in the editor: what the page shows of it, and what its buttons answer with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from accounts.access import member_required
+from accounts.models import Role, Workspace
+from accounts.requests import WorkspaceRequest
+from designs.block_forms import BlockForm
+from designs.blocks import IN_COLUMNS, Block, BlockKind
+from designs.brands import look_of
+from designs.draft_editing import SIDES, EditedDesign, change, read_posted
+from designs.exceptions import DesignRefused
+from designs.models import Picture
+from designs.text_writing import write_words
+
+# Letters of a block that its row shows.
+WORDS: Final = 40
+# Pictures that a select offers, the newest first.
+MOST_PICTURES: Final = 200
+ICONS: Final = {
+    BlockKind.HEADING: "heading",
+    BlockKind.TEXT: "pilcrow",
+    BlockKind.PICTURE: "image",
+    BlockKind.BUTTON: "square-mouse-pointer",
+    BlockKind.DIVIDER: "minus",
+    BlockKind.COLUMNS: "columns-2",
+    BlockKind.PRODUCT: "shopping-bag",
+    BlockKind.SNS: "share-2",
+    BlockKind.FOOTER: "panel-bottom",
+    BlockKind.HTML: "code",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A block as the page shows it; `form` where it is open, `columns` are the rows in the columns of one that is."""
+
+    block: Block
+    form: BlockForm | None
+    columns: Sequence[tuple[str, Sequence[Row]]]
+
+    @property
+    def words(self) -> str:
+        """Return the beginning of what it says."""
+        words = " ".join(write_words(self.block).split())
+        return words[:WORDS] + "…" if len(words) > WORDS else words
+
+    @property
+    def json(self) -> SafeString:
+        """Return the block for an attribute in single quotes, in which JSON stays short."""
+        written = json.dumps(self.block.as_json(), ensure_ascii=False, separators=(",", ":"))
+        return SafeString(written.replace("&", "&amp;").replace("'", "&#39;"))
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether it shows more than its row."""
+        return self.form is not None or bool(self.columns)
+
+
+def rows_of(blocks: Sequence[Block], edited: EditedDesign) -> list[Row]:
+    """Return blocks as rows, those of the columns that are open or hold the open one with theirs."""
+    rows = []
+    for block in blocks:
+        form = edited.form if block.id == edited.open else None
+        inner = block.kind == BlockKind.COLUMNS and (
+            form or any(part.id == edited.open for side in SIDES for part in block.data[side])
+        )
+        columns = [(side, rows_of(block.data[side], edited)) for side in SIDES] if inner else []
+        rows.append(Row(block, form, columns))
+    return rows
+
+
+def blocks_context(edited: EditedDesign) -> dict[str, Any]:
+    """Return what templates/campaigns/_edit_blocks.html shows."""
+    kinds = [(kind.value, kind.label, ICONS[kind]) for kind in BlockKind]
+    rows = rows_of(edited.design.blocks, edited)
+    return {
+        "edited": edited,
+        "rows": rows,
+        # A new block comes below the one that is open, else to the end.
+        "place": next((row.block.id for row in rows if row.is_open), ""),
+        "kinds": kinds,
+        "inner_kinds": [kind for kind in kinds if kind[0] in IN_COLUMNS],
+    }
+
+
+def pictures_of(workspace: Workspace) -> Any:
+    """Return the pictures that a block may show; asked for once it is looked at."""
+    return Picture.objects.filter(workspace=workspace).only("pk", "name").order_by("-pk")[:MOST_PICTURES]
+
+
+def edited_posted(request: WorkspaceRequest) -> EditedDesign:
+    """Return the blocks of the form with its button done. Raises DesignRefused."""
+    edited = read_posted(request.POST, pictures=pictures_of(request.workspace))
+    action = request.POST.get("do", "")
+    return change(edited, action, look=look_of(request.workspace)) if action else edited
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def blocks(request: WorkspaceRequest) -> HttpResponse:
+    """Do what a button of the list says and show the list anew; stores nothing."""
+    try:
+        edited = edited_posted(request)
+    except DesignRefused as error:
+        return HttpResponse(error.sentence, status=422, content_type="text/plain; charset=utf-8")
+    return render(request, "campaigns/_edit_blocks.html", blocks_context(edited))

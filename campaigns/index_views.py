@@ -1,0 +1,94 @@
+"""The list of campaigns, and the search over them."""
+
+from datetime import datetime, time, timedelta
+from typing import Any, cast
+
+from django import forms
+from django.core.paginator import Paginator
+from django.db.models import Count, Prefetch, Q
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from accounts.access import member_required
+from accounts.models import Workspace
+from accounts.requests import WorkspaceRequest
+from campaigns.closed_times import zone
+from campaigns.models import Campaign, CampaignQuerySet, CampaignState, Label, Recurrence
+from campaigns.sender_notes import notes_of
+from campaigns.views import AUDIENCE
+
+PAGE = 50
+
+
+class SearchForm(forms.Form):
+    """What of the campaigns is wanted; everything may be left open."""
+
+    q = forms.CharField(label=_("件名"), required=False, max_length=200)
+    label = forms.ModelChoiceField(Label.objects.none(), label=_("ラベル"), required=False, empty_label=_("すべて"))
+    begin = forms.DateField(
+        label=_("配信日(から)"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    end = forms.DateField(
+        label=_("配信日(まで)"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        labels = cast("forms.ModelChoiceField[Label]", self.fields["label"])
+        labels.queryset = Label.objects.filter(workspace=workspace).order_by("name")
+
+    def keep(self, campaigns: CampaignQuerySet) -> CampaignQuerySet:
+        """Keep what fits the fields that can be read."""
+        self.is_valid()
+        data = self.cleaned_data
+        if query := data.get("q"):
+            campaigns = campaigns.filter(subject__icontains=query)
+        if label := data.get("label"):
+            campaigns = campaigns.filter(labels=label)
+        if begin := data.get("begin"):
+            at = datetime.combine(begin, time(), zone())
+            campaigns = campaigns.filter(Q(started_at__gte=at) | Q(started_at=None, scheduled_at__gte=at))
+        if end := data.get("end"):
+            at = datetime.combine(end, time(), zone()) + timedelta(days=1)
+            campaigns = campaigns.filter(Q(started_at__lt=at) | Q(started_at=None, scheduled_at__lt=at))
+        return campaigns
+
+    @property
+    def is_used(self) -> bool:
+        """Say whether anything is asked for."""
+        return any(self.data.get(name) for name in self.fields)
+
+
+@require_safe
+@member_required()
+def campaign_index(request: WorkspaceRequest) -> HttpResponse:
+    """List the campaigns, newest first; `state` keeps one state, the fields of SearchForm keep what fits them."""
+    state = request.GET.get("state", "")
+    # What no database can hold fits nothing.
+    form = SearchForm(
+        {name: str(value).replace("\0", "") for name, value in request.GET.items()}, workspace=request.workspace
+    )
+    campaigns = form.keep(Campaign.objects.for_workspace(request.workspace))
+    counts = dict(campaigns.values_list("state").annotate(Count("pk")).order_by())
+    if state in CampaignState.values:
+        campaigns = campaigns.filter(state=state)
+    repeats = Prefetch("recurrences", Recurrence.objects.filter(stopped_at=None), to_attr="repeats")
+    shown = (
+        campaigns.defer("text", "html")
+        .select_related("sender__domain")
+        .prefetch_related(*AUDIENCE, "sender__domain__checks", "labels", repeats)
+    )
+    page = Paginator(shown.order_by("-pk"), PAGE).get_page(request.GET.get("page"))
+    filters = [(value, label, counts[value]) for value, label in CampaignState.choices if value in counts]
+    context = {
+        "page": page,
+        "rows": notes_of(list(page)),
+        "state": state,
+        "form": form,
+        "is_filtered": form.is_used,
+        "filters": filters,
+        "total": sum(counts.values()),
+    }
+    return render(request, "campaigns/index.html", context)

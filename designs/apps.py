@@ -1,0 +1,8 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class DesignsConfig(AppConfig):
+    name = "designs"
+    verbose_name = "文面"

@@ -1,0 +1,118 @@
+"""Pages of 画像: what a workspace has uploaded, new ones, and the pictures themselves, which recipients load."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import member_required
+from accounts.audit import record
+from accounts.models import Role
+from accounts.requests import WorkspaceRequest
+from designs.models import Picture, picture_storage
+from designs.picture_encoding import MAX_BYTES, PictureRefused
+from designs.picture_forms import MAX_FILES, PictureForm, PicturesForm
+from designs.pictures import TYPES, store_picture
+from lists.uploads import refuse_many_files, refuse_uploads_above
+
+PAGE_SIZE: Final = 24
+NAME: Final = re.compile(r"[0-9a-f]{64}\.(jpg|png|gif)")
+# A year; the content of a name never changes.
+CACHED: Final = "public, max-age=31536000, immutable"
+# Should a browser ever take one for a page, nothing in it runs.
+POLICY: Final = "default-src 'none'; sandbox"
+TOO_MUCH: Final = gettext_lazy("画像が大きすぎます。1枚10 MBまで、一度に10枚までにしてください。")
+
+
+# The size has to be known before the form's token is read out of the body.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.EDITOR)
+@refuse_uploads_above(MAX_FILES * MAX_BYTES, TOO_MUCH)
+@refuse_many_files
+@csrf_protect
+def picture_index(request: WorkspaceRequest) -> HttpResponseBase:
+    """Show the pictures, newest first; take new ones."""
+    form = PicturesForm(request.POST, request.FILES) if request.method == "POST" else PicturesForm()
+    if form.is_valid() and (found := store_all(request, form)):
+        return redirect(reverse("picture_describe") + "?" + "&".join(f"picture={pk}" for pk in found))
+    pictures = Picture.objects.filter(workspace=request.workspace).order_by("-pk")
+    page = Paginator(pictures, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "designs/picture_index.html", {"form": form, "page": page, "most": MAX_FILES})
+
+
+def store_all(request: WorkspaceRequest, form: PicturesForm) -> list[int]:
+    """Store the uploaded files; return the numbers of the pictures. What is refused is told in the form, by its name."""
+    found = []
+    for file in form.cleaned_data["pictures"]:
+        try:
+            picture, is_new = store_picture(
+                request.workspace, file, name=file.name or "", actor=request.user, now=timezone.now()
+            )
+        except PictureRefused as error:
+            form.add_error("pictures", f"{file.name}: {error.sentence}")
+            continue
+        found.append(picture.pk)
+        if is_new:
+            record(request.workspace, request.user, "picture.upload", picture.name)
+    if found and form.errors:
+        # The others are stored: the next page shows them, so the refusals go with it.
+        for sentence in form.errors["pictures"]:
+            messages.error(request, str(sentence))
+    return found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.EDITOR)
+def picture_describe(request: WorkspaceRequest) -> HttpResponse:
+    """Ask what the pictures that were just uploaded show."""
+    source = request.POST if request.method == "POST" else request.GET
+    chosen = [
+        int(pk) for pk in source.getlist("picture")[:MAX_FILES] if pk.isascii() and pk.isdecimal() and len(pk) < 19
+    ]
+    pictures = Picture.objects.filter(workspace=request.workspace, pk__in=chosen).order_by("pk")
+    data = request.POST if request.method == "POST" else None
+    forms = [PictureForm(data, instance=picture, prefix=f"p{picture.pk}") for picture in pictures]
+    if not forms:
+        return redirect("picture_index")
+    # Each is asked, so that each has its errors.
+    are_valid = [form.is_valid() for form in forms]
+    if request.method == "POST" and all(are_valid):
+        for form in forms:
+            form.save()
+        messages.success(request, _("画像を保存しました。ブロックの編集で選べます。"))
+        return redirect("picture_index")
+    return render(request, "designs/picture_describe.html", {"forms": forms})
+
+
+@require_safe
+def picture_file(request: HttpRequest, name: str) -> FileResponse:
+    """Give a picture to whoever knows its address: it stands in the mails. Asks no database."""
+    if not NAME.fullmatch(name):
+        raise Http404
+    try:
+        file = picture_storage().open(name)
+    except FileNotFoundError:
+        raise Http404 from None
+    return FileResponse(
+        file,
+        content_type=TYPES[name.rpartition(".")[2]],
+        headers={
+            "Cache-Control": CACHED,
+            "Content-Security-Policy": POLICY,
+            "X-Content-Type-Options": "nosniff",
+            # Mail on the web shows it within pages of its own.
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        },
+    )

@@ -1,0 +1,405 @@
+// The editor of a mailing: blocks without reloading, autosave, undo, drag and keys, preview, merge tags.
+// Without this file the page is a form whose buttons send it.
+"use strict";
+
+(() => {
+  const form = document.getElementById("campaign-form");
+  if (!form) return;
+  const find = (id) => document.getElementById(id);
+  const state = find("save-state");
+  const stale = find("stale");
+  const previewForm = find("preview-form");
+  const token = form.elements.csrfmiddlewaretoken.value;
+  const isMine = (target) => target instanceof Element && target.form === form;
+
+  // A page that the browser kept as it was left has an old revision.
+  window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+
+  form.removeAttribute("data-warn-unsaved");
+  for (const tools of form.querySelectorAll("[data-tools]")) tools.hidden = false;
+
+  // What the form holds, as pairs; without what every page has for itself.
+  function read() {
+    return [...new FormData(form)].filter(([name]) => name !== "csrfmiddlewaretoken" && name !== "revision");
+  }
+
+  // Autosave. `dirty` counts changes, so that one made while a save is on its way is not forgotten.
+  let dirty = 0;
+  let saved = 0;
+  let timer = 0;
+  let wait = 2000;
+  let running = null;
+  let isStopped = !stale.hidden;
+
+  function show(name, more = "") {
+    state.dataset.state = name;
+    state.textContent = (state.dataset[name] || "") + more;
+  }
+
+  function touch(delay = 1500) {
+    dirty += 1;
+    keepCopy();
+    if (isStopped) return;
+    if (!running) show("dirty");
+    clearTimeout(timer);
+    timer = setTimeout(save, delay);
+  }
+
+  function save() {
+    clearTimeout(timer);
+    if (!running && !isStopped && dirty !== saved) running = send().finally(() => (running = null));
+    return running || Promise.resolve();
+  }
+
+  async function send() {
+    const sent = dirty;
+    note();
+    show("saving");
+    let answer;
+    try {
+      answer = await fetch(form.dataset.autosave, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
+    } catch {
+      retry();
+      return;
+    }
+    const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
+    if (answer.redirected || answer.status === 403) {
+      show("login");
+      isStopped = true;
+    } else if (!isJson) {
+      retry();
+    } else {
+      const told = await answer.json();
+      if (answer.ok) finish(told, sent);
+      else if (answer.status === 409) stop(told);
+      else show("failed", ` ${told.refused || ""}`);
+    }
+  }
+
+  // The server or the network is away: again and again, ever more rarely.
+  function retry() {
+    show("failed");
+    timer = setTimeout(save, wait);
+    wait = Math.min(wait * 2, 30000);
+  }
+
+  function finish(told, sent) {
+    wait = 2000;
+    saved = sent;
+    form.elements.revision.value = told.revision;
+    if (form.action !== new URL(told.urls.edit, location.href).href) adopt(told.urls);
+    // The text part is written from the rest unless a person writes it.
+    const kind = form.querySelector("[name='kind']:checked")?.value;
+    if (kind !== "text" && !form.elements.text_by_hand.checked) form.elements.text.value = told.text;
+    const [problem] = told.problems;
+    show("saved", ` ${told.saved_at}${problem ? `・${problem.sentence}` : ""}`);
+    if (!told.problems.length && dirty === sent) dropCopy();
+    refresh();
+    document.body.dispatchEvent(new CustomEvent("draft-saved"));
+    if (dirty !== sent) timer = setTimeout(save, 1500);
+  }
+
+  // A new mail has its own address once it is stored.
+  function adopt(urls) {
+    dropCopy();
+    history.replaceState(null, "", urls.edit);
+    form.action = urls.edit;
+    form.dataset.autosave = urls.autosave;
+    form.dataset.draft = urls.edit;
+    previewForm.action = urls.frame;
+    previewForm.dataset.inbox = urls.inbox;
+    stale.querySelector("[data-open-theirs]").href = urls.edit;
+    const versions = form.querySelector("[data-versions]");
+    versions.href = urls.versions;
+    versions.hidden = false;
+    document.querySelector("[data-preview-later]").hidden = true;
+    document.querySelector("[data-preview-now]").hidden = false;
+  }
+
+  function stop(told) {
+    isStopped = true;
+    show("stale");
+    stale.querySelector("[data-stale-sentence]").textContent = told.sentence || told.closed;
+    const overwrite = stale.querySelector("[name='overwrite']");
+    overwrite.value = told.revision || "";
+    overwrite.hidden = Boolean(told.closed);
+    stale.hidden = false;
+    stale.scrollIntoView({ block: "center" });
+  }
+
+  stale.querySelector("[data-open-theirs]").addEventListener("click", () => {
+    dropCopy();
+    saved = dirty;
+  });
+
+  // One's own button waits for the save that is on its way, else it would come too late itself.
+  form.addEventListener("submit", (event) => {
+    if (event.submitter?.name === "do") return;
+    clearTimeout(timer);
+    if (running) {
+      event.preventDefault();
+      event.stopPropagation();
+      const button = event.submitter;
+      running.then(() => form.requestSubmit(button));
+      return;
+    }
+    dropCopy();
+    saved = dirty;
+  }, true);
+
+  window.addEventListener("beforeunload", (event) => {
+    if (dirty !== saved) event.preventDefault();
+  });
+  document.addEventListener("visibilitychange", () => document.hidden && save());
+  window.addEventListener("online", save);
+  form.addEventListener("input", (event) => isMine(event.target) && touch());
+  form.addEventListener("change", (event) => isMine(event.target) && touch(300));
+
+  // The copy in this browser, until the server said yes.
+  function copyName() {
+    return `draft:${form.dataset.draft}`;
+  }
+
+  function keepCopy() {
+    try {
+      sessionStorage.setItem(copyName(), JSON.stringify({ revision: form.elements.revision.value, pairs: read().filter(([, value]) => typeof value === "string") }));
+    } catch {
+      // A full or forbidden store keeps nobody from writing.
+    }
+  }
+
+  function dropCopy() {
+    sessionStorage.removeItem(copyName());
+  }
+
+  const kept = find("kept-copy");
+  const copy = isStopped ? null : JSON.parse(sessionStorage.getItem(copyName()) || "null");
+  kept.hidden = !copy;
+  kept.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-kept]");
+    if (!button) return;
+    kept.hidden = true;
+    if (button.dataset.kept === "drop") {
+      dropCopy();
+      return;
+    }
+    // On the revision that it was written on: whoever saved since is not overwritten unasked.
+    form.elements.revision.value = copy.revision;
+    await put(copy.pairs);
+    touch(0);
+  });
+
+  // Undo: what the form held at each save and each button of the blocks.
+  const past = [];
+  const future = [];
+  const PARTS = ["subject", "preheader", "kind", "html", "source", "text", "text_by_hand", "block", "open"];
+  const isContent = ([name]) => PARTS.includes(name) || name.startsWith("b-");
+  const written = () => JSON.stringify(read().filter(isContent));
+  let present = written();
+
+  function note() {
+    const now = written();
+    if (now === present) return;
+    past.push(present);
+    if (past.length > 100) past.shift();
+    future.length = 0;
+    present = now;
+    showUndo();
+  }
+
+  function showUndo() {
+    form.querySelector("[data-undo]").disabled = !past.length;
+    form.querySelector("[data-redo]").disabled = !future.length;
+  }
+
+  async function step(from, to) {
+    note();
+    if (!from.length) return;
+    to.push(present);
+    await put(JSON.parse(from.pop()));
+    present = written();
+    showUndo();
+    touch(300);
+  }
+
+  form.querySelector("[data-undo]").addEventListener("click", () => step(past, future));
+  form.querySelector("[data-redo]").addEventListener("click", () => step(future, past));
+
+  // Put pairs into the form; the blocks are shown anew by the server.
+  async function put(pairs) {
+    const body = new URLSearchParams(pairs.filter(([name]) => name === "block" || name === "open" || name.startsWith("b-")));
+    await swap(body);
+    const given = new Map();
+    for (const [name, value] of pairs) given.set(name, [...(given.get(name) || []), value]);
+    for (const control of form.elements) {
+      if (!control.name || control.closest("#blocks") || ["csrfmiddlewaretoken", "revision"].includes(control.name)) continue;
+      const values = given.get(control.name);
+      if (control.type === "checkbox" || control.type === "radio") {
+        if (values || PARTS.includes(control.name)) control.checked = (values || []).includes(control.value);
+      } else if (values && control.type !== "submit") control.value = values[0];
+    }
+  }
+
+  // Blocks.
+  let turn = Promise.resolve();
+
+  async function swap(body) {
+    body.set("csrfmiddlewaretoken", token);
+    const answer = await fetch(form.dataset.blocks, { method: "POST", body }).catch(() => null);
+    const text = answer && !answer.redirected ? await answer.text() : "";
+    if (!answer || !answer.ok) {
+      show("failed", ` ${answer && answer.status === 422 ? text : ""}`);
+      return false;
+    }
+    const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("blocks");
+    if (!fresh) return false;
+    find("blocks").replaceWith(document.adoptNode(fresh));
+    document.dispatchEvent(new CustomEvent("blocks-shown"));
+    return true;
+  }
+
+  // One after the other: each goes on from what the one before made.
+  function act(action, focused) {
+    turn = turn.then(() => change(action, focused));
+  }
+
+  async function change(action, focused) {
+    note();
+    const body = new URLSearchParams(read().filter(isContent));
+    body.set("do", action);
+    if (!(await swap(body))) return;
+    focus(action, focused);
+    // To look into a block changes nothing.
+    if (/^(open|close):/.test(action)) {
+      present = written();
+    } else {
+      note();
+      touch(300);
+    }
+  }
+
+  function focus(action, focused) {
+    const [word] = action.split(":");
+    const list = find("blocks");
+    if (word === "open" || word === "add" || word === "copy") {
+      const opened = list.querySelector(".block-form");
+      const first = opened?.querySelector("input:not([type='hidden']), textarea, select");
+      opened?.scrollIntoView({ block: "nearest" });
+      if (first) first.focus({ preventScroll: true });
+    } else if (focused) {
+      const again = list.querySelector(`button[value="${CSS.escape(action)}"]`);
+      (word === "up" || word === "down" ? again : null)?.focus();
+      if (document.activeElement === document.body) {
+        list.querySelector(`[data-block="${CSS.escape(focused)}"] > .block-row > .block-open`)?.focus();
+      }
+    }
+  }
+
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("button[name='do']");
+    if (!button) return;
+    event.preventDefault();
+    act(button.value, button.closest("[data-block]")?.dataset.block);
+  });
+
+  form.addEventListener("keydown", (event) => {
+    const block = event.target.closest("[data-block]");
+    if (event.altKey && block && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+      event.preventDefault();
+      act(`${event.key === "ArrowUp" ? "up" : "down"}:${block.dataset.block}`, block.dataset.block);
+    }
+    const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+    if ((event.ctrlKey || event.metaKey) && !isTyping && event.key.toLowerCase() === "z") {
+      event.preventDefault();
+      if (event.shiftKey) step(future, past);
+      else step(past, future);
+    }
+  });
+
+  // Dragging by the handle, with mouse, pen or finger.
+  form.addEventListener("pointerdown", (event) => {
+    const grip = event.target.closest("[data-grip]");
+    if (!grip || event.button) return;
+    event.preventDefault();
+    const block = grip.closest("[data-block]");
+    const list = block.parentElement;
+    const others = [...list.children].filter((item) => item !== block && item.dataset.block);
+    const from = [...list.children].indexOf(block);
+    let to = from;
+    block.classList.add("is-dragged");
+    const mark = (at) => others.forEach((item, number) => {
+      item.classList.toggle("is-before", number === at);
+      item.classList.toggle("is-after", at === others.length && number === at - 1);
+    });
+    const follow = (moved) => {
+      to = others.filter((item) => {
+        const box = item.getBoundingClientRect();
+        return moved.clientY > box.top + box.height / 2;
+      }).length;
+      mark(to);
+      if (moved.clientY < 60) scrollBy(0, -12);
+      if (moved.clientY > innerHeight - 100) scrollBy(0, 12);
+    };
+    const end = (last) => {
+      removeEventListener("pointermove", follow);
+      removeEventListener("pointerup", end);
+      removeEventListener("pointercancel", end);
+      block.classList.remove("is-dragged");
+      mark(-1);
+      if (last.type === "pointerup" && to !== from) act(`move:${block.dataset.block}:${to}`, block.dataset.block);
+    };
+    addEventListener("pointermove", follow);
+    addEventListener("pointerup", end);
+    addEventListener("pointercancel", end);
+  });
+
+  // Preview.
+  const stage = document.querySelector(".preview-stage");
+
+  async function refresh(query = "") {
+    if (!previewForm.getAttribute("action")) return;
+    stage.dataset.view = document.querySelector("[name='view']:checked").value;
+    const person = previewForm.elements.subscriber?.value;
+    if (!query && person) previewForm.submit();
+    const asked = new URLSearchParams(query ? { q: query } : person ? { subscriber: person } : {});
+    const answer = await fetch(`${previewForm.dataset.inbox}?${asked}`).catch(() => null);
+    if (!answer || !answer.ok || answer.redirected) return;
+    const lines = find("inbox-lines");
+    if (lines.contains(document.activeElement) && !query) return;
+    const shown = new DOMParser().parseFromString(await answer.text(), "text/html");
+    lines.replaceChildren(...shown.body.childNodes);
+    if (query || !person) previewForm.submit();
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.closest("[data-preview-control], #inbox-lines")) refresh(event.target.name === "q" ? event.target.value.trim() : "");
+  });
+  refresh();
+
+  // Merge tags go into the field that was last written in.
+  let target = form.elements.subject;
+  form.addEventListener("focusin", (event) => {
+    if (event.target.closest("[data-tags], [data-rich-area]")) target = event.target;
+  });
+
+  const part = (id) => find(id).value.trim();
+  const writeTag = () => {
+    const [name, format, fallback] = ["tag-name", "tag-format", "tag-fallback"].map(part);
+    return `{{${name}${format ? `:${format}` : ""}${fallback ? `|${fallback.replace(/[{}|]/g, "")}` : ""}}}`;
+  };
+  const showTag = () => find("tag-name") && (find("tag-written").textContent = writeTag());
+  form.addEventListener("input", showTag);
+  document.body.addEventListener("htmx:load", showTag);
+  form.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-put-tag]")) return;
+    const place = target.isConnected ? target : form.elements.subject;
+    const rich = place.closest("[data-rich-area]");
+    if (rich) {
+      rich.dispatchEvent(new CustomEvent("put-text", { detail: writeTag() }));
+      return;
+    }
+    place.focus();
+    place.setRangeText(writeTag(), place.selectionStart, place.selectionEnd, "end");
+    place.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+})();

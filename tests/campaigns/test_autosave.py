@@ -1,0 +1,239 @@
+"""A draft is stored while it is written; whoever comes too late is told and loses nothing."""
+
+import json
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Role
+from campaigns.draft_parts import content_of
+from campaigns.drafts import MAX_VERSIONS, ONE_VERSION, note_version
+from campaigns.models import Campaign, CampaignState, Draft, DraftVersion
+from tests.factories import make_campaign, make_list, make_sender, make_subscriber, make_user, make_workspace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def campaign():
+    mailing_list = make_list()
+    make_subscriber(mailing_list, name="花子")
+    make_subscriber(mailing_list, name="")
+    return make_campaign(mailing_list, sender=make_sender(mailing_list.workspace))
+
+
+@pytest.fixture
+def hanako(campaign, client_for):
+    return client_for(make_user(campaign.workspace, Role.EDITOR, email="hanako@example.jp", name="花子"))
+
+
+@pytest.fixture
+def taro(campaign, client_for):
+    return client_for(make_user(campaign.workspace, Role.EDITOR, email="taro@example.jp", name="太郎"))
+
+
+def block(kind, block_id, **data):
+    return json.dumps({"id": block_id, "kind": kind, "data": data})
+
+
+def form(campaign, **fields):
+    return {
+        "subject": campaign.subject,
+        "preheader": "紅葉が見ごろです",
+        "kind": "blocks",
+        "block": [block("heading", "aaaa", text="秋の{{name|お客様}}"), block("footer", "bbbb", text="旅のたより")],
+        "sender": campaign.sender_id or "",
+        "mailing_lists": [found.pk for found in campaign.mailing_lists.all()] if campaign.pk else [],
+        "doubt_policy": "hold",
+        "revision": campaign.revision,
+    } | fields
+
+
+def send(client, campaign, **fields):
+    return client.post(reverse("campaign_autosave", args=[campaign.pk]), form(campaign, **fields))
+
+
+def test_blocks_become_what_is_sent(hanako, campaign):
+    answer = send(hanako, campaign).json()
+    campaign.refresh_from_db()
+    assert (answer["revision"], campaign.revision) == (2, 2)
+    assert answer["problems"] == []
+    assert "秋の{{name|お客様}}" in campaign.text
+    assert "秋の{{name|お客様}}" in campaign.html
+    assert "紅葉が見ごろです" in campaign.html
+    assert answer["text"] == campaign.text
+    assert campaign.draft.blocks["blocks"][0]["data"]["text"] == "秋の{{name|お客様}}"
+    assert campaign.edited_by.name == "花子"
+
+
+def test_the_text_part_is_taken_over_by_hand_and_given_back(hanako, campaign):
+    send(hanako, campaign, text_by_hand="on", text="自分で\r\n書いた")
+    campaign.refresh_from_db()
+    assert campaign.text == "自分で\n書いた"
+    assert "<html" in campaign.html
+    send(hanako, campaign, text="自分で\r\n書いた")
+    campaign.refresh_from_db()
+    assert "秋の" in campaign.text
+    assert campaign.draft.text == "自分で\n書いた"
+
+
+@pytest.mark.parametrize(
+    ("fields", "html", "text"),
+    [
+        ({"kind": "text", "text": "文字だけ"}, "", "文字だけ"),
+        ({"kind": "markdown", "source": "# 秋\n\n**紅葉**"}, "紅葉</strong>", "■ 秋"),
+        (
+            {"kind": "html", "html": "<style>p{color:#ff0000}</style><body><p>赤</p></body>"},
+            'style="color: #ff0000;"',
+            "赤",
+        ),
+        ({"kind": "html", "html": "<body><p>手で</p></body>", "text_by_hand": "on", "text": "別に"}, "紅葉が", "別に"),
+    ],
+)
+def test_other_kinds_are_written_too(hanako, campaign, fields, html, text):
+    assert send(hanako, campaign, **fields).json()["problems"] == []
+    campaign.refresh_from_db()
+    assert html in campaign.html
+    assert text in campaign.text
+    assert content_of(campaign).kind == fields["kind"]
+
+
+def test_what_is_not_finished_is_stored_all_the_same(hanako, campaign):
+    answer = send(
+        hanako,
+        campaign,
+        subject="{{nmae}}さん",
+        sender="",
+        open="aaaa",
+        **{"b-text": "見出し", "b-level": "9", "b-align": "left"},
+    ).json()
+    campaign.refresh_from_db()
+    assert campaign.subject == "{{nmae}}さん"
+    assert campaign.draft.blocks["blocks"][0]["data"]["text"] == "見出し"
+    # What was stored before stays where nothing can be used.
+    assert campaign.sender is not None
+    assert [problem["place"] for problem in answer["problems"]] == ["aaaa-level", "subject"]
+
+
+def test_a_mail_that_cannot_be_written_cannot_be_sent(hanako, campaign):
+    answer = send(hanako, campaign, preheader="{{?1}}").json()
+    campaign.refresh_from_db()
+    assert "組み立てられません" in answer["problems"][-1]["sentence"]
+    assert (campaign.text, campaign.html) == ("", "")
+    assert campaign.draft.blocks
+
+
+def test_a_new_mail_is_made_by_its_first_save(hanako, campaign):
+    new = Campaign(workspace=campaign.workspace)
+    answer = hanako.post(reverse("campaign_autosave_new"), form(new, subject="新しい")).json()
+    made = Campaign.objects.get(subject="新しい")
+    assert answer["urls"]["edit"] == reverse("campaign_edit", args=[made.pk])
+    assert (made.state, made.created_by.name, made.sender) == (CampaignState.DRAFT, "花子", None)
+
+
+def test_the_second_person_is_told_and_loses_nothing(hanako, taro, campaign):
+    send(hanako, campaign, subject="花子の件名")
+    answer = send(taro, campaign, subject="太郎の件名")
+    assert answer.status_code == 409
+    told = answer.json()
+    assert (told["by"], told["revision"], told["fields"]) == ("花子", 2, ["件名"])
+    assert "花子さん" in told["sentence"]
+    kept = DraftVersion.objects.get(pk=told["version"])
+    assert (kept.was_saved, kept.content["subject"], kept.saved_by.name) == (False, "太郎の件名", "太郎")
+    campaign.refresh_from_db()
+    assert (campaign.subject, campaign.edited_by.name) == ("花子の件名", "花子")
+
+
+def test_the_second_person_overwrites_or_goes_on_apart(hanako, taro, campaign):
+    send(hanako, campaign, subject="花子の件名")
+    url = reverse("campaign_edit", args=[campaign.pk])
+    page = taro.post(url, form(campaign, subject="太郎の件名")).content.decode()
+    assert "花子さんの別の画面で変更されました" in page
+    assert "太郎の件名" in page
+    assert taro.post(url, form(campaign, subject="太郎の件名", fork="1")).status_code == 302
+    apart = Campaign.objects.get(subject="太郎の件名")
+    assert list(apart.mailing_lists.all()) == list(campaign.mailing_lists.all())
+    assert apart.draft.blocks["blocks"]
+    assert taro.post(url, form(campaign, subject="太郎が上書き", overwrite="2")).url == url
+    campaign.refresh_from_db()
+    assert campaign.subject == "太郎が上書き"
+    assert "花子の件名" in [version.content["subject"] for version in campaign.versions.filter(was_saved=True)]
+
+
+def test_what_is_scheduled_is_not_changed(hanako, campaign):
+    Campaign.objects.filter(pk=campaign.pk).update(state=CampaignState.SCHEDULED, scheduled_at=timezone.now())
+    answer = send(hanako, campaign, subject="変更")
+    assert answer.status_code == 409
+    assert "保存できません" in answer.json()["closed"]
+    campaign.refresh_from_db()
+    assert campaign.subject == "秋のお知らせ"
+    assert campaign.versions.get().content["subject"] == "変更"
+    hanako.post(reverse("campaign_edit", args=[campaign.pk]), form(campaign, subject="別に", fork="1"))
+    assert Campaign.objects.get(subject="別に").is_editable()
+
+
+def test_blocks_that_no_page_wrote_are_refused(hanako, campaign):
+    answer = send(hanako, campaign, block=['{"id":"<>"}'])
+    assert answer.status_code == 422
+    assert not Draft.objects.exists()
+
+
+def test_one_person_in_a_row_makes_one_version_and_only_the_newest_are_kept(hanako, campaign):
+    for subject in ("一", "二", "三"):
+        send(hanako, campaign, subject=subject)
+        campaign.refresh_from_db()
+    subjects = [version.content["subject"] for version in campaign.versions.order_by("pk")]
+    assert subjects == ["秋のお知らせ", "三"]
+    content, now = content_of(campaign), timezone.now()
+    for number in range(1, MAX_VERSIONS + 3):
+        at = now + number * ONE_VERSION
+        note_version(campaign, content, number, actor=campaign.edited_by, now=at)
+    assert campaign.versions.count() == MAX_VERSIONS
+
+
+def test_a_version_comes_back_and_the_one_before_it_stays(hanako, campaign):
+    send(hanako, campaign)
+    campaign.refresh_from_db()
+    send(hanako, campaign, kind="text", text="文字だけ")
+    campaign.refresh_from_db()
+    send(hanako, campaign, subject="もう一度", block=[block("heading", "aaaa", text="冬")])
+    page = hanako.get(reverse("campaign_versions", args=[campaign.pk])).content.decode()
+    assert "いまの内容" in page
+    version = campaign.versions.filter(revision=2).get()
+    url = reverse("campaign_version_restore", args=[campaign.pk, version.pk])
+    late = hanako.post(url, {"revision": 2}, follow=True).content.decode()
+    assert "別の人が保存しました" in late
+    hanako.post(url, {"revision": 4})
+    campaign.refresh_from_db()
+    assert "秋の{{name|お客様}}" in campaign.html
+    kept = [one.content for one in campaign.versions.filter(was_saved=True)]
+    assert "もう一度" in [content["subject"] for content in kept]
+    assert "文字だけ" in [content["text"] for content in kept]
+
+
+def test_versions_are_those_of_the_workspace(campaign, hanako, client_for):
+    send(hanako, campaign)
+    version = campaign.versions.first()
+    stranger = client_for(make_user(make_workspace()))
+    viewer = client_for(make_user(campaign.workspace, Role.VIEWER))
+    for name, args in (("campaign_version_restore", [campaign.pk, version.pk]), ("campaign_autosave", [campaign.pk])):
+        assert stranger.post(reverse(name, args=args)).status_code == 404
+        assert viewer.post(reverse(name, args=args)).status_code == 403
+
+
+def test_a_copy_is_written_on_as_the_other_was(hanako, campaign):
+    send(hanako, campaign)
+    hanako.post(reverse("campaign_copy", args=[campaign.pk]))
+    copy = Campaign.objects.exclude(pk=campaign.pk).get()
+    assert content_of(copy) == content_of(Campaign.objects.get(pk=campaign.pk))
+
+
+def test_the_picker_offers_formats_and_counts_who_lacks_a_value(hanako, campaign):
+    page = hanako.get(reverse("campaign_tags")).content.decode()
+    assert "年月日(2026年4月1日)" in page
+    asked = {"tag": "name", "mailing_lists": [found.pk for found in campaign.mailing_lists.all()]}
+    assert "値がない人: 1 人" in hanako.post(reverse("campaign_lacking"), asked).content.decode()
+    asked["tag"] = "legal_name"
+    assert "すべての人に値があります" in hanako.post(reverse("campaign_lacking"), asked).content.decode()
+    assert "配信先を選ぶと" in hanako.post(reverse("campaign_lacking"), {"tag": "name"}).content.decode()

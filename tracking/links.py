@@ -1,0 +1,126 @@
+"""The links of ours in a mailing: made and stored when its sending begins, read again when one is followed."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from django.conf import settings
+from django.urls import reverse
+
+from accounts.models import Workspace
+from mta import tokens
+from tracking.models import TrackedLink, TrackedMailing, TrackingRules
+from tracking.rewriting import add_picture, is_trackable, rewrite_html, rewrite_text
+
+# The purpose of the tokens (mta/tokens.py): one for all links of a mail, within its campaign.
+PURPOSE = "track"
+# The tag whose value is the token of a delivery. Nobody can write it into a mailing.
+TOKEN_TAG = "@"  # noqa: S105
+_TOKEN = re.compile(r"[0-9]+-[a-z2-7]+")
+_PLACE = "token-of-a-delivery"
+# Links beyond these stay as they are.
+MOST_LINKS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The parts of a mail before its tags are filled, with all that the law wants; `html` may be empty."""
+
+    text: str
+    html: str
+
+
+def make_token(campaign: int, delivery: int) -> str:
+    """Return what stands in the links of one recipient's mail."""
+    return tokens.make_within(PURPOSE, campaign, delivery, secret=settings.SECRET_KEY)
+
+
+def read_token(campaign: int, token: str) -> int | None:
+    """Return the delivery that a link was made for, None for a token that is not ours.
+
+    Mail programs take marks and letters along that follow an address in a text; they count for nothing.
+    """
+    own = _TOKEN.match(token)
+    return tokens.read_within(PURPOSE, campaign, own[0], secret=settings.SECRET_KEY) if own else None
+
+
+def rules_of(workspace: Workspace) -> TrackingRules:
+    """Return what a workspace measures, from its row or as it is by default."""
+    return TrackingRules.objects.filter(workspace=workspace).first() or TrackingRules(workspace=workspace)
+
+
+def link_url(campaign: int, number: int) -> str:
+    """Return the address of a link, with the tag for the token."""
+    return _with_tag(reverse("click", args=[campaign, number, _PLACE]))
+
+
+def picture_url(campaign: int) -> str:
+    """Return the address of the picture, with the tag for the token."""
+    return _with_tag(reverse("open_pixel", args=[campaign, _PLACE]))
+
+
+def _with_tag(path: str) -> str:
+    base: str = settings.BASE_URL
+    return base + path.replace(_PLACE, "{{" + TOKEN_TAG + "}}")
+
+
+class Links:
+    """Numbers the targets of a mailing, each target once."""
+
+    def __init__(self, campaign: int) -> None:
+        self.campaign = campaign
+        self.numbers: dict[str, int] = {}
+
+    def replace(self, url: str) -> str | None:
+        """Return the link of ours for an address; None for one that stays as it is."""
+        own_pages = f"{settings.BASE_URL}/"
+        if not is_trackable(url) or url.startswith(own_pages):
+            return None
+        if url not in self.numbers and len(self.numbers) >= MOST_LINKS:
+            return None
+        return link_url(self.campaign, self.numbers.setdefault(url, len(self.numbers) + 1))
+
+
+def freeze_mailing(workspace: Workspace, campaign: int, body: Body, *, now: datetime) -> bool:
+    """Store a mailing's body with links of ours as the workspace's rules have it; return whether it has any.
+
+    Called within the transaction in which the sending begins.
+    """
+    rules = rules_of(workspace)
+    links = Links(campaign)
+    text = rewrite_text(body.text, links.replace) if rules.clicks and rules.texts else body.text
+    html = rewrite_html(body.html, links.replace) if rules.clicks else body.html
+    has_picture = rules.opens and bool(html)
+    if has_picture:
+        html = add_picture(html, picture_url(campaign))
+    if (text, html) == (body.text, body.html):
+        return False
+    mailing = TrackedMailing.objects.create(
+        campaign=campaign, workspace=workspace, text=text, html=html, has_picture=has_picture, frozen_at=now
+    )
+    TrackedLink.objects.bulk_create(
+        TrackedLink(mailing=mailing, number=number, target=url) for url, number in links.numbers.items()
+    )
+    return True
+
+
+def frozen_body(campaign: int) -> Body:
+    """Return what `freeze_mailing` stored; raises TrackedMailing.DoesNotExist."""
+    return Body(*TrackedMailing.objects.values_list("text", "html").get(pk=campaign))
+
+
+class UnknownLink(Exception):
+    """No link of a mailing has this number."""
+
+
+@lru_cache(maxsize=10_000)
+def target_of(campaign: int, number: int) -> str:
+    """Return where a link leads, with its tags. Targets never change, so each process asks once.
+
+    Raises UnknownLink, which is asked for anew each time.
+    """
+    target = TrackedLink.objects.filter(mailing=campaign, number=number).values_list("target", flat=True).first()
+    if target is None:
+        raise UnknownLink
+    return target
