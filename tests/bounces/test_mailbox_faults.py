@@ -124,7 +124,7 @@ def test_server_that_hangs(protocol: str, words: bytes) -> None:
     with serve_script(Words(words)) as port:
         started = time.monotonic()
         error = fail(make_mailbox(protocol=protocol, port=port))
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
     assert "時間内に応答しませんでした" in error.sentence
 
 
@@ -135,7 +135,7 @@ def test_server_that_drips(protocol: str) -> None:
     with serve_script(drip) as port:
         started = time.monotonic()
         fail(make_mailbox(protocol=protocol, port=port))
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         drip.over.set()
 
 

@@ -58,7 +58,7 @@ def zones() -> Iterator[ZoneServer]:
 
 
 def find(host: str, zones: ZoneServer, port: int = 443) -> list[str]:
-    resolver = DnsResolver([zones.address], server_timeout=0.2, question_timeout=0.4)
+    resolver = DnsResolver([zones.address], server_timeout=2, question_timeout=3)
     return [str(address) for address in find_addresses(host, port, resolver, is_public)]
 
 

@@ -37,7 +37,7 @@ def make_asker(*servers: WebServer, zones: ZoneServer | None = None, **options: 
     def may_ask(address: Address, port: int) -> bool:
         return (str(address) == HOST and port in ports) or is_public(address, port)
 
-    resolver = DnsResolver([zones.address] if zones else ["127.0.0.1:1"], server_timeout=0.2, question_timeout=0.4)
+    resolver = DnsResolver([zones.address] if zones else ["127.0.0.1:1"], server_timeout=2, question_timeout=3)
     return Asker(resolver, **{"until": time.monotonic() + 20, "may_ask": may_ask} | options)
 
 

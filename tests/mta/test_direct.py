@@ -24,7 +24,7 @@ from tests.mta.sending import BODY, IMPATIENT, PATIENT
 from tests.senders.dns_server import ZoneServer, serve_zones
 
 # The dot is waited for when the time is long over.
-LATE_DOT = replace(PATIENT, dot=1)
+LATE_DOT = replace(PATIENT, dot=2)
 ROUTE = Route("direct", "", 25, "none", "", "", "client.example", kind="direct")
 
 
@@ -453,7 +453,7 @@ def test_what_is_not_begun_when_the_time_is_over_is_untouched(world: World) -> N
     server = world.serve("127.0.0.2")
     world.domain("one.example", "127.0.0.2")
     slow = MemoryLedger(before_fence=lambda ids: time.sleep(0.05))
-    ledger = world.send(to("one.example", 300), connections=1, deadline=0.5, ledger=slow)
+    ledger = world.send(to("one.example", 300), connections=1, deadline=2, ledger=slow)
     counts = Counter(ledger.results())
     assert set(counts) == {Result.ACCEPTED, Result.UNTOUCHED}
     assert counts[Result.ACCEPTED] == len(server.accepted) > 0
@@ -469,7 +469,7 @@ def test_lookup_that_lasts_longer_than_the_time_is_untouched(world: World) -> No
 def test_server_that_hangs_on_a_used_connection_when_the_time_is_over(world: World) -> None:
     world.serve("127.0.0.2", [Fault(Phase.RCPT, Hang(), skip=1)], features=())
     world.domain("one.example", "127.0.0.2")
-    ledger = world.send(to("one.example", 3), connections=1, deadline=0.3, timeouts=IMPATIENT)
+    ledger = world.send(to("one.example", 3), connections=1, deadline=1, timeouts=IMPATIENT)
     assert ledger.outcomes[1].result is Result.ACCEPTED
     assert {ledger.outcomes[2].result, ledger.outcomes[3].result} <= {Result.DEFERRED, Result.UNTOUCHED}
 
@@ -481,7 +481,7 @@ def test_receiver_that_holds_up_a_turn_at_the_dot_is_left_alone_for_longer(world
     world.domain("one.example", "127.0.0.2")
     moment = 0.0
     direct = world.setup(resting=Resting(clock=lambda: moment))
-    ledger = world.send(to("one.example", before + 1), connections=1, deadline=0.3, timeouts=LATE_DOT, direct=direct)
+    ledger = world.send(to("one.example", before + 1), connections=1, deadline=1, timeouts=LATE_DOT, direct=direct)
     assert ledger.outcomes[before + 1].result is Result.DOUBT
     connections = server.connections
     moment = 1800.0

@@ -274,7 +274,7 @@ def test_needs_a_connection_and_a_window() -> None:
 def test_mails_not_begun_before_the_deadline_are_untouched() -> None:
     ledger = MemoryLedger(before_fence=lambda ids: time.sleep(0.02))
     with FaultServer() as server:
-        send_to(server, make_mails(200), ledger=ledger, deadline=0.3)
+        send_to(server, make_mails(2000), ledger=ledger, deadline=2)
     counts = Counter(ledger.results())
     assert set(counts) == {Result.ACCEPTED, Result.UNTOUCHED}
     assert counts[Result.ACCEPTED] == len(server.accepted) > 0
@@ -285,8 +285,8 @@ def test_server_that_hangs_for_longer_than_a_late_mail_may_take_is_at_fault() ->
     with FaultServer([Fault(Phase.RCPT, Hang())]) as server:
         ledger = MemoryLedger()
         began = time.monotonic()
-        send(make_mails(5), make_route(server.port), ledger, connections=2, window=8, deadline=0.2, timeouts=slow)
-    assert time.monotonic() - began < 3
+        send(make_mails(5), make_route(server.port), ledger, connections=2, window=8, deadline=1, timeouts=slow)
+    assert time.monotonic() - began < 20
     assert Counter(ledger.results()) == {Result.ROUTE_FAULT: 2, Result.UNTOUCHED: 3}
     faults = [outcome for outcome in ledger.outcomes.values() if outcome.result is Result.ROUTE_FAULT]
     assert {outcome.phase for outcome in faults} == {Phase.RCPT}

@@ -17,7 +17,7 @@ from tests.mta.test_direct import ROUTE, World, to
 from tests.mta.test_direct import world as world
 
 # The server's wait is longer than the time of the run, and shorter than what a mail may take that was begun.
-DEADLINE, WAIT = 0.6, 1.8
+DEADLINE, WAIT = 1.5, 3.5
 
 
 def leave(server: FaultServer, count: int, ledger: MemoryLedger, *, loop: str = "uvloop", **options: object) -> Rest:
@@ -123,7 +123,7 @@ def test_nobody_is_left_where_all_is_done_in_time() -> None:
 def test_what_is_left_has_a_window_of_its_own_that_is_no_larger_than_needed() -> None:
     ledger = MemoryLedger()
     with FaultServer([Fault(Phase.DOT, Held())]) as server:
-        rest = leave(server, 12, ledger, connections=12)
+        rest = leave(server, 12, ledger, connections=12, deadline=4)
         assert (rest.fenced, rest.window) == (12, 12)
         server.release()
         run_apart(rest.finish)
@@ -139,7 +139,7 @@ def test_what_is_left_has_a_window_of_its_own_that_is_no_larger_than_needed() ->
 def test_a_timer_that_comes_early_ends_the_wait_for_room(loop: str) -> None:
     """uvloop's timers come at whole milliseconds, so up to half of one too early."""
     with FaultServer([Fault(Phase.GREETING, Held())]) as server:
-        rest = leave(server, 12, MemoryLedger(), loop=loop, connections=3, deadline=0.3004)
+        rest = leave(server, 12, MemoryLedger(), loop=loop, connections=3, deadline=1.0004)
         server.release()
         run_apart(rest.finish)
 

@@ -149,7 +149,7 @@ def test_many_domains_take_few_queries(zones: ZoneServer, django_assert_max_num_
 
 
 def resolver_at(zones: ZoneServer) -> MxResolver:
-    return MxResolver([zones.address], server_timeout=0.3, question_timeout=0.3)
+    return MxResolver([zones.address], server_timeout=0.8, question_timeout=0.8)
 
 
 def test_an_enquiry_finds_out_at_once(zones: ZoneServer) -> None:

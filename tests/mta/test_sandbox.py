@@ -72,7 +72,7 @@ def sandbox(tmp_path: Path, lmtp_sink: Sink) -> Iterator[Running]:
     running.stop()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 8) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

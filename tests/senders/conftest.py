@@ -22,4 +22,4 @@ def zones(settings: Settings) -> Iterator[ZoneServer]:
 @pytest.fixture
 def resolver(zones: ZoneServer) -> DnsResolver:
     """The product's resolver, on the DNS server of the test and with little patience."""
-    return DnsResolver([zones.address], server_timeout=1.0, question_timeout=1.5)
+    return DnsResolver([zones.address], server_timeout=2, question_timeout=3)
