@@ -78,6 +78,10 @@ class Delivery(models.Model):
     address_key = models.CharField(max_length=320)
     name = models.CharField(_("お名前"), max_length=200, blank=True)
     attributes: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+    # Which of the mailing's variants it gets (A/Bテスト): 0 is the mailing itself.
+    variant = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # Bit n-1 is set where the condition with the number n held for the recipient (designs/regions.py).
+    shown = models.PositiveIntegerField(default=0, db_default=0)
     # The Date header; frozen at the first claim.
     mail_date = models.DateTimeField(null=True, blank=True)
 
