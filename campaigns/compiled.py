@@ -1,4 +1,4 @@
-"""A campaign compiled once and filled for each delivery. The plain renderer is its oracle (campaigns/rendering.py)."""
+"""An edition of a campaign compiled once and filled for each delivery. The plain renderer is its oracle (campaigns/rendering.py)."""
 
 import html
 from collections.abc import Sequence
@@ -23,15 +23,15 @@ _SAMPLE_TOKEN = "1-aaaaaaaaaaaaaaaaaaaaaaaaaa"  # noqa: S105
 
 
 class CompiledCampaign:
-    """Renders the deliveries of one campaign.
+    """Renders the deliveries of one edition of a campaign.
 
     Raises ValueError for a text that cannot be compiled, and MimeError for what no mail can be built of.
     """
 
-    def __init__(self, campaign: Campaign, body: Body, keys: Sequence[SigningKey]) -> None:
+    def __init__(self, campaign: Campaign, subject: str, body: Body, keys: Sequence[SigningKey]) -> None:
         author = author_of(campaign)
         known = shared_values(campaign)
-        self._subject = cut(campaign.subject, known, escape=blank_controls)
+        self._subject = cut(subject, known, escape=blank_controls)
         self._text = cut(body.text, known)
         self._html = cut(body.html, known, escape=html.escape) if body.html else Cut((), ())
         self._domain = author.domain

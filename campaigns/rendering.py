@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 
 from campaigns.authors import Author, author_of, read_sender, required_sender, shared_values, signers_of
-from campaigns.bodies import body_of, write_body
+from campaigns.bodies import Edition, cut_body, edition_of, subject_of, whole_body_of, write_body
 from campaigns.compiled import CompiledCampaign
 from campaigns.links import MESSAGE_ID, feedback_id, list_id, sample_unsubscribe_url, unsubscribe_url
 from campaigns.merge_tags import fill, fill_html, fill_line
@@ -18,6 +18,9 @@ from mta.outcomes import Outgoing
 from senders.dkim_keys import load_keys
 from senders.models import Sender
 from tracking.links import TOKEN_TAG, Body, make_token
+
+# Editions of campaigns that a renderer keeps compiled, those used last.
+MOST_EDITIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,10 @@ class Renderer:
     def __init__(self) -> None:
         # By the sender, and the campaign where the mail is one of it.
         self.keys: dict[tuple[int, int | None], tuple[dkim.SigningKey, ...]] = {}
-        self.bodies: dict[int, Body] = {}
-        # None for a campaign that cannot be compiled.
-        self.compiled: dict[int, CompiledCampaign | None] = {}
+        # Uncut, by campaign and variant.
+        self.bodies: dict[tuple[int, int], Body] = {}
+        # By campaign; None for an edition that cannot be compiled. The one used last stands last.
+        self.compiled: dict[tuple[int, Edition], CompiledCampaign | None] = {}
 
     def keys_of(self, sender: Sender, campaign: Campaign | None) -> tuple[dkim.SigningKey, ...]:
         """Return the keys by which a campaign is signed, or a sender's mail today, read once; none where it goes unsigned."""
@@ -67,35 +71,42 @@ class Renderer:
             self.keys[place] = load_keys(sender.domain, signers_of(sender, campaign))
         return self.keys[place]
 
-    def body_of(self, campaign: Campaign) -> Body:
-        """Return what the mails of a campaign are filled from, read once."""
-        if campaign.pk not in self.bodies:
-            self.bodies[campaign.pk] = body_of(campaign)
-        return self.bodies[campaign.pk]
+    def body_of(self, campaign: Campaign, edition: Edition) -> Body:
+        """Return what the mails of an edition are filled from; what it is cut from is read once."""
+        place = (campaign.pk, edition.variant)
+        if place not in self.bodies:
+            self.bodies[place] = whole_body_of(campaign, edition.variant)
+        return cut_body(campaign, self.bodies[place], edition.shown)
 
     def content_of(self, delivery: Delivery) -> Content:
         """Return the filled parts of a delivery, with links of its own."""
-        campaign = delivery.campaign
+        campaign, edition = delivery.campaign, edition_of(delivery)
         links = {"unsubscribe_url": unsubscribe_url(delivery.pk), TOKEN_TAG: make_token(campaign.pk, delivery.pk)}
         values = person_values(delivery) | shared_values(campaign) | links
-        return fill_content(campaign.subject, self.body_of(campaign), values)
+        return fill_content(subject_of(campaign, edition), self.body_of(campaign, edition), values)
 
     def render(self, delivery: Delivery) -> Outgoing:
         """Return the envelope and signed bytes of a claimed delivery; raises mta.mime.MimeError."""
-        compiled = self.compile(delivery.campaign)
+        compiled = self.compile(delivery.campaign, edition_of(delivery))
         outgoing = compiled.render(delivery) if compiled else None
         return outgoing or self.render_plainly(delivery)
 
-    def compile(self, campaign: Campaign) -> CompiledCampaign | None:
-        """Return the compiled form of a campaign, made once."""
-        if campaign.pk not in self.compiled:
-            try:
-                keys = self.keys_of(required_sender(campaign), campaign)
-                self.compiled[campaign.pk] = CompiledCampaign(campaign, self.body_of(campaign), keys)
-            except (ValueError, MimeError):
-                # The plain way says for each delivery what is wrong with it.
-                self.compiled[campaign.pk] = None
-        return self.compiled[campaign.pk]
+    def compile(self, campaign: Campaign, edition: Edition) -> CompiledCampaign | None:
+        """Return the compiled form of an edition, made once as long as not too many others are used."""
+        place = (campaign.pk, edition)
+        if place in self.compiled:
+            self.compiled[place] = self.compiled.pop(place)
+            return self.compiled[place]
+        if len(self.compiled) >= MOST_EDITIONS:
+            del self.compiled[next(iter(self.compiled))]
+        try:
+            keys = self.keys_of(required_sender(campaign), campaign)
+            subject, body = subject_of(campaign, edition), self.body_of(campaign, edition)
+            self.compiled[place] = CompiledCampaign(campaign, subject, body, keys)
+        except (ValueError, MimeError):
+            # The plain way says for each delivery what is wrong with it.
+            self.compiled[place] = None
+        return self.compiled[place]
 
     def render_plainly(self, delivery: Delivery) -> Outgoing:
         """Return what `render` returns, built from nothing: the oracle of the compiled form."""

@@ -126,6 +126,11 @@ class Campaign(models.Model):
     html = models.TextField(_("HTML本文"), blank=True)
     # What lists of mails show behind the subject; it stands in the HTML part, out of sight.
     preheader = models.CharField(_("プリヘッダー"), max_length=200, blank=True)
+    # For whom the regions of text and html are (designs/regions.py), stored with them: region n is for who fulfils the
+    # conditions in place n - 1. None stands where a number is free.
+    conditions: models.JSONField[list[dict[str, Any] | None], list[dict[str, Any] | None]] = models.JSONField(
+        default=list, db_default=models.Value([], output_field=models.JSONField())
+    )
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, related_name="campaigns")
     mailing_lists = models.ManyToManyField(MailingList, through="Audience", related_name="campaigns")
     state = models.CharField(max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Workspace
 from campaigns.authors import author_of
-from campaigns.bodies import write_body
+from campaigns.bodies import Edition, write_body
 from campaigns.models import Campaign, Delivery
 from campaigns.rendering import Renderer
 from mta.courier import stuff_body
@@ -154,7 +154,7 @@ def test_gives_what_the_plain_way_gives_with_measured_links(text, html, people, 
     renderer = renderer_with(*keys)
     body, links = write_body(campaign), Links(campaign.pk)
     tracked = add_picture(rewrite_html(body.html, links.replace), picture_url(campaign.pk)) if body.html else ""
-    renderer.bodies[campaign.pk] = Body(rewrite_text(body.text, links.replace), tracked)
+    renderer.bodies[campaign.pk, 0] = Body(rewrite_text(body.text, links.replace), tracked)
     for delivery in deliveries:
         delivery.campaign = campaign
         assert outcome_of(renderer.render, delivery) == outcome_of(renderer.render_plainly, delivery)
@@ -163,21 +163,21 @@ def test_gives_what_the_plain_way_gives_with_measured_links(text, html, people, 
 @pytest.mark.parametrize("keys", KEYS[1:], ids=["rsa", "ed25519", "both"])
 def test_the_signatures_are_accepted(keys):
     delivery = make_delivery("{{name}}様", "{{name}}様\n本文" * 50, "<p>{{都市}}</p>", "花子", {"都市": "京都"}, 7)
-    outgoing = renderer_with(*keys).compile(delivery.campaign).render(delivery)
+    outgoing = renderer_with(*keys).compile(delivery.campaign, Edition()).render(delivery)
     assert verifies(outgoing.data, *keys)
 
 
 def test_a_value_with_a_line_end_goes_the_plain_way():
     delivery = make_delivery("題", "住所:\n{{都市}}\n", "", "花子", {"都市": "京都\n下京区"}, 7)
     renderer = renderer_with()
-    assert renderer.compile(delivery.campaign).render(delivery) is None
+    assert renderer.compile(delivery.campaign, Edition()).render(delivery) is None
     assert outcome_of(renderer.render, delivery) == renderer.render_plainly(delivery)
 
 
 def test_a_text_cut_in_a_line_end_goes_the_plain_way():
     delivery = make_delivery("題", "一行目\r{{name}}\n二行目", "", "", {}, 7)
     renderer = renderer_with()
-    assert renderer.compile(delivery.campaign) is None
+    assert renderer.compile(delivery.campaign, Edition()) is None
     assert outcome_of(renderer.render, delivery) == renderer.render_plainly(delivery)
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import reaper
-from campaigns.bodies import body_of
+from campaigns.bodies import Edition, body_of
 from campaigns.freezing import freeze_recipients
 from campaigns.models import Campaign, CampaignState, Delivery
 from campaigns.reactions import hits_are_due, prove_doubts, take_hits
@@ -263,7 +263,7 @@ def test_a_change_of_the_settings_in_mid_send_changes_no_mail(campaign):
 def test_the_plain_way_gives_the_same_mail(campaign):
     row = row_of(campaign)
     assert replace(Renderer().render(row), is_wire_ready=False) == Renderer().render_plainly(row)
-    assert body_of(campaign).html.count("{{@}}") == 3
+    assert body_of(campaign, Edition()).html.count("{{@}}") == 3
 
 
 def test_figures_stand_on_the_page_of_the_mailing(client_for):
