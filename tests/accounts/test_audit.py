@@ -72,7 +72,8 @@ def test_every_recorded_action_and_detail_has_a_japanese_word() -> None:
 
 
 def test_no_word_is_left_over() -> None:
-    begun = {action for action in ACTIONS if action.startswith(tuple(find_prefixes()))}
+    prefixes = tuple(find_prefixes())
+    begun = {action for action in ACTIONS if action.startswith(prefixes)}
     assert set(ACTIONS) - find_actions() - begun == set()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -25,6 +25,7 @@ from mta.models import RouteKind
 from senders.dkim_keys import generate_key
 from senders.models import DnsCheck, KeyAlgorithm, Sender, SenderDomain, ServerCheck
 from tests.factories import make_campaign, make_list, make_mail_route, make_sender, make_user, make_workspace
+from tests.senders.dns_server import ZoneServer, serve_zones
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -42,6 +43,14 @@ def sender(workspace: Workspace, settings: Settings) -> Sender:
     sender = make_sender(workspace, "news@shop.example")
     generate_key(sender.domain)
     return sender
+
+
+@pytest.fixture
+def zones(sender: Sender, settings: Settings) -> Iterator[ZoneServer]:
+    """A DNS server that knows nobody."""
+    with serve_zones() as server:
+        settings.DNS_SERVERS = [server.address]
+        yield server
 
 
 def check_domain(domain: SenderDomain, **results: str) -> None:
@@ -394,7 +403,9 @@ def test_the_button_is_for_those_who_may_check(viewer: Client, editor: Client, s
     assert url in show(editor).content.decode()
 
 
-def test_the_button_returns_to_the_diagnosis(editor: Client, workspace: Workspace, sender: Sender) -> None:
+def test_the_button_returns_to_the_diagnosis(
+    editor: Client, workspace: Workspace, sender: Sender, zones: ZoneServer
+) -> None:
     url = reverse("domain_check", args=[sender.domain_id])
     here = reverse("diagnosis_sender", args=[sender.pk])
     assert f'name="diagnosis" value="{sender.pk}"' in show(editor, sender).content.decode()

@@ -35,7 +35,8 @@ from tracking.links import link_url
 from tracking.models import ANY_LINK, OPEN, Figure, HourFigure, TrackedLink, TrackedMailing
 
 # Every object of the full workspace has this number, so that it is the right one for every URL.
-PK = 7001
+# Beyond what any database of tests counts up to.
+PK = 7_000_001
 # Stands in every name of the full workspace; nobody else may ever read it.
 MARK = "ひみつのひよこ"
 # What stands in a URL for a word that has to be a known one.
