@@ -24,32 +24,63 @@ class Place:
     icon: str
 
 
-PLACES = (
-    Place("home", _("ホーム"), "house"),
-    Place("campaign_index", _("配信"), "send"),
-    Place("design_index", _("テンプレート"), "layout-template"),
-    Place("history", _("配信履歴"), "history"),
-    Place("list_index", _("リスト"), "layers"),
-    Place("subscriber_index", _("購読者"), "users"),
-    Place("segment_index", _("セグメント"), "funnel"),
-    Place("exclusion_index", _("除外リスト"), "ban"),
-    Place("cleaning_upload", _("事前クリーニング"), "sparkles"),
-    Place("stopped_index", _("停止アドレス"), "user-x"),
-    Place("error_report", _("エラーレポート"), "chart-column"),
-    Place("sender_index", _("送信元"), "at-sign"),
-    Place("diagnosis", _("配信診断"), "stethoscope"),
-    Place("notice_index", _("エラーメール"), "mail-x"),
-    Place("sandbox_index", _("サンドボックス"), "flask-conical"),
-    Place("settings", _("設定"), "settings"),
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries under one heading of the navigation; the first group has none."""
+
+    label: Any
+    places: tuple[Place, ...]
+
+
+GROUPS = (
+    Group("", (Place("home", _("ホーム"), "house"),)),
+    Group(
+        _("メール"),
+        (
+            Place("campaign_index", _("配信"), "send"),
+            Place("design_index", _("テンプレート"), "layout-template"),
+            Place("history", _("配信履歴"), "history"),
+        ),
+    ),
+    Group(
+        _("名簿"),
+        (
+            Place("list_index", _("リスト"), "layers"),
+            Place("subscriber_index", _("購読者"), "users"),
+            Place("segment_index", _("セグメント"), "funnel"),
+            Place("exclusion_index", _("除外リスト"), "ban"),
+            Place("cleaning_upload", _("事前クリーニング"), "sparkles"),
+        ),
+    ),
+    Group(
+        _("エラー"),
+        (
+            Place("error_report", _("エラーレポート"), "chart-column"),
+            Place("stopped_index", _("停止アドレス"), "user-x"),
+            Place("notice_index", _("エラーメール"), "mail-x"),
+        ),
+    ),
+    Group(
+        _("差出人と設定"),
+        (
+            Place("sender_index", _("送信元"), "at-sign"),
+            Place("diagnosis", _("配信診断"), "stethoscope"),
+            Place("settings", _("設定"), "settings"),
+            Place("sandbox_index", _("サンドボックス"), "flask-conical"),
+        ),
+    ),
 )
 
-# For the operator of the installation only, under a heading of their own.
-OPERATOR_PLACES = (
-    Place("operator_gates", _("配信エラー率"), "shield-alert"),
-    Place("route_index", _("配信経路"), "route"),
-    Place("server_checks", _("送信サーバー"), "server"),
-    Place("operator_paces", _("送信ペース"), "gauge"),
-    Place("operator_exclusion_index", _("除外リスト(全体)"), "ban"),
+# For the operator of the installation only.
+OPERATOR_GROUP = Group(
+    _("運営"),
+    (
+        Place("operator_gates", _("配信エラー率"), "shield-alert"),
+        Place("route_index", _("配信経路"), "route"),
+        Place("server_checks", _("送信サーバー"), "server"),
+        Place("operator_paces", _("送信ペース"), "gauge"),
+        Place("operator_exclusion_index", _("除外リスト(全体)"), "ban"),
+    ),
 )
 
 
@@ -57,12 +88,9 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """Return what the base layout needs: the places to go, the workspaces, the theme and the nonce of the CSP."""
     membership: Membership | None = getattr(request, "membership", None)
     theme = request.COOKIES.get(THEME_COOKIE, "")
-    own, operator = places_for(request, membership)
-    found = list(find_places(request.path, own + operator))
     return {
         "sandbox_enabled": settings.SANDBOX,
-        "navigation": [place for place in found if not place["is_operator"]],
-        "operator_navigation": [place for place in found if place["is_operator"]],
+        "navigation": list(find_entries(request.path, groups_for(request, membership))),
         "workspaces": find_workspaces(membership) if membership else [],
         "theme": theme if theme in THEMES else "",
         # django-htmx looks for the nonce under this name, django-csp gives it as CSP_NONCE.
@@ -70,28 +98,34 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def places_for(request: HttpRequest, membership: Membership | None) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+def groups_for(request: HttpRequest, membership: Membership | None) -> tuple[Group, ...]:
     """Return where a person may go: in the workspace, and as the operator."""
     user = getattr(request, "user", None)
     is_operator = user is not None and user.is_superuser
-    return (PLACES if membership else ()), (OPERATOR_PLACES if is_operator else ())
+    return (GROUPS if membership else ()) + ((OPERATOR_GROUP,) if is_operator else ())
 
 
-def find_places(path: str, places: Iterable[Place]) -> Iterator[dict[str, Any]]:
-    """Yield the entries of the navigation; the one whose URL begins the path of the request is the current one."""
-    urls = {place: reverse(place.name) for place in places if place.name != "sandbox_index" or settings.SANDBOX}
+def find_entries(path: str, groups: Iterable[Group]) -> Iterator[dict[str, Any]]:
+    """Yield the headings of the navigation with their entries; the one whose URL begins the path of the request is the
+    current one.
+    """
+    found = [(group.label, [place for place in group.places if is_there(place)]) for group in groups]
+    urls = {place: reverse(place.name) for _label, places in found for place in places}
     home = reverse("home")
     # /bounces/stopped/ and /bounces/ could both be meant: the longest beginning is.
     beginnings = [url for url in urls.values() if path == url or (url != home and path.startswith(url))]
     current = max(beginnings, key=len, default="")
-    for place, url in urls.items():
-        yield {
-            "url": url,
-            "label": place.label,
-            "icon": place.icon,
-            "is_current": url == current,
-            "is_operator": place in OPERATOR_PLACES,
-        }
+    for label, places in found:
+        entries = [
+            {"url": urls[place], "label": place.label, "icon": place.icon, "is_current": urls[place] == current}
+            for place in places
+        ]
+        yield {"label": label, "entries": entries}
+
+
+def is_there(place: Place) -> bool:
+    """Say whether this installation has such pages."""
+    return place.name != "sandbox_index" or bool(settings.SANDBOX)
 
 
 def find_workspaces(membership: Membership) -> list[Workspace]:
