@@ -36,6 +36,7 @@ APPROVED_COLUMNS: Final = (
     "preheader",
     "text",
     "html",
+    "conditions",
     "doubt_policy",
     "lifetime",
     "quiet_mode",
@@ -77,7 +78,7 @@ def digest_of(campaign: Campaign) -> str:
         sorted([segment.pk, segment.conditions] for segment in segments)
         for segments in (audience.segments, audience.excluded_segments)
     ]
-    # The columns say what is sent; to whom each block is shown stands in what was written.
+    # The columns say what is sent and for whom each region is; a block that is empty yet stands in the draft alone.
     told["draft"] = Draft.objects.filter(campaign=campaign).values("kind", "blocks", "source").first()
     # A draft that is repeated is approved with its plan.
     told["plan"] = campaign.recurrences.filter(stopped_at=None).values(*PLAN_COLUMNS).first()

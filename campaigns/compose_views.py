@@ -145,7 +145,7 @@ def fork(request: WorkspaceRequest, campaign: Campaign, edited: EditedDesign) ->
     """Keep what came too late as a draft of its own, with all that the other has beside it."""
     with transaction.atomic():
         copy = make_copy(campaign, created_by=request.user)
-        content = content_posted(request.POST, edited.design)
+        content = content_posted(request.POST, edited.design, copy)
         drafts.save(copy, content, revision=copy.revision, actor=request.user, now=timezone.now())
     messages.success(request, _("別の下書きとして保存しました。"))
     return redirect("campaign_edit", pk=copy.pk)
@@ -168,9 +168,10 @@ def check_draft(request: WorkspaceRequest, pk: int | None = None) -> HttpRespons
         design = read_posted(request.POST).design
     except DesignRefused:
         design = Design()
-    content = content_posted(request.POST, design)
+    content = content_posted(request.POST, design, campaign)
     parts = write_parts(content, request.workspace)
     campaign.subject, campaign.text, campaign.html = content.subject, parts.text, parts.html
+    campaign.conditions = list(parts.conditions)
     chosen = request.POST.get("sender", "")
     senders = Sender.objects.filter(workspace=request.workspace, archived_at__isnull=True).select_related("domain")
     campaign.sender = senders.filter(pk=int(chosen)).first() if chosen.isdecimal() else None
@@ -204,7 +205,7 @@ def save_draft(
 
     return drafts.save(
         campaign,
-        content_posted(request.POST, edited.design),
+        content_posted(request.POST, edited.design, campaign),
         # What is longer is no revision of ours.
         revision=int(revision) if revision.isdecimal() and len(revision) < 10 else 0,
         actor=request.user,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ from designs.html_to_text import html_to_text
 from designs.markdown_writing import render_markdown
 from designs.models import BodyKind
 from designs.own_html import inline_css, show_safely
-from designs.rendering import clean_line, render_design
+from designs.regions import Conditions
+from designs.rendering import Rendered, clean_line, render_design
 from designs.tags import escape
 
 # What mail programs do not show, but their lists do.
@@ -37,7 +38,10 @@ PART_NAMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a person writes: `blocks` is the JSON of a Design, `source` HTML or Markdown, `text` the text part by hand."""
+    """What a person writes: `blocks` is the JSON of a Design, `source` HTML or Markdown, `text` the text part by hand.
+
+    `conditions` are those that the blocks had when `text` was written, by the numbers that stand in it.
+    """
 
     subject: str = ""
     preheader: str = ""
@@ -46,6 +50,7 @@ class Content:
     source: str = ""
     text: str = ""
     text_by_hand: bool = True
+    conditions: Sequence[dict[str, Any] | None] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return what `read_content` reads."""
@@ -85,15 +90,20 @@ def content_of(campaign: Campaign) -> Content:
         draft.source,
         draft.text if draft.text_by_hand or draft.kind == BodyKind.TEXT else campaign.text,
         draft.text_by_hand,
+        campaign.conditions,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What is sent, with its merge tags; `problem` says why nothing could be written, and then nothing can be sent."""
+    """What is sent, with its merge tags; `problem` says why nothing could be written, and then nothing can be sent.
+
+    `conditions` say for whom its regions are (designs/regions.py).
+    """
 
     text: str = ""
     html: str = ""
+    conditions: Conditions = ()
     problem: str = ""
 
 
@@ -102,31 +112,31 @@ def write_parts(content: Content, workspace: Workspace) -> Parts:
     if content.kind == BodyKind.TEXT:
         return Parts(content.text)
     try:
-        text, html = write_html(content) if content.kind == BodyKind.HTML else write_design(content, workspace)
+        rendered = write_html(content) if content.kind == BodyKind.HTML else write_design(content, workspace)
     except DesignRefused as error:
-        return Parts(problem=error.sentence)
-    return Parts(content.text if content.text_by_hand else text, html)
+        return Parts(conditions=tuple(content.conditions), problem=error.sentence)
+    return Parts(content.text if content.text_by_hand else rendered.text, rendered.html, rendered.conditions)
 
 
-def write_design(content: Content, workspace: Workspace) -> tuple[str, str]:
-    """Return text and HTML of blocks or Markdown. Raises DesignRefused."""
+def write_design(content: Content, workspace: Workspace) -> Rendered:
+    """Return the parts of blocks or Markdown. Raises DesignRefused."""
     look = look_of(workspace)
     line = {"title": content.subject, "preheader": content.preheader}
     if content.kind == BodyKind.MARKDOWN:
-        rendered = render_markdown(content.source, look, **line)
-    else:
-        design = content.design()
-        pictures = picture_urls(workspace, used) if (used := design.pictures()) else {}
-        rendered = render_design(design, look, pictures=pictures, **line)
-    return rendered.text, rendered.html
+        return render_markdown(content.source, look, **line)
+    design = content.design()
+    pictures = picture_urls(workspace, used) if (used := design.pictures()) else {}
+    by_hand = content.text if content.text_by_hand else ""
+    return render_design(design, look, pictures=pictures, known=tuple(content.conditions), by_hand=by_hand, **line)
 
 
-def write_html(content: Content) -> tuple[str, str]:
-    """Return text and HTML of own HTML. Raises DesignRefused."""
+def write_html(content: Content) -> Rendered:
+    """Return the parts of own HTML. Raises DesignRefused."""
     if not content.source.strip():
-        return "", ""
+        return Rendered("", "")
     page = hide_preheader(inline_css(content.source), clean_line(content.preheader))
-    return ("" if content.text_by_hand else html_to_text(show_safely(content.source)) + "\n"), page
+    text = "" if content.text_by_hand else html_to_text(show_safely(content.source)) + "\n"
+    return Rendered(page, text)
 
 
 def hide_preheader(page: str, preheader: str) -> str:

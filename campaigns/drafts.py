@@ -22,6 +22,7 @@ COPIED: Final = (
     "preheader",
     "text",
     "html",
+    "conditions",
     "sender",
     "doubt_policy",
     "quiet_mode",
@@ -83,14 +84,15 @@ def save(
             keep_first(campaign.pk)
         campaign.subject, campaign.preheader = content.subject, content.preheader
         campaign.text, campaign.html, campaign.edited_by = parts.text, parts.html, actor
-        written = ["subject", "preheader", "text", "html", "edited_by", "updated_at", *columns]
+        campaign.conditions = list(parts.conditions)
+        written = ["subject", "preheader", "text", "html", "conditions", "edited_by", "updated_at", *columns]
         campaign.save(update_fields=written if campaign.pk else None)
         columns_of_draft = {name: getattr(content, name) for name in COPIED_OF_DRAFT}
         Draft.objects.update_or_create(campaign=campaign, defaults=columns_of_draft)
         if store_rest is not None:
             store_rest(campaign)
         text = parts.text or content.text
-        content = replace(content, text=text)
+        content = replace(content, text=text, conditions=campaign.conditions)
         note_version(campaign, content, campaign.revision, actor=actor, now=now, is_new=is_new_version)
         void_changed(campaign)
     return Saved(campaign.revision, parts)

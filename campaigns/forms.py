@@ -219,8 +219,8 @@ def initial_of(content: Content) -> dict[str, Any]:
     }
 
 
-def content_posted(data: QueryDict, design: Design) -> Content:
-    """Return the content that a form holds, checked or not, as far as it can be stored at all."""
+def content_posted(data: QueryDict, design: Design, campaign: Campaign) -> Content:
+    """Return the content that a form for a mailing holds, checked or not, as far as it can be stored at all."""
     html = read_lines(data.get("html", ""))
     kind = kind_posted(data.get("kind", ""), html)
     source = {BodyKind.HTML: html, BodyKind.MARKDOWN: read_lines(data.get("source", ""))}.get(BodyKind(kind), "")
@@ -232,6 +232,7 @@ def content_posted(data: QueryDict, design: Design) -> Content:
         source=source,
         text=read_lines(data.get("text", "")),
         text_by_hand=kind == BodyKind.TEXT or "kind" not in data or "text_by_hand" in data,
+        conditions=campaign.conditions,
     )
 
 

@@ -1,14 +1,13 @@
 """Freezes the recipients of a starting campaign into deliveries: chunks of INSERT … SELECT with a cursor."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import partial
 from time import monotonic, sleep
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
@@ -19,18 +18,16 @@ from accounts import audit
 from campaigns.approvals import lost_approval, void_changed
 from campaigns.audiences import audience_of, frozen_people
 from campaigns.authors import freeze_author
-from campaigns.jitter import start_offset
-from campaigns.lanes import find_lane
-from campaigns.models import Campaign, CampaignState, Delivery, DomainCap, Lane
+from campaigns.models import Campaign, CampaignState
 from campaigns.reactions import freeze_tracking
-from campaigns.routing import route_for
+from campaigns.recipient_rows import Place, drop_deliveries, find_places, insert_rows, split_by_shown
+from campaigns.showing import shown_value
 from lists.audience import Audience
 from lists.conditions import SegmentRefused
 from lists.exclusions import has_exclusions
 from lists.models import MailingList, Subscriber, SubscriberQuerySet, Subscription
 from lists.people_states import hold_people, lock_people, release_people, renew_hold
-from mta.mail_domains import Enquiry, find_providers
-from mta.providers import OTHER, provider_of
+from mta.mail_domains import Enquiry
 from senders.errors import SenderError
 from senders.verification import require_verified
 
@@ -138,19 +135,15 @@ class Step(Enum):
     LAST = auto()
 
 
-# A lane, and when its rows are due.
-Place = tuple[int, datetime]
-
-
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The next recipients as they were read: ids, by where they go. Without `end` there are none left."""
+    """The next recipients as they were read: ids, by what their rows have in common. Without `end` there are none left."""
 
     end: int | None = None
     people: Mapping[Place, list[int]] = field(default_factory=dict)
     # Their domains that belong to no known provider.
     strangers: frozenset[str] = frozenset()
-    # Why nobody can be found: a segment lost what it asks for.
+    # Why nobody can be found: a segment, or the condition of a block, lost what it asks for.
     refusal: str = ""
 
 
@@ -194,7 +187,7 @@ def take_step(campaign: Campaign, chunk: Chunk, *, now: datetime, limit: int) ->
     if chunk.end is None:
         begin_sending(campaign, now=now)
         return Step.LAST
-    number = sum(insert_rows(campaign, ids, *place) for place, ids in chunk.people.items())
+    number = sum(insert_rows(campaign, ids, place) for place, ids in chunk.people.items())
     campaign.start_cursor, campaign.recipient_count = chunk.end, (campaign.recipient_count or 0) + number
     campaign.save(update_fields=["start_cursor", "recipient_count", "updated_at"])
     return Step.FROZEN
@@ -227,29 +220,15 @@ Generations = tuple[int | None, dict[str, int]]
 
 
 def lock_people_and_lists(campaign: Campaign, audience: Audience) -> Generations:
-    """Return the generation of the workspace's people, where segments ask for them, and that of each list, locked.
+    """Return the generation of the workspace's people, where conditions ask for them, and that of each list, locked.
 
     No import changes them until the chunk is made. A segment that is changed counts as its people changed.
     """
-    has_segments = audience.segments or audience.excluded_segments
-    people = lock_people(campaign.workspace_id) if has_segments else None
+    asks = audience.segments or audience.excluded_segments or campaign.conditions
+    people = lock_people(campaign.workspace_id) if asks else None
     named = [*audience.lists, *audience.excluded_lists]
     lists = MailingList.objects.filter(pk__in=named).select_for_update(no_key=True, of=("self",))
     return people, {str(found.pk): found.generation for found in lists.order_by("pk")}
-
-
-def drop_deliveries(campaign: Campaign, *, limit: int) -> int:
-    """Delete up to `limit` rows of a campaign that has sent nothing yet, without reading them; return how many.
-
-    No bounce can point to them; the ORM would load every row to look for some.
-    """
-    table = Delivery._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE campaign_id = %s LIMIT %s)",  # noqa: S608
-            [campaign.pk, limit],
-        )
-        return int(cursor.rowcount)
 
 
 def start_anew(campaign: Campaign, generations: Generations) -> None:
@@ -278,14 +257,22 @@ def read_chunk(campaign: Campaign, *, now: datetime, size: int) -> Chunk:
         people = frozen_people(campaign, audience, now=now)
     except SegmentRefused as error:
         return Chunk(refusal=_("%s セグメントか配信先を直してから、もう一度予約してください。") % error.sentence)
+    try:
+        shown = shown_value(campaign, now=now)
+    except SegmentRefused as error:
+        return Chunk(refusal=_("%s 編集画面で条件を直してから、もう一度予約してください。") % error.sentence)
     if campaign.recipient_count is None or (end := find_end(campaign, audience, size)) is None:
         return Chunk()
     by_domain: dict[str, list[int]] = {}
-    for pk, key in people_up_to(end, campaign, audience, people).values_list("pk", "address_key"):
+    bits: dict[int, int] = {}
+    columns = ("pk", "address_key") if shown is None else ("pk", "address_key", shown)
+    for pk, key, *more in people_up_to(end, campaign, audience, people).values_list(*columns):
         # What stands behind the last @; a quoted local part may hold others.
         by_domain.setdefault(key.rpartition("@")[2], []).append(pk)
+        if more:
+            bits[pk] = more[0]
     places, strangers = find_places(campaign, by_domain, now=now)
-    return Chunk(end, places, strangers)
+    return Chunk(end, places if shown is None else split_by_shown(places, bits), strangers)
 
 
 def find_end(campaign: Campaign, audience: Audience, chunk: int) -> int | None:
@@ -319,66 +306,6 @@ def people_up_to(end: int, campaign: Campaign, audience: Audience, people: Subsc
     # For lists alone the places of the chunk are read and nothing else.
     places = Subscription.objects.filter(mailing_list__in=audience.lists, subscriber__gt=after, subscriber__lte=end)
     return Subscriber.objects.active().filter(pk__gt=after, pk__lte=end, pk__in=places.values("subscriber"))
-
-
-def find_places(
-    campaign: Campaign, by_domain: Mapping[str, Sequence[int]], *, now: datetime
-) -> tuple[dict[Place, list[int]], frozenset[str]]:
-    """Return the people of each lane and due time, and the domains that nobody knows.
-
-    Provider by name, else by MX; a domain with a cap has its own lane.
-    """
-    providers = {domain: provider_of(domain) for domain in by_domain}
-    unnamed = {domain for domain, provider in providers.items() if provider == OTHER}
-    by_mx = find_providers(unnamed)
-    providers |= {domain: provider or OTHER for domain, provider in by_mx.items()}
-    capped = set(DomainCap.objects.filter(workspace=campaign.workspace).values_list("domain", flat=True))
-    people: dict[tuple[str, str], list[int]] = {}
-    for domain, ids in by_domain.items():
-        people.setdefault((providers[domain], domain if domain in capped else ""), []).extend(ids)
-    lanes = find_lanes(campaign, people)
-    found = {(lanes[key], now + start_offset(key[0], campaign, now)): ids for key, ids in people.items()}
-    return found, frozenset(unnamed - set(by_mx))
-
-
-def find_lanes(campaign: Campaign, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Return the lane of each provider and domain, making those that are missing."""
-    route = route_for(campaign)
-    lanes = Lane.objects.filter(workspace=campaign.workspace, route=route).values_list("provider", "domain", "pk")
-    known = {(provider, domain): pk for provider, domain, pk in lanes}
-    return {
-        key: known.get(key) or find_lane(campaign.workspace, route=route, provider=key[0], domain=key[1]).pk
-        # In one order, so that two campaigns that make lanes do not wait for each other in a circle.
-        for key in sorted(keys)
-    }
-
-
-# Columns that are copied from the subscriber.
-COPIED: Final = {"subscriber_id": "id"} | {name: name for name in ("address", "address_key", "name", "attributes")}
-# One parameter, however many people a chunk has.
-AMONG: Final = {"postgresql": "= ANY(%s)", "sqlite": "IN (SELECT value FROM json_each(%s))"}
-
-
-def insert_rows(campaign: Campaign, ids: list[int], lane: int, due_at: datetime) -> int:
-    """Insert a row for each of these people; return how many. Who was erased just now is nobody any more."""
-    new = Delivery(workspace_id=campaign.workspace_id, campaign=campaign, lane_id=lane, due_at=due_at)
-    values: dict[str, str] = {}
-    parameters: list[Any] = []
-    for column in Delivery._meta.concrete_fields:
-        if column.primary_key:
-            continue
-        if column.attname in COPIED:
-            values[column.attname] = f"person.{COPIED[column.attname]}"
-            continue
-        values[column.attname] = "%s"
-        parameters.append(column.get_db_prep_save(getattr(new, column.attname), connection))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {Delivery._meta.db_table} ({', '.join(values)}) SELECT {', '.join(values.values())} "  # noqa: S608
-            f"FROM {Subscriber._meta.db_table} AS person WHERE person.id {AMONG[connection.vendor]}",
-            [*parameters, json.dumps(ids) if connection.vendor == "sqlite" else ids],
-        )
-        return int(cursor.rowcount)
 
 
 def begin_sending(campaign: Campaign, *, now: datetime) -> None:

@@ -28,6 +28,8 @@ MAX_BLOCKS: Final = 60
 # In one of two columns.
 MAX_IN_COLUMN: Final = 10
 MAX_LINKS: Final = 10
+# Different ones, for whom blocks are shown.
+MAX_SHOWN_TO: Final = 10
 # Of the JSON of a design, in UTF-8.
 MAX_BYTES: Final = 200_000
 ID: Final = re.compile(r"[a-z0-9]{4,12}")
@@ -125,9 +127,21 @@ def read_design(data: object) -> Design:
     ids = [block.id for block in design.all_blocks()]
     if len(set(ids)) < len(ids):
         raise unreadable()
+    require_few_conditions(design)
     if len(json.dumps(design.as_json(), ensure_ascii=False).encode()) > MAX_BYTES:
         raise DesignRefused(_("文面が大きすぎます。ブロックや文字を減らしてください。"))
     return design
+
+
+def require_few_conditions(design: Design) -> None:
+    """Raise DesignRefused, naming the first block that is one too many, where blocks have too many conditions."""
+    found: list[Mapping[str, Any]] = []
+    for block in design.blocks:
+        if block.show is not None and block.show not in found:
+            found.append(block.show)
+        if len(found) > MAX_SHOWN_TO:
+            sentence = _("表示する条件は、1通に%d種類までです。同じ条件は何個のブロックにも使えます。")
+            raise DesignRefused(sentence % MAX_SHOWN_TO, block.id, "show")
 
 
 def unreadable() -> DesignRefused:

@@ -18,7 +18,7 @@ from designs.mjml_elements import (
     write_image,
     write_lines,
 )
-from designs.regions import CLOSING, OPENING, conditions_of, number_of
+from designs.regions import CLOSING, OPENING, Conditions, number_of
 from designs.tags import escape
 
 WIDTH: Final = 600
@@ -33,12 +33,21 @@ FILLER: Final = "&#847;&zwnj;&nbsp;" * 80
 
 
 def write_mjml(
-    design: Design, look: Look, *, title: str, preheader: str, pictures: Mapping[int, str] | None = None
+    design: Design,
+    look: Look,
+    *,
+    title: str,
+    preheader: str,
+    pictures: Mapping[int, str] | None = None,
+    conditions: Conditions = (),
 ) -> str:
-    """Return a design as MJML; `pictures` says where stored pictures are loaded from, by their numbers."""
+    """Return a design as MJML; `pictures` says where stored pictures are loaded from, by their numbers.
+
+    `conditions` are those of its blocks, by the numbers of their regions.
+    """
     first = (block.id for block in design.all_blocks() if block.kind == BlockKind.HEADING and block.data["level"] == 1)
     setting = Setting(look, pictures or {}, next(first, ""))
-    return write_document("".join(write_blocks(design, setting)), look, title=title, preheader=preheader)
+    return write_document("".join(write_blocks(design, setting, conditions)), look, title=title, preheader=preheader)
 
 
 def write_document(body: str, look: Look, *, title: str, preheader: str) -> str:
@@ -113,9 +122,8 @@ def write_logo(look: Look) -> str:
     return write_section(f'<mj-image{given} font-size="18px" css-class="hm-logo" />')
 
 
-def write_blocks(design: Design, setting: Setting) -> Iterable[str]:
+def write_blocks(design: Design, setting: Setting, conditions: Conditions) -> Iterable[str]:
     """Yield the sections of a design, from the logo to the small print below it."""
-    conditions = conditions_of(design)
     written = [(block, write_block(block, setting)) for block in design.blocks]
     filled = [(block, section) for block, section in written if section]
     yield write_top(setting.look)

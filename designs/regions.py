@@ -8,13 +8,16 @@ Parts are cut before their merge tags are filled: no value of a recipient can be
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from designs.blocks import Block, Design
+from designs.exceptions import DesignRefused
 
 OPENING: Final = "<!--?%d-->"
 CLOSING: Final = "<!--/%d-->"
@@ -30,21 +33,40 @@ HTML_MARK: Final = re.compile(r"\{\{[^{}\r\n]*\}\}|<!--([?/])([1-9][0-9]?)-->")
 TEXT_MARK: Final = re.compile(r"^\{\{([?/])([1-9][0-9]?)\}\}[ \t]*(?:\r\n|\n|\r|\Z)", re.MULTILINE)
 
 
-def conditions_of(design: Design) -> tuple[dict[str, Any], ...]:
-    """Return the conditions of a design, each once, in the order of their numbers."""
-    shown = (dict(block.show) for block in design.blocks if block.show is not None)
-    return tuple({_key(show): show for show in shown}.values())
+# The conditions of a mail by their numbers, from 1 on; None where a number is free.
+Conditions = tuple[dict[str, Any] | None, ...]
 
 
-def number_of(block: Block, conditions: tuple[dict[str, Any], ...]) -> int:
+def conditions_of(design: Design, known: Conditions = (), text: str = "") -> Conditions:
+    """Return the conditions of a design, each once, by their numbers; blocks that are empty yet count as well.
+
+    `known` are those that it had before: what is still asked keeps its number. `text` is a text part that a person
+    wrote: the numbers of its marks stay what they are, also where no block asks for their condition any more. Raises
+    DesignRefused where there are too many.
+    """
+    asked = [dict(block.show) for block in design.blocks if block.show is not None]
+    written = {mark.number for mark in find_marks(text, TEXT_MARK)}
+    numbered = [
+        condition if condition in asked or number in written else None for number, condition in enumerate(known, 1)
+    ]
+    for condition in asked:
+        if condition in numbered:
+            continue
+        place = next(at for at in count(1) if at not in written and (at > len(numbered) or numbered[at - 1] is None))
+        numbered += [None] * (place - len(numbered))
+        numbered[place - 1] = condition
+    while numbered and numbered[-1] is None:
+        numbered.pop()
+    if len(numbered) > MAX_NUMBER:
+        raise DesignRefused(
+            _("表示する条件の番号が足りません。テキスト本文から、使わなくなった {{?1}} のような行を消してください。")
+        )
+    return tuple(numbered)
+
+
+def number_of(block: Block, conditions: Conditions) -> int:
     """Return the number of the region that a block is, 0 for a block that everybody gets."""
-    if block.show is None:
-        return 0
-    return [_key(condition) for condition in conditions].index(_key(dict(block.show))) + 1
-
-
-def _key(show: dict[str, Any]) -> str:
-    return json.dumps(show, sort_keys=True)
+    return 0 if block.show is None else conditions.index(dict(block.show)) + 1
 
 
 @dataclass(frozen=True, slots=True)

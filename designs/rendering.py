@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.utils.translation import gettext as _
 from mjml import mjml2html
@@ -14,7 +14,7 @@ from designs.brands import Look
 from designs.exceptions import DesignRefused
 from designs.fields import clean_text, require_fitting
 from designs.mjml_writing import write_mjml
-from designs.regions import conditions_of
+from designs.regions import Conditions, conditions_of
 from designs.tags import bare
 from designs.text_writing import write_text
 
@@ -23,23 +23,32 @@ LONGEST_LINE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The parts of a mail with their merge tags; region n is for those who fulfil condition n − 1."""
+    """The parts of a mail with their merge tags; region n is for those who fulfil the condition in place n - 1."""
 
     html: str
     text: str
-    conditions: tuple[dict[str, Any], ...] = ()
+    conditions: Conditions = ()
 
 
 def render_design(
-    design: Design, look: Look, *, title: str, preheader: str, pictures: Mapping[int, str] | None = None
+    design: Design,
+    look: Look,
+    *,
+    title: str,
+    preheader: str,
+    pictures: Mapping[int, str] | None = None,
+    known: Conditions = (),
+    by_hand: str = "",
 ) -> Rendered:
     """Return both parts; `title` and `preheader` are plain, `pictures` gives the addresses of stored pictures.
 
-    Raises DesignRefused.
+    `known` are the conditions that the design had before, `by_hand` a text part that a person wrote in place of the one
+    that is written here: their numbers stay. Raises DesignRefused.
     """
     title, preheader = clean_line(title), clean_line(preheader)
-    mjml = write_mjml(design, look, title=title, preheader=preheader, pictures=pictures)
-    return Rendered(convert(mjml), write_text(design), conditions_of(design))
+    conditions = conditions_of(design, known, by_hand)
+    mjml = write_mjml(design, look, title=title, preheader=preheader, pictures=pictures, conditions=conditions)
+    return Rendered(convert(mjml), write_text(design, conditions), conditions)
 
 
 def clean_line(line: str) -> str:

@@ -6,16 +6,15 @@ from typing import Final
 
 from designs.blocks import Block, BlockKind, Design, SnsService
 from designs.html_to_text import html_to_text
-from designs.regions import TEXT_CLOSING, TEXT_OPENING, conditions_of, number_of
+from designs.regions import TEXT_CLOSING, TEXT_OPENING, Conditions, number_of
 
 # As wide as mail programs show without breaking it.
 RULE: Final = "━" * 20
 THIN_RULE: Final = "─" * 20
 
 
-def write_text(design: Design) -> str:
-    """Return the text part; regions as designs.regions says. A line in it ends in LF."""
-    conditions = conditions_of(design)
+def write_text(design: Design, conditions: Conditions = ()) -> str:
+    """Return the text part; regions with the numbers of `conditions`, as designs.regions says. A line in it ends in LF."""
     parts = []
     for block in design.blocks:
         if words := write_words(block).strip("\n"):
