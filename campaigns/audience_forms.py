@@ -74,6 +74,11 @@ class AudienceFields(forms.Form):
         return any(self[name].value() or name in self.errors for name in names)
 
     @property
+    def has_people(self) -> bool:
+        """Say whether a list or a segment is chosen."""
+        return any(self[name].value() for name in ("mailing_lists", "segments"))
+
+    @property
     def has_segments(self) -> bool:
         """Say whether there are segments to choose from."""
         offered = self.boxes("segments").queryset

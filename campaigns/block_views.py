@@ -25,6 +25,8 @@ from designs.text_writing import write_words
 
 # Letters of a block that its row shows.
 WORDS: Final = 40
+# What designs/text_writing.py puts before words and between them.
+ORNAMENTS: Final = "━─■●▼"
 # Pictures that a select offers, the newest first.
 MOST_PICTURES: Final = 200
 ICONS: Final = {
@@ -51,8 +53,8 @@ class Row:
 
     @property
     def words(self) -> str:
-        """Return the beginning of what it says."""
-        words = " ".join(write_words(self.block).split())
+        """Return the beginning of what it says, without the marks that stand for lines and points in the text part."""
+        words = " ".join(word for word in write_words(self.block).split() if word.strip(ORNAMENTS))
         return words[:WORDS] + "…" if len(words) > WORDS else words
 
     @property
