@@ -5,6 +5,7 @@ import html
 from django.utils.translation import gettext as _
 
 from campaigns.merge_tags import find_tags
+from designs.regions import cut_html, cut_text
 
 REQUIRED = ("legal_name", "postal_address", "contact", "unsubscribe_url")
 
@@ -15,10 +16,20 @@ def missing_items(part: str) -> list[str]:
     return [tag for tag in REQUIRED if tag not in named]
 
 
+def missing_in_text(text: str) -> list[str]:
+    """Return the required tags that somebody's text part lacks: what only some recipients are shown does not count."""
+    return missing_items(cut_text(text, 0))
+
+
+def missing_in_html(part: str) -> list[str]:
+    """Return the required tags that somebody's HTML part lacks."""
+    return missing_items(cut_html(part, 0))
+
+
 def add_text_footer(text: str) -> str:
     """Return the text part with a footer that holds whatever required item it lacks."""
     labels = text_labels()
-    lines = [labels[tag] for tag in missing_items(text)]
+    lines = [labels[tag] for tag in missing_in_text(text)]
     return text if not lines else "\n".join((text.rstrip(), "", "-" * 30, *lines, ""))
 
 
@@ -37,7 +48,7 @@ def add_html_footer(part: str) -> str:
 
     Mail clients know no style sheets of ours, so the footer carries its own.
     """
-    lines = [html_line(tag) for tag in missing_items(part)]
+    lines = [html_line(tag) for tag in missing_in_html(part)]
     if not lines:
         return part
     footer = (

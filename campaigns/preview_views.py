@@ -29,11 +29,13 @@ from campaigns.content_check_views import asked_context
 from campaigns.forms import ScheduleForm, TestMailForm
 from campaigns.freezing import find_refusal
 from campaigns.label_forms import LabelsForm
-from campaigns.legal import missing_items
+from campaigns.legal import missing_in_text
 from campaigns.merge_tags import fill_line
 from campaigns.models import Campaign, TestMail
 from campaigns.preflight.check import check
 from campaigns.preflight.setting import HOUR_CODES, check_hour
+from campaigns.preview_regions import CHOICES as REGION_CHOICES
+from campaigns.preview_regions import body_chosen, regions_chosen
 from campaigns.quiet_words import moment_words
 from campaigns.recurrence_words import plan_context
 from campaigns.rendering import person_values, preview
@@ -119,7 +121,9 @@ def show_preview(
         "not_found": bool(request.GET.get("q")) and person is None,
         "query": request.GET.get("q", ""),
         "people": offered,
-        "content": preview(campaign, person),
+        "content": preview(campaign, person, body_chosen(campaign, regions_chosen(request))),
+        "regions": regions_chosen(request),
+        "region_choices": REGION_CHOICES if campaign.conditions else (),
         "audience": counted,
         "audience_lists": campaign.mailing_lists.all(),
         "audience_segments": audience.segments,
@@ -133,7 +137,7 @@ def show_preview(
         "ticks": request.POST.getlist("tick"),
         "hours_now": list(check_hour(campaign, at=now, now=now)) if campaign.is_editable() else [],
         "hours": list(check_hour(campaign, at=at, now=now)) if at else [],
-        "footer_added": bool(missing_items(campaign.text)),
+        "footer_added": bool(missing_in_text(campaign.text)),
         "schedule_form": schedule_form,
         "test_form": test_form
         or TestMailForm(people=Subscriber.objects.none(), initial={"address": request.user.email}),
@@ -173,7 +177,8 @@ def people_offered(
 def preview_frame(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """One part alone, for a sandboxed frame under a policy of its own; `view` is one of PREVIEWS."""
     campaign = find_campaign(request.workspace, pk)
-    content = preview(campaign, person_shown(request, campaign))
+    person = person_shown(request, campaign)
+    content = preview(campaign, person, body_chosen(campaign, regions_chosen(request)))
     view = request.GET.get("view", "")
     if view == "text" or not content.html:
         shown: str = render_to_string("campaigns/preview_text.html", {"text": content.text})
@@ -213,6 +218,8 @@ def preview_inbox(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "people": offered,
         "person": person,
         "not_found": bool(request.GET.get("q")) and person is None,
+        "regions": regions_chosen(request),
+        "region_choices": REGION_CHOICES if campaign.conditions else (),
     }
     return render(request, "campaigns/preview_inbox.html", context)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.utils import timezone
 
 from campaigns.authors import Author, author_of, read_sender, required_sender, shared_values, signers_of
 from campaigns.bodies import Edition, cut_body, edition_of, subject_of, whole_body_of, write_body
@@ -11,6 +12,8 @@ from campaigns.compiled import CompiledCampaign
 from campaigns.links import MESSAGE_ID, feedback_id, list_id, sample_unsubscribe_url, unsubscribe_url
 from campaigns.merge_tags import fill, fill_html, fill_line
 from campaigns.models import Campaign, Delivery
+from campaigns.showing import shown_to
+from designs.regions import ALL_SHOWN
 from lists.models import Subscriber
 from mta import dkim, return_path, tokens
 from mta.mime import Mail, MimeError, build, quote_address
@@ -47,10 +50,16 @@ def fill_content(subject: str, body: Body, values: dict[str, str]) -> Content:
     )
 
 
-def preview(campaign: Campaign, person: Subscriber | None) -> Content:
-    """Return the content as a subscriber would get it; without one, with the fallbacks."""
+def preview(campaign: Campaign, person: Subscriber | None, body: Body | None = None) -> Content:
+    """Return the content as a subscriber would get it today; without one every block, with the fallbacks.
+
+    `body` is filled where the page shows another selection of the blocks.
+    """
+    if body is None:
+        shown = shown_to(campaign, person, now=timezone.now()) if person else ALL_SHOWN
+        body = cut_body(campaign, write_body(campaign), shown)
     links = {"unsubscribe_url": sample_unsubscribe_url()}
-    return fill_content(campaign.subject, write_body(campaign), person_values(person) | shared_values(campaign) | links)
+    return fill_content(campaign.subject, body, person_values(person) | shared_values(campaign) | links)
 
 
 class Renderer:

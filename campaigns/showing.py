@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import reduce
 from operator import add
@@ -25,6 +26,14 @@ def groups_of(campaign: Campaign) -> Iterator[tuple[int, Group]]:
     for number, condition in enumerate(campaign.conditions, 1):
         if condition is not None:
             yield number, read_conditions(condition)
+
+
+def condition_words(campaign: Campaign) -> dict[int, str]:
+    """Return the conditions of a mailing in words, by their numbers; those that can be read."""
+    fields = fields_of(campaign.workspace, has_archived=True) if campaign.conditions else {}
+    with suppress(SegmentRefused):
+        return {number: str(describe(group, fields)) for number, group in groups_of(campaign)}
+    return {}
 
 
 def compile_condition(campaign: Campaign, group: Group, *, now: datetime) -> Q:

@@ -9,7 +9,7 @@ Parts are cut before their merge tags are filled: no value of a recipient can be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
@@ -86,21 +86,38 @@ def find_marks(part: str, pattern: re.Pattern[str]) -> Iterator[Mark]:
             yield Mark(match[1] == "?", int(match[2]), *match.span())
 
 
-def cut(part: str, pattern: re.Pattern[str], shown: int) -> str:
-    """Return a part without its marks and without the regions whose bit (number - 1) is not set in `shown`.
+def find_regions(part: str, pattern: re.Pattern[str]) -> Iterator[tuple[Mark, Mark]]:
+    """Yield the beginning and the end of each region.
 
     A region is an opening mark and the closing mark of the same number that is the next mark after it. Any other mark
-    stays as it is.
+    is none.
     """
-    pieces, done = [], 0
     opening: Mark | None = None
     for mark in find_marks(part, pattern):
         if opening is not None and not mark.is_opening and mark.number == opening.number:
-            pieces.append(part[done : opening.start])
-            if shown >> (mark.number - 1) & 1:
-                pieces.append(part[opening.end : mark.start])
-            done = mark.end
+            yield opening, mark
         opening = mark if mark.is_opening else None
+
+
+def stray_marks(part: str, pattern: re.Pattern[str]) -> list[str]:
+    """Return the marks of a part that belong to no region, as they are written."""
+    paired = {mark.start for pair in find_regions(part, pattern) for mark in pair}
+    return [part[mark.start : mark.end].strip() for mark in find_marks(part, pattern) if mark.start not in paired]
+
+
+def numbers_in(part: str, pattern: re.Pattern[str]) -> set[int]:
+    """Return the numbers of the regions of a part."""
+    return {opening.number for opening, _closing in find_regions(part, pattern)}
+
+
+def cut(part: str, pattern: re.Pattern[str], shown: int) -> str:
+    """Return a part without the regions whose bit (number - 1) is not set in `shown`, and without the marks of all."""
+    pieces, done = [], 0
+    for opening, closing in find_regions(part, pattern):
+        pieces.append(part[done : opening.start])
+        if shown >> (opening.number - 1) & 1:
+            pieces.append(part[opening.end : closing.start])
+        done = closing.end
     return "".join((*pieces, part[done:]))
 
 
@@ -112,3 +129,13 @@ def cut_html(part: str, shown: int) -> str:
 def cut_text(part: str, shown: int) -> str:
     """Return a text part as `cut` has it; the line of a mark goes with it."""
     return cut(part, TEXT_MARK, shown)
+
+
+def label(part: str, pattern: re.Pattern[str], frames: Mapping[int, tuple[str, str]]) -> str:
+    """Return a part with something to see around each region, by its number, in place of its marks; never sent."""
+    pieces, done = [], 0
+    for opening, closing in find_regions(part, pattern):
+        before, after = frames.get(opening.number, ("", ""))
+        pieces += [part[done : opening.start], before, part[opening.end : closing.start], after]
+        done = closing.end
+    return "".join((*pieces, part[done:]))

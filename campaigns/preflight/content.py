@@ -10,7 +10,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from campaigns.bodies import write_body
-from campaigns.legal import REQUIRED, missing_items
+from campaigns.legal import REQUIRED, missing_in_html, missing_in_text
 from campaigns.merge_tags import FIXED_TAGS, TAG, broken_tags, explain_unknown
 from campaigns.models import Campaign
 from campaigns.preflight.findings import Finding, green, red, yellow
@@ -117,9 +117,9 @@ def check_text(content: Content) -> Iterator[Finding]:
 
 def check_legal(content: Content) -> Iterator[Finding]:
     """Check that both parts show what 特定電子メール法 wants (F4); what they lack is added by itself."""
-    written = {_("テキスト本文"): content.campaign.text}
+    lacking = {_("テキスト本文"): missing_in_text(content.campaign.text)}
     if content.facts:
-        written[_("HTML本文")] = content.campaign.html
+        lacking[_("HTML本文")] = missing_in_html(content.campaign.html)
     names = dict(FIXED_TAGS)
     if content.facts and (hidden := hidden_items(content.facts)):
         yield red(
@@ -130,8 +130,8 @@ def check_legal(content: Content) -> Iterator[Finding]:
             % "、".join(str(names[tag]) for tag in hidden),
         )
         return
-    for label, part in written.items():
-        if missing := missing_items(part):
+    for label, missing in lacking.items():
+        if missing:
             sentence = _("%(part)sの末尾に %(items)s を自動で付けます(特定電子メール法で必要な項目)。")
             yield green(
                 "legal_added", sentence % {"part": label, "items": "、".join(str(names[tag]) for tag in missing)}

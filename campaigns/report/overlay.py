@@ -9,6 +9,7 @@ from campaigns.authors import shared_values
 from campaigns.links import sample_unsubscribe_url
 from campaigns.merge_tags import fill_html
 from campaigns.models import Campaign
+from campaigns.preview_regions import label_html
 from tracking.figures import LinkFigure
 from tracking.links import frozen_body, link_url, picture_url
 from tracking.rewriting import ELEMENT, add_picture, rewrite_html
@@ -31,12 +32,13 @@ _BADGE: Final = (
 def overlay_html(campaign: Campaign, links: tuple[LinkFigure, ...]) -> str:
     """Return the HTML part of a measured mailing, with the fallbacks of its tags, with a badge in each counted link.
 
-    For a sandboxed frame alone. Nothing in it leads anywhere, and the picture that counts opens is not loaded. "" where
+    Every block is there, those with a condition under its words. For a sandboxed frame alone. Nothing in it leads anywhere, and the picture that counts opens is not loaded. "" where
     the mailing has no HTML part.
     """
     page = frozen_body(campaign.pk).html.replace(add_picture("", picture_url(campaign.pk)), "")
     numbers = {link_url(campaign.pk, link.number): link.number for link in links}
     page = rewrite_html(page, lambda url: f"{_PLACE}{numbers[url]}" if url in numbers else "#")
+    page = label_html(campaign, page)
     values = shared_values(campaign) | {"unsubscribe_url": sample_unsubscribe_url()}
     people = {link.number: f"{link.number}: {link.people:,}人" for link in links}
     return add_badges(fill_html(page, values), people)

@@ -362,6 +362,7 @@
     const person = previewForm.elements.subscriber?.value;
     if (!query && person) previewForm.submit();
     const asked = new URLSearchParams(query ? { q: query } : person ? { subscriber: person } : {});
+    asked.set("regions", previewForm.elements.regions?.value || "");
     const answer = await fetch(`${previewForm.dataset.inbox}?${asked}`).catch(() => null);
     if (!answer || !answer.ok || answer.redirected) return;
     const lines = find("inbox-lines");
