@@ -38,7 +38,7 @@ def autosave(request: WorkspaceRequest, pk: int | None = None) -> HttpResponse:
     """
     campaign = Campaign(workspace=request.workspace) if pk is None else find_campaign(request.workspace, pk)
     try:
-        edited = read_posted(request.POST)
+        edited = read_posted(request.POST, workspace=request.workspace)
     except DesignRefused as error:
         return JsonResponse({"refused": error.sentence}, status=422)
     form = CampaignForm(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
+from designs.block_conditions import BlockCondition, may_have_condition, stored_group
 from designs.block_forms import BlockForm
 from designs.blocks import IN_COLUMNS, Block, BlockKind
 from designs.brands import look_of
@@ -22,6 +23,8 @@ from designs.draft_editing import SIDES, EditedDesign, change, read_posted
 from designs.exceptions import DesignRefused
 from designs.models import Picture
 from designs.text_writing import write_words
+from lists.segment_fields import Field, fields_of
+from lists.segment_words import describe
 
 # Letters of a block that its row shows.
 WORDS: Final = 40
@@ -45,11 +48,17 @@ ICONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A block as the page shows it; `form` where it is open, `columns` are the rows in the columns of one that is."""
+    """A block as the page shows it; `form` where it is open, `columns` are the rows in the columns of one that is.
+
+    `told` is its condition in words; `condition` is there while that is built, of one that `may_have` any.
+    """
 
     block: Block
     form: BlockForm | None
     columns: Sequence[tuple[str, Sequence[Row]]]
+    told: str = ""
+    condition: BlockCondition | None = None
+    may_have: bool = False
 
     @property
     def words(self) -> str:
@@ -69,23 +78,31 @@ class Row:
         return self.form is not None or bool(self.columns)
 
 
-def rows_of(blocks: Sequence[Block], edited: EditedDesign) -> list[Row]:
-    """Return blocks as rows, those of the columns that are open or hold the open one with theirs."""
+def rows_of(blocks: Sequence[Block], edited: EditedDesign, fields: Mapping[str, Field]) -> list[Row]:
+    """Return blocks as rows, those of the columns that are open or hold the open one with theirs.
+
+    `fields` are those that conditions ask for.
+    """
     rows = []
     for block in blocks:
         form = edited.form if block.id == edited.open else None
         inner = block.kind == BlockKind.COLUMNS and (
             form or any(part.id == edited.open for side in SIDES for part in block.data[side])
         )
-        columns = [(side, rows_of(block.data[side], edited)) for side in SIDES] if inner else []
-        rows.append(Row(block, form, columns))
+        columns = [(side, rows_of(block.data[side], edited, fields)) for side in SIDES] if inner else []
+        stored = stored_group(block.show)
+        told = str(describe(stored, fields)) if stored else ""
+        condition = edited.condition if form else None
+        rows.append(Row(block, form, columns, told, condition, may_have_condition(edited.design, block)))
     return rows
 
 
 def blocks_context(edited: EditedDesign) -> dict[str, Any]:
     """Return what templates/campaigns/_edit_blocks.html shows."""
     kinds = [(kind.value, kind.label, ICONS[kind]) for kind in BlockKind]
-    rows = rows_of(edited.design.blocks, edited)
+    asks = any(block.show for block in edited.design.blocks)
+    fields = fields_of(edited.workspace, has_archived=True) if asks and edited.workspace else {}
+    rows = rows_of(edited.design.blocks, edited, fields)
     return {
         "edited": edited,
         "rows": rows,
@@ -103,7 +120,7 @@ def pictures_of(workspace: Workspace) -> Any:
 
 def edited_posted(request: WorkspaceRequest) -> EditedDesign:
     """Return the blocks of the form with its button done. Raises DesignRefused."""
-    edited = read_posted(request.POST, pictures=pictures_of(request.workspace))
+    edited = read_posted(request.POST, pictures=pictures_of(request.workspace), workspace=request.workspace)
     action = request.POST.get("do", "")
     return change(edited, action, look=look_of(request.workspace)) if action else edited
 

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from campaigns import autosave_views, block_views, preview_views, tag_views, version_views
+from campaigns import autosave_views, block_condition_views, block_views, preview_views, tag_views, version_views
 
 urlpatterns = [
     path("campaigns/blocks/", block_views.blocks, name="campaign_blocks"),
+    path("campaigns/blocks/count/", block_condition_views.block_count, name="campaign_block_count"),
     path("campaigns/tags/", tag_views.tags, name="campaign_tags"),
     path("campaigns/lacking/", tag_views.lacking, name="campaign_lacking"),
     path("campaigns/new/autosave/", autosave_views.autosave, name="campaign_autosave_new"),

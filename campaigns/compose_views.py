@@ -118,8 +118,8 @@ def stored_blocks(campaign: Campaign, content: Content) -> EditedDesign:
     try:
         design = content.design() if content.blocks else begin(look_of(campaign.workspace))
     except DesignRefused as error:
-        return EditedDesign(Design(), problem=error.sentence, pictures=pictures)
-    return EditedDesign(design, pictures=pictures)
+        return EditedDesign(Design(), problem=error.sentence, pictures=pictures, workspace=campaign.workspace)
+    return EditedDesign(design, pictures=pictures, workspace=campaign.workspace)
 
 
 def show_editor(
@@ -165,7 +165,7 @@ def check_draft(request: WorkspaceRequest, pk: int | None = None) -> HttpRespons
     """Check what is being written, as far as it can be read; stores nothing."""
     campaign = Campaign(workspace=request.workspace) if pk is None else find_campaign(request.workspace, pk)
     try:
-        design = read_posted(request.POST).design
+        design = read_posted(request.POST, workspace=request.workspace).design
     except DesignRefused:
         design = Design()
     content = content_posted(request.POST, design, campaign)

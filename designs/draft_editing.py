@@ -2,7 +2,8 @@
 
 The form has a hidden `block` (JSON) for each block in its order, `open` (the id of the block whose inputs it shows) and
 these inputs (`b-…`). A button sends the whole form with `do`: `add:<place>:<kind>`, `up:<id>`, `down:<id>`,
-`move:<id>:<number>`, `copy:<id>`, `remove:<id>`, `open:<id>` or `close:`. A place is the id of the block before, empty
+`move:<id>:<number>`, `copy:<id>`, `remove:<id>`, `open:<id>`, `close:`, or `show:…` for the condition of the open block
+(designs/block_conditions.py). A place is the id of the block before, empty
 for the end, or `<id>.left` and `<id>.right` for the end of a column.
 """
 
@@ -14,7 +15,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
+from accounts.models import Workspace
+from designs.block_conditions import IS_OPEN, BlockCondition, begin_condition, may_have_condition, read_condition
 from designs.block_forms import BlockForm, form_for
 from designs.blocks import (
     IN_COLUMNS,
@@ -40,7 +44,10 @@ Change = Callable[[Siblings, int], Siblings]
 
 @dataclass(frozen=True, slots=True)
 class EditedDesign:
-    """The blocks as far as they were built; `form` is that of the block with the id `open`, `problem` what was refused."""
+    """The blocks as far as they were built; `form` is that of the block with the id `open`, `problem` what was refused.
+
+    `condition` is there while its condition is built, which needs the `workspace`.
+    """
 
     design: Design
     open: str = ""
@@ -48,13 +55,18 @@ class EditedDesign:
     problem: str = ""
     # Asked for by the forms that offer them alone.
     pictures: Iterable[Picture] = field(default=(), repr=False)
+    condition: BlockCondition | None = None
+    workspace: Workspace | None = None
 
     @property
     def errors(self) -> list[tuple[str, str]]:
         """Return the places and sentences of what was typed and cannot be used."""
-        if self.form is None or not self.form.is_bound:
-            return []
-        return [(f"{self.open}-{name}", str(text)) for name, texts in self.form.errors.items() for text in texts]
+        found = []
+        if self.form is not None and self.form.is_bound:
+            found = [(f"{self.open}-{name}", str(text)) for name, texts in self.form.errors.items() for text in texts]
+        if self.condition is not None and self.condition.problem:
+            found.append((f"{self.open}-show", _("表示する条件: %s") % self.condition.problem))
+        return found
 
 
 def begin(look: Look) -> Design:
@@ -62,7 +74,9 @@ def begin(look: Look) -> Design:
     return Design(tuple(new_block(kind, footer=look.footer, sns=look.sns) for kind in BEGINNING))
 
 
-def read_posted(data: QueryDict, *, pictures: Iterable[Picture] = ()) -> EditedDesign:
+def read_posted(
+    data: QueryDict, *, pictures: Iterable[Picture] = (), workspace: Workspace | None = None
+) -> EditedDesign:
     """Return what a form holds. Raises DesignRefused for what no page of ours wrote."""
     try:
         blocks = [json.loads(text) for text in data.getlist("block")[: MAX_BLOCKS + 1]]
@@ -71,18 +85,54 @@ def read_posted(data: QueryDict, *, pictures: Iterable[Picture] = ()) -> EditedD
     design = read_design({"blocks": blocks})
     opened = find(design, data.get("open", ""))
     if opened is None:
-        return EditedDesign(design, pictures=pictures)
+        return EditedDesign(design, pictures=pictures, workspace=workspace)
     form = form_for(opened, data, pictures=pictures)
     block = form.block()
-    return EditedDesign(rewrite(design, block.id, lambda row, at: put(row, at, [block])), block.id, form, "", pictures)
+    design = rewrite(design, block.id, lambda row, at: put(row, at, [block]))
+    edited = EditedDesign(design, block.id, form, "", pictures, workspace=workspace)
+    if workspace is None or IS_OPEN not in data or not may_have_condition(design, block):
+        return edited
+    action = data.get("do", "")
+    builds = action.removeprefix("show:") if action.startswith("show:") else ""
+    return with_condition(edited, read_condition(data, block, workspace, action=builds))
+
+
+def with_condition(edited: EditedDesign, condition: BlockCondition) -> EditedDesign:
+    """Give the open block the condition that was built, as soon as it can be used."""
+    if condition.group is None:
+        return replace(edited, condition=condition)
+    shown = condition.group.as_json()
+    design = rewrite(edited.design, edited.open, lambda row, at: put(row, at, [replace(row[at], show=shown)]))
+    try:
+        read_design(design.as_json())
+    except DesignRefused as error:
+        condition.draft.error = error.sentence
+        return replace(edited, condition=replace(condition, group=None, problem=error.sentence))
+    return replace(edited, design=design, condition=condition)
+
+
+def change_condition(edited: EditedDesign, action: str) -> EditedDesign:
+    """Open or close the builder, or take the condition away; what its own buttons say was done when it was read."""
+    block = find(edited.design, edited.open)
+    if edited.workspace is None or block is None or not may_have_condition(edited.design, block):
+        return edited
+    if action == "begin":
+        return replace(edited, condition=begin_condition(block, edited.workspace).quiet())
+    if action == "none":
+        design = rewrite(edited.design, block.id, lambda row, at: put(row, at, [replace(row[at], show=None)]))
+        return replace(edited, design=design, condition=None)
+    if edited.condition is None or action == "done":
+        is_done = edited.condition is None or edited.condition.group is not None
+        return replace(edited, condition=None) if is_done else edited
+    return replace(edited, condition=edited.condition.quiet())
 
 
 def show_block(edited: EditedDesign, block_id: str) -> EditedDesign:
     """Open a block, or none."""
     block = find(edited.design, block_id)
     if block is None:
-        return replace(edited, open="", form=None)
-    return replace(edited, open=block.id, form=form_for(block, pictures=edited.pictures))
+        return replace(edited, open="", form=None, condition=None)
+    return replace(edited, open=block.id, form=form_for(block, pictures=edited.pictures), condition=None)
 
 
 def change(edited: EditedDesign, action: str, *, look: Look) -> EditedDesign:
@@ -92,6 +142,8 @@ def change(edited: EditedDesign, action: str, *, look: Look) -> EditedDesign:
         return edited
     if word in ("open", "close"):
         return show_block(edited, rest)
+    if word == "show":
+        return change_condition(edited, rest)
     place, _sign, more = rest.partition(":")
     if word == "add":
         return add(edited, place, more, look=look)

@@ -254,23 +254,25 @@
     const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("blocks");
     if (!fresh) return false;
     find("blocks").replaceWith(document.adoptNode(fresh));
+    // For what counts by itself.
+    window.htmx?.process(find("blocks"));
     document.dispatchEvent(new CustomEvent("blocks-shown"));
     return true;
   }
 
   // One after the other: each goes on from what the one before made.
-  function act(action, focused) {
-    turn = turn.then(() => change(action, focused));
+  function act(action, focused, name) {
+    turn = turn.then(() => change(action, focused, name));
   }
 
-  async function change(action, focused) {
+  async function change(action, focused, name) {
     note();
     const body = new URLSearchParams(read().filter(isContent));
     body.set("do", action);
     if (!(await swap(body))) return;
-    focus(action, focused);
+    focus(action, focused, name);
     // To look into a block changes nothing.
-    if (/^(open|close):/.test(action)) {
+    if (/^(open:|close:|show:(begin|done)$)/.test(action)) {
       present = written();
     } else {
       note();
@@ -278,9 +280,15 @@
     }
   }
 
-  function focus(action, focused) {
+  function focus(action, focused, name) {
     const [word] = action.split(":");
     const list = find("blocks");
+    if (word === "show") {
+      const again = name && list.querySelector(`[name="${CSS.escape(name)}"]`);
+      const parts = list.querySelectorAll(".block-condition select, .block-condition .button");
+      (again || [...parts].at(action === "show:begin" ? 1 : -1))?.focus({ preventScroll: true });
+      return;
+    }
     if (word === "open" || word === "add" || word === "copy") {
       const opened = list.querySelector(".block-form");
       const first = opened?.querySelector("input:not([type='hidden']), textarea, select");
@@ -300,6 +308,12 @@
     if (!button) return;
     event.preventDefault();
     act(button.value, button.closest("[data-block]")?.dataset.block);
+  });
+
+  // What a choice leads to: the inputs of a condition follow its field.
+  form.addEventListener("change", (event) => {
+    const control = event.target.closest("[data-act]");
+    if (control) act(control.dataset.act, control.closest("[data-block]")?.dataset.block, control.name);
   });
 
   form.addEventListener("keydown", (event) => {
