@@ -34,6 +34,8 @@ class TrackedMailing(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="tracked_mailings")
     text = models.TextField()
     html = models.TextField(blank=True)
+    # How many links the mail of the variant 0 has; None where a mailing has no others, and it has all of `links`.
+    own_links = models.PositiveSmallIntegerField(null=True, blank=True)
     # Whether it counts opens.
     has_picture = models.BooleanField(default=False)
     frozen_at = models.DateTimeField()
@@ -50,6 +52,22 @@ class TrackedMailing(models.Model):
 
     def __str__(self) -> str:
         return str(self.campaign)
+
+
+class TrackedVariant(models.Model):
+    """The same for another variant of a mailing (A/Bテスト). All of them share the numbers of their links."""
+
+    mailing = models.ForeignKey(TrackedMailing, on_delete=models.CASCADE, related_name="variants", db_index=False)
+    variant = models.PositiveSmallIntegerField()
+    text = models.TextField()
+    html = models.TextField(blank=True)
+    own_links = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mailing", "variant"], name="tracked_variant_once")]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id} {self.variant}"
 
 
 class TrackedLink(models.Model):

@@ -30,14 +30,18 @@ from campaigns.models.label import Comment, Label, LabelTone
 from campaigns.models.lane import Chain, DomainCap, Lane
 from campaigns.models.quiet_hours import QuietHours
 from campaigns.models.recurrence import Occurrence, Recurrence, Rhythm
+from campaigns.models.split_test import LETTERS, NEVER, UNDECIDED, SplitRule, SplitTest, Variant, VariantFigure
 from campaigns.models.test_mail import TestMail, TestMailState
 
 __all__ = [
     "CLAIMABLE",
     "FAILURES",
+    "LETTERS",
     "LIVE",
+    "NEVER",
     "PLANNED",
     "TERMINAL",
+    "UNDECIDED",
     "Approval",
     "ApprovalRule",
     "ApprovalState",
@@ -71,10 +75,14 @@ __all__ = [
     "QuietMode",
     "Recurrence",
     "Rhythm",
+    "SplitRule",
+    "SplitTest",
     "StopHold",
     "Tally",
     "TestMail",
     "TestMailState",
+    "Variant",
+    "VariantFigure",
     "default_lifetime",
     "protect_planned",
 ]

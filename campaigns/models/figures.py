@@ -39,6 +39,8 @@ class Leaving(models.Model):
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="leavings")
     at = models.DateTimeField()
+    # Which variant of the mailing the mail was.
+    variant = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return f"{self.campaign_id} {self.at}"

@@ -26,6 +26,8 @@ class TestMail(models.Model):
     address = models.CharField(_("テスト送信先"), max_length=320)
     # The subscriber whose values fill the merge tags; empty = the fallbacks.
     subscriber = models.ForeignKey(Subscriber, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Which variant of the mailing it is (A/Bテスト).
+    variant = models.PositiveSmallIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=10, choices=TestMailState.choices, default=TestMailState.QUEUED)
     text = models.CharField(max_length=1000, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
