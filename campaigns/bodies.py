@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from campaigns.legal import add_html_footer, add_text_footer
 from campaigns.models import Campaign, Delivery
-from designs.regions import ALL_SHOWN, cut_html, cut_text
+from designs.regions import ALL_SHOWN, cut_html, cut_text, without_marks
 from tracking.links import Body, frozen_body
 
 
@@ -34,6 +34,11 @@ def subject_of(campaign: Campaign, edition: Edition) -> str:
 def write_body(campaign: Campaign, variant: int = 0) -> Body:
     """Return what is written, with the legal footer, with the marks of its regions, without anything measured."""
     return Body(add_text_footer(campaign.text), add_html_footer(campaign.html) if campaign.html.strip() else "")
+
+
+def unmarked_text(campaign: Campaign) -> str:
+    """Return the text part of a mailing for a look at its merge tags, which the marks of regions look like."""
+    return without_marks(campaign.text) if campaign.conditions else campaign.text
 
 
 def cut_body(campaign: Campaign, body: Body, shown: int) -> Body:

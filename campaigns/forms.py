@@ -21,6 +21,7 @@ from campaigns.quiet_forms import tolerance_field
 from designs.blocks import Design
 from designs.markdown_writing import MAX_MARKDOWN
 from designs.models import BodyKind
+from designs.regions import without_marks
 from lists.address import InvalidAddress, clean_address
 from lists.models import Subscriber
 from senders.models import Sender
@@ -185,7 +186,10 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
 
     def require_known_tags(self, name: str) -> str:
         """Return the field's text, or refuse it naming the merge tags that do not exist."""
-        text = cast(str, self.cleaned_data[name])
+        typed = cast(str, self.cleaned_data[name])
+        # Beside blocks the text part may have regions, as the one that is written from them has.
+        has_regions = name == "text" and self.written_kind == BodyKind.BLOCKS
+        text = without_marks(typed) if has_regions else typed
         if broken := broken_tags(text, is_html=name == "html"):
             raise ValidationError(
                 _(
@@ -202,7 +206,7 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
             )
         if unknown := explain_unknown(self.workspace, text):
             raise ValidationError(unknown, code="unknown_tag")
-        return text
+        return typed
 
 
 def initial_of(content: Content) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.audiences import audience_of
+from campaigns.bodies import unmarked_text
 from campaigns.merge_tags import broken_tags, explain_unknown
 from campaigns.models import Campaign
 from campaigns.sender_notes import link_of
@@ -32,11 +33,12 @@ def require_sendable(campaign: Campaign) -> None:
     require_sender(campaign)
     if not campaign.subject.strip() or not campaign.text.strip():
         raise CampaignError(campaign, _("件名とテキスト本文を入力してください。"))
-    if broken := broken_tags(f"{campaign.subject}\n{campaign.text}"):
+    text = unmarked_text(campaign)
+    if broken := broken_tags(f"{campaign.subject}\n{text}"):
         raise CampaignError(
             campaign, _("差し込みの書き方が正しくない箇所があります:「%s」。本文を直してください。") % broken[0]
         )
-    if unknown := explain_unknown(campaign.workspace, campaign.subject, campaign.text, campaign.html):
+    if unknown := explain_unknown(campaign.workspace, campaign.subject, text, campaign.html):
         raise CampaignError(campaign, unknown)
     require_audience(campaign, audience_of(campaign))
 

@@ -131,6 +131,11 @@ def cut_text(part: str, shown: int) -> str:
     return cut(part, TEXT_MARK, shown)
 
 
+def without_marks(text: str) -> str:
+    """Return a text part without the lines of marks, whether they belong together or not."""
+    return TEXT_MARK.sub("", text)
+
+
 def label(part: str, pattern: re.Pattern[str], frames: Mapping[int, tuple[str, str]]) -> str:
     """Return a part with something to see around each region, by its number, in place of its marks; never sent."""
     pieces, done = [], 0

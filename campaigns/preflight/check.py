@@ -25,6 +25,7 @@ from campaigns.preflight.content import (
 from campaigns.preflight.findings import Finding, Level, Report
 from campaigns.preflight.markup import check_elements, check_links, check_pictures
 from campaigns.preflight.people import check_people
+from campaigns.preflight.regions import check_conditions, check_marks
 from campaigns.preflight.setting import (
     check_approval,
     check_audience,
@@ -61,6 +62,7 @@ def check(
             check_approval(campaign, actor),
             content_findings(campaign),
             check_people(campaign, audience, counted, now=now),
+            check_conditions(campaign, audience, now=now),
             check_provider_rules(campaign),
             check_hour(campaign, at=at, now=now) if at else (),
             check_test_mail(campaign),
@@ -84,6 +86,7 @@ def content_findings(campaign: Campaign) -> list[Finding]:
     return [
         *check_subject(content),
         *check_tags(content),
+        *check_marks(content),
         *check_text(content),
         *check_legal(content),
         *check_links(content),

@@ -9,7 +9,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from campaigns.bodies import write_body
+from campaigns.bodies import unmarked_text, write_body
 from campaigns.legal import REQUIRED, missing_in_html, missing_in_text
 from campaigns.merge_tags import FIXED_TAGS, TAG, broken_tags, explain_unknown
 from campaigns.models import Campaign
@@ -88,14 +88,15 @@ def _has(letter: str, code: str) -> bool:
 def check_tags(content: Content) -> Iterator[Finding]:
     """Check that each merge tag is written well and that there is such a value."""
     campaign = content.campaign
-    broken = broken_tags(f"{campaign.subject}\n{campaign.text}") + broken_tags(campaign.html, is_html=True)
+    text = unmarked_text(campaign)
+    broken = broken_tags(f"{campaign.subject}\n{text}") + broken_tags(campaign.html, is_html=True)
     if broken:
         yield red(
             "tag_broken",
             _("差し込みの書き方が正しくない箇所があります。半角の {{ と }} で囲んでください(例: {{name|お客様}})。"),
             details=dict.fromkeys(broken),
         )
-    if unknown := explain_unknown(campaign.workspace, campaign.subject, campaign.text, campaign.html):
+    if unknown := explain_unknown(campaign.workspace, campaign.subject, text, campaign.html):
         yield red("tag_unknown", unknown)
 
 

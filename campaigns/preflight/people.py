@@ -13,6 +13,7 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
+from campaigns.bodies import unmarked_text
 from campaigns.error_gate import count_rate, gate_of, limits_of
 from campaigns.merge_tags import FIXED_TAGS, TAG
 from campaigns.models import Campaign, CampaignState, DeliveryState
@@ -60,7 +61,7 @@ def check_people(campaign: Campaign, audience: Audience, counted: Slice | None, 
 
 def tags_at_risk(campaign: Campaign) -> list[str]:
     """Return the merge tags that stand without a fallback and that a recipient may have no value for."""
-    found = TAG.findall(f"{campaign.subject}\n{campaign.text}\n{campaign.html}")
+    found = TAG.findall(f"{campaign.subject}\n{unmarked_text(campaign)}\n{campaign.html}")
     bare = dict.fromkeys(split_format(tag)[0] for tag, fallback in found if not fallback.strip())
     return [tag for tag in bare if may_lack(tag)]
 
