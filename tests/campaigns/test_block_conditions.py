@@ -77,20 +77,23 @@ def test_a_condition_is_built_without_scripts(editor, campaign):
     blocks = [block(1, "みなさま"), block(2, "金の人"), FOOTER]
     answer = editor.post(url, posted(campaign, blocks, open="block2", do="show:begin"))
     page = answer.content.decode()
-    assert 'name="b-show-field-0"' in page and 'value="show:add:"' in page
+    assert 'name="b-show-field-0"' in page
+    assert 'value="show:add:"' in page
     shown = {"b-html": "<p>金の人</p>", "b-show-open": "1", "b-show-part": ["c:0"], "b-show-join": "all"}
     data = posted(campaign, blocks, open="block2") | shown
     # What is not finished yet is said when it is saved, not while it is built.
     field = {"b-show-field-0": "attribute:ランク"}
     page = editor.post(url, data | field | {"do": "show:refresh"}).content.decode()
-    assert 'name="b-show-op-0"' in page and "比べる言葉を入力してください" not in page
+    assert 'name="b-show-op-0"' in page
+    assert "比べる言葉を入力してください" not in page
     whole = data | field | {"b-show-op-0": "is"}
     assert "比べる言葉を入力してください" in editor.post(url, whole).content.decode()
     campaign.refresh_from_db()
     assert campaign.conditions == []
     whole |= {"b-show-value-0": "金"}
     page = editor.post(url, whole | {"do": "close:"}).content.decode()
-    assert "会員ランクが「金」" in page and "b-show-open" not in page
+    assert "会員ランクが「金」" in page
+    assert "b-show-open" not in page
     assert editor.post(reverse("campaign_block_count"), whole).content.decode().count("2 人") == 1
     assert editor.post(url, whole).status_code == 302
     campaign.refresh_from_db()
@@ -186,10 +189,12 @@ def test_a_preview_shows_one_person_all_or_none(editor, campaign, mailing_list):
     def shown(**query):
         return "金だけ" in editor.get(frame, query).content.decode()
 
-    assert shown(subscriber=gold) and not shown(subscriber=silver)
+    assert shown(subscriber=gold)
+    assert not shown(subscriber=silver)
     assert not shown(subscriber=gold, regions="none")
     everything = editor.get(frame, {"subscriber": silver, "regions": "all"}).content.decode()
-    assert "金だけ" in everything and "表示する条件: 会員ランクが「金」" in everything
+    assert "金だけ" in everything
+    assert "表示する条件: 会員ランクが「金」" in everything
     assert "(表示する条件: 会員ランクが「金」)" in editor.get(page, {"regions": "all"}).content.decode()
 
 

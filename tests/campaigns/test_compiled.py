@@ -14,7 +14,8 @@ from accounts.models import Workspace
 from campaigns.authors import author_of
 from campaigns.bodies import Edition, write_body
 from campaigns.models import Campaign, Delivery
-from campaigns.rendering import Renderer
+from campaigns.rendering import MOST_EDITIONS, Renderer
+from designs.regions import cut_html, cut_text
 from mta.courier import stuff_body
 from mta.dkim import SigningKey
 from mta.mime import MimeError
@@ -121,6 +122,51 @@ def test_gives_what_the_plain_way_gives(subject, text, html, people, keys, retur
     for delivery in deliveries:
         delivery.campaign = campaign
         assert outcome_of(renderer.render, delivery) == outcome_of(renderer.render_plainly, delivery)
+
+
+REGION_MARKS = {
+    is_text: st.builds(
+        ("\n{{{{{}{}}}}}\n" if is_text else "<!--{}{}-->").format, st.sampled_from("?/"), st.integers(1, 3)
+    )
+    for is_text in (True, False)
+}
+
+
+@given(
+    text=st.lists(WORDS | TAG | REGION_MARKS[True], max_size=12).map("".join),
+    html=st.lists(WORDS | TAG | REGION_MARKS[False], max_size=12).map("".join),
+    people=st.lists(st.tuples(VALUE, VALUE, st.integers(0, 7), st.integers(1, 10**12)), min_size=1, max_size=4),
+    keys=st.sampled_from(KEYS),
+)
+def test_gives_what_the_plain_way_gives_to_those_who_are_shown_other_regions(text, html, people, keys):
+    """Each gets what a mailing of the parts that were cut for him would give; no value is a mark."""
+    renderer = renderer_with(*keys)
+    campaign = make_delivery("題{{name}}", text, html, "", {}, 7).campaign
+    campaign.conditions = [{}, {}, {}]
+    whole = write_body(campaign)
+    for name, city, shown, pk in people:
+        attributes = {"都市": city + "<!--?1-->{{?1}}"}
+        delivery = make_delivery("", "", "", name, attributes, pk)
+        delivery.campaign, delivery.shown = campaign, shown
+        sent = outcome_of(renderer.render, delivery)
+        assert sent == outcome_of(renderer.render_plainly, delivery)
+        cut = Body(cut_text(whole.text, shown), cut_html(whole.html, shown))
+        plain = make_delivery(campaign.subject, cut.text, cut.html, name, attributes, pk)
+        plain.campaign.sender = campaign.sender
+        other = renderer_with(*keys)
+        other.bodies[campaign.pk, 0] = cut
+        assert sent == outcome_of(other.render_plainly, plain)
+
+
+def test_no_more_editions_are_kept_than_are_used():
+    renderer = renderer_with()
+    delivery = make_delivery("題", "".join(f"{{{{?{n}}}}}\n{n}\n{{{{/{n}}}}}\n" for n in range(1, 8)), "", "", {}, 7)
+    delivery.campaign.conditions = [{}] * 7
+    first = renderer.compile(delivery.campaign, Edition(0, 1))
+    for shown in range(2, 2 * MOST_EDITIONS):
+        assert renderer.compile(delivery.campaign, Edition(0, 1)) is first
+        renderer.compile(delivery.campaign, Edition(0, shown))
+        assert len(renderer.compiled) <= MOST_EDITIONS
 
 
 URLS = st.sampled_from(

@@ -4,8 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from campaigns import drafts
 from campaigns.draft_parts import Content
@@ -68,9 +66,11 @@ def test_each_recipient_gets_the_blocks_whose_condition_he_fulfils():
         rank = row.attributes.get("ランク")
         content = renderer.content_of(row)
         for part in (content.text, content.html):
-            assert "みなさまへ" in part and part.count("金の人だけ") == (2 if rank == "金" else 0)
+            assert "みなさまへ" in part
+            assert part.count("金の人だけ") == (2 if rank == "金" else 0)
             assert ("銀の人だけ" in part) == (rank == "銀")
-            assert "{{" not in part and "<!--?" not in part
+            assert "{{" not in part
+            assert "<!--?" not in part
         # The page shows the same; only the links are a sample's.
         assert preview(campaign, row.subscriber).text.split("https://")[0] == content.text.split("https://")[0]
         assert shown_to(campaign, row.subscriber, now=timezone.now()) == row.shown
