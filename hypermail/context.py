@@ -46,6 +46,7 @@ GROUPS = (
         _("名簿"),
         (
             Place("list_index", _("リスト"), "layers"),
+            Place("signup_index", _("登録フォーム"), "clipboard-pen"),
             Place("subscriber_index", _("購読者"), "users"),
             Place("segment_index", _("セグメント"), "funnel"),
             Place("exclusion_index", _("除外リスト"), "ban"),

@@ -121,6 +121,9 @@ LINK_CHECKS = env.bool("LINK_CHECKS", default=True)
 LINK_CHECK_PRIVATE = env.bool("LINK_CHECK_PRIVATE", default=False)
 # The spamd (SpamAssassin) that judges a draft, host:port; empty = none.
 SPAMD_ADDRESS: str = env("SPAMD_ADDRESS", default="")
+# Requests that 登録フォーム take within an hour: from one IP address (in all workspaces), and by one form.
+SIGNUP_PER_IP_HOUR = env.int("SIGNUP_PER_IP_HOUR", default=20)
+SIGNUP_PER_FORM_HOUR = env.int("SIGNUP_PER_FORM_HOUR", default=500)
 # How long a consent is kept after the last mail to its subscriber (特定電子メール法: one month).
 CONSENT_KEEP_DAYS = env.int("CONSENT_KEEP_DAYS", default=31)
 # How long opens and clicks of a mailing are counted after its start. Then its single hits are deleted; the figures stay.
@@ -129,6 +132,7 @@ HIT_KEEP_DAYS = min(max(1, env.int("HIT_KEEP_DAYS", default=365)), 36_500)
 INSTALLED_APPS = [
     "hypermail",
     "bounces",
+    "signup",
     "campaigns",
     "cleaning",
     "designs",
@@ -237,7 +241,9 @@ CELERY_BEAT_SCHEDULE = {
         ("bounces.tasks.tick", 1.0),
         ("cleaning.tasks.tick", 1.0),
         ("campaigns.tasks.slow_tick", 10.0),
+        ("signup.tasks.tick", 2.0),
         ("bounces.tasks.slow_tick", 10.0),
+        ("signup.tasks.slow_tick", 30.0),
         ("senders.tasks.slow_tick", 30.0),
     )
 }

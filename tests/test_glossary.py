@@ -17,6 +17,7 @@ import mta.models
 import mta.verdicts
 import senders.dkim_keys
 import senders.models
+import signup.models
 import tracking.models
 
 GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text(encoding="utf-8")
@@ -33,6 +34,7 @@ MODELS = (
     campaigns.models,
     campaigns.lane_overview,
     bounces.models,
+    signup.models,
 )
 # What the models define themselves and what they take from other modules for their fields.
 STATES = {

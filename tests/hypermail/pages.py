@@ -22,6 +22,7 @@ from lists.models import AttributeDefinition, BulkJob, CsvImport, Exclusion, Exc
 from mta.models import Pace
 from senders.dkim_keys import generate_key
 from senders.models import DkimKey, KeyAlgorithm, Sender, SenderDomain
+from signup.models import SignupForm, Wording
 from tests.factories import (
     make_campaign,
     make_delivery,
@@ -58,6 +59,9 @@ PUBLIC = {
     "open_pixel",
     "picture_file",
     "readyz",
+    "signup_confirm",
+    "signup_form",
+    "signup_sent",
     "theme",
     "unsubscribe",
     "unsubscribe_sample",
@@ -123,6 +127,9 @@ def make_full_workspace() -> Workspace:
     delivery = make_delivery(
         campaign, subscriber, pk=PK, state="bounced", kind="hard", reason="user_unknown", code="5.1.1", text=MARK
     )
+    form = SignupForm.objects.create(pk=PK, workspace=workspace, sender=sender, name=MARK, heading=MARK)
+    form.mailing_lists.add(mailing_list)
+    Wording.objects.create(form=form, number=1, text=MARK, since=started)
     StopHold.objects.create(pk=PK, campaign=campaign, provider="docomo", unknown=1, tried=1, opened_at=started)
     content = {"subject": MARK, "kind": "text", "text": MARK}
     DraftVersion.objects.create(pk=PK, campaign=campaign, revision=1, saved_by=user, saved_at=started, content=content)
