@@ -24,7 +24,7 @@ from campaigns.models.delivery import (
     DeliveryState,
 )
 from campaigns.models.draft import Draft, DraftVersion
-from campaigns.models.figures import HoldState, Leaving, StopHold, Tally
+from campaigns.models.figures import HoldState, Leaving, LeavingReason, StopHold, Tally
 from campaigns.models.gate import ErrorGate, GateState
 from campaigns.models.label import Comment, Label, LabelTone
 from campaigns.models.lane import Chain, DomainCap, Lane
@@ -69,6 +69,7 @@ __all__ = [
     "LabelTone",
     "Lane",
     "Leaving",
+    "LeavingReason",
     "Occurrence",
     "Part",
     "QuietHours",

@@ -34,6 +34,17 @@ class Tally(models.Model):
         return f"{self.campaign_id} {self.provider} {self.state} {self.number}"
 
 
+class LeavingReason(models.TextChoices):
+    """Why somebody stopped all mail, as they chose to say afterwards."""
+
+    TOO_MANY = "too_many", _("メールの回数が多い")
+    NO_INTEREST = "no_interest", _("内容に興味がなくなった")
+    NEVER_ASKED = "never_asked", _("登録した覚えがない")
+    UNREADABLE = "unreadable", _("読みにくい、表示が崩れる")
+    OTHER_ADDRESS = "other_address", _("別のアドレスで受け取っている")
+    OTHER = "other", _("その他")
+
+
 class Leaving(models.Model):
     """That somebody stopped all mail by the link of a mailing. Who it was is not kept here."""
 
@@ -41,6 +52,10 @@ class Leaving(models.Model):
     at = models.DateTimeField()
     # Which variant of the mailing the mail was.
     variant = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # Delivery; a number, so that deliveries can be forgotten. None in rows of before it was kept.
+    delivery = models.BigIntegerField(null=True, blank=True)
+    # Empty where nothing was said.
+    reason = models.CharField(max_length=20, choices=LeavingReason.choices, blank=True, db_default="")
 
     def __str__(self) -> str:
         return f"{self.campaign_id} {self.at}"
