@@ -36,7 +36,10 @@ class CompiledCampaign:
         self._html = cut(body.html, known, escape=html.escape) if body.html else Cut((), ())
         self._domain = author.domain
         self._return_domain = author.return_domain or settings.RETURN_DOMAIN
-        self._link = absolute_url(reverse("unsubscribe", args=[_SAMPLE_TOKEN])).split(_SAMPLE_TOKEN)
+        self._link, self._preferences = (
+            absolute_url(reverse(page, args=[_SAMPLE_TOKEN])).split(_SAMPLE_TOKEN)
+            for page in ("unsubscribe", "preferences")
+        )
         tags = {name for part in (self._subject, self._text, self._html) for name, _ in part.tags}
         self._tags = tags | {split_format(name)[0] for name in tags}
         self._is_tracked = TOKEN_TAG in self._tags
@@ -57,9 +60,10 @@ class CompiledCampaign:
 
     def render(self, delivery: Delivery) -> Outgoing | None:
         """Return the envelope and signed bytes of a delivery; None where a value holds a line end. Raises MimeError."""
-        url = tokens.make(UNSUBSCRIBE, delivery.pk, secret=settings.SECRET_KEY).join(self._link)
+        own = tokens.make(UNSUBSCRIBE, delivery.pk, secret=settings.SECRET_KEY)
+        url = own.join(self._link)
         token = tokens.make(MESSAGE_ID, delivery.pk, secret=settings.SECRET_KEY)
-        values = self._values_of(delivery) | {"unsubscribe_url": url}
+        values = self._values_of(delivery) | {"unsubscribe_url": url, "preferences_url": own.join(self._preferences)}
         if self._is_tracked:
             values[TOKEN_TAG] = make_token(self._campaign, delivery.pk)
         if any("\r" in value or "\n" in value for value in values.values()):

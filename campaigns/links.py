@@ -23,6 +23,25 @@ def unsubscribe_url(delivery_id: int) -> str:
     return absolute_url(reverse("unsubscribe", args=[token]))
 
 
+def preferences_url(delivery_id: int) -> str:
+    """Return the page on which the recipient of a delivery chooses what to receive; the token is that of unsubscribing."""
+    token = tokens.make(UNSUBSCRIBE, delivery_id, secret=settings.SECRET_KEY)
+    return absolute_url(reverse("preferences", args=[token]))
+
+
+def links_of(delivery_id: int) -> dict[str, str]:
+    """Return the values of the tags that are links of one delivery."""
+    return {"unsubscribe_url": unsubscribe_url(delivery_id), "preferences_url": preferences_url(delivery_id)}
+
+
+def sample_links() -> dict[str, str]:
+    """Return what previews and test mails have in their place: pages that explain and change nothing."""
+    return {
+        "unsubscribe_url": sample_unsubscribe_url(),
+        "preferences_url": absolute_url(reverse("preferences_sample")),
+    }
+
+
 def sample_unsubscribe_url() -> str:
     """Return the page that a preview or a test mail links to: it explains and changes nothing."""
     return absolute_url(reverse("unsubscribe_sample"))

@@ -28,6 +28,7 @@ FIXED_TAGS = {
     "postal_address": _("住所"),
     "contact": _("お問い合わせ先"),
     "unsubscribe_url": _("配信停止のURL"),
+    "preferences_url": _("メール設定ページのURL"),
     "allow_url": _("受信設定の案内のURL"),
 }
 # What stands for a missing value where a tag is picked from the list.

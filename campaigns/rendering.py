@@ -9,7 +9,7 @@ from django.utils import timezone
 from campaigns.authors import Author, author_of, read_sender, required_sender, shared_values, signers_of
 from campaigns.bodies import Edition, cut_body, edition_of, subject_of, whole_body_of, write_body
 from campaigns.compiled import CompiledCampaign
-from campaigns.links import MESSAGE_ID, feedback_id, list_id, sample_unsubscribe_url, unsubscribe_url
+from campaigns.links import MESSAGE_ID, feedback_id, links_of, list_id, sample_links, unsubscribe_url
 from campaigns.merge_tags import fill, fill_html, fill_line
 from campaigns.models import Campaign, Delivery
 from campaigns.showing import shown_to
@@ -58,7 +58,7 @@ def preview(campaign: Campaign, person: Subscriber | None, body: Body | None = N
     if body is None:
         shown = shown_to(campaign, person, now=timezone.now()) if person else ALL_SHOWN
         body = cut_body(campaign, write_body(campaign), shown)
-    links = {"unsubscribe_url": sample_unsubscribe_url()}
+    links = sample_links()
     return fill_content(campaign.subject, body, person_values(person) | shared_values(campaign) | links)
 
 
@@ -90,7 +90,7 @@ class Renderer:
     def content_of(self, delivery: Delivery) -> Content:
         """Return the filled parts of a delivery, with links of its own."""
         campaign, edition = delivery.campaign, edition_of(delivery)
-        links = {"unsubscribe_url": unsubscribe_url(delivery.pk), TOKEN_TAG: make_token(campaign.pk, delivery.pk)}
+        links = links_of(delivery.pk) | {TOKEN_TAG: make_token(campaign.pk, delivery.pk)}
         values = person_values(delivery) | shared_values(campaign) | links
         return fill_content(subject_of(campaign, edition), self.body_of(campaign, edition), values)
 

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from campaigns.deliveries import record_evidence
 from campaigns.links import UNSUBSCRIBE
-from campaigns.models import Delivery, Leaving
-from lists.models import StopReason
+from campaigns.models import Delivery, Leaving, LeavingReason
+from lists.models import StopReason, Subscriber
 from lists.subscribers import stop
 from mta import tokens
 
@@ -33,4 +33,18 @@ def unsubscribe(delivery: Delivery, *, now: datetime) -> None:
         return
     with transaction.atomic():
         if stop(delivery.subscriber, StopReason.UNSUBSCRIBED, actor=None, now=now):
-            Leaving.objects.create(campaign_id=delivery.campaign_id, at=now)
+            Leaving.objects.create(
+                campaign_id=delivery.campaign_id, at=now, variant=delivery.variant, delivery=delivery.pk
+            )
+
+
+def give_reason(delivery: Delivery, reason: LeavingReason, words: str = "") -> bool:
+    """Keep why the person of a delivery stopped all mail; the first answer holds. False where there is nothing to explain.
+
+    The report of the mailing counts the choice. The words stand with the stop, where exports find them, and go with the
+    person.
+    """
+    Leaving.objects.filter(campaign=delivery.campaign_id, delivery=delivery.pk, reason="").update(reason=reason)
+    note = f"{reason.label}: {words}" if words else str(reason.label)
+    own = Subscriber.objects.filter(pk=delivery.subscriber_id, stop_reason=StopReason.UNSUBSCRIBED, stop_note="")
+    return own.update(stop_note=note[:200]) == 1

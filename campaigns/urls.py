@@ -80,4 +80,5 @@ urlpatterns = [
     path("", include("campaigns.report.urls")),
     path("u/sample/", public_views.unsubscribe_sample, name="unsubscribe_sample"),
     path("u/<str:token>/", public_views.unsubscribe_page, name="unsubscribe"),
+    path("u/<str:token>/reason/", public_views.unsubscribe_reason, name="unsubscribe_reason"),
 ]

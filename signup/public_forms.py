@@ -135,8 +135,13 @@ class DetailsForm(forms.Form):
         return cleaned
 
     def values(self) -> dict[str, Value]:
-        """Return the attributes of a valid form."""
-        return {field.attribute.name: self.cleaned_data[field_name(field.attribute)] for field in self.asked}
+        """Return the attributes of a valid form that are not what is stored."""
+        names = {field.attribute.name: field_name(field.attribute) for field in self.asked}
+        return {
+            attribute: self.cleaned_data[name]
+            for attribute, name in names.items()
+            if self.cleaned_data[name] != self.fields[name].initial
+        }
 
 
 class PublicForm(DetailsForm):
@@ -160,5 +165,4 @@ class PublicForm(DetailsForm):
 
     def person(self) -> Person:
         """Return what a valid form says; what was left empty changes nothing of who is known."""
-        values = {name: value for name, value in self.values().items() if value != ""}
-        return Person(self.cleaned_data["address"], self.cleaned_data.get("name", ""), values)
+        return Person(self.cleaned_data["address"], self.cleaned_data.get("name", ""), self.values())

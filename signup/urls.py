@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from signup import public_views, views
+from signup import preference_views, public_views, views
 
 urlpatterns: list[URLPattern] = [
     path("forms/", views.index, name="signup_index"),
@@ -13,4 +13,6 @@ urlpatterns: list[URLPattern] = [
     path("f/<slug:token>/", public_views.form_page, name="signup_form"),
     path("f/<slug:token>/sent/", public_views.sent_page, name="signup_sent"),
     path("fc/<slug:token>/", public_views.confirm_page, name="signup_confirm"),
+    path("m/sample/", preference_views.preferences_sample, name="preferences_sample"),
+    path("m/<slug:token>/", preference_views.preferences, name="preferences"),
 ]

@@ -68,6 +68,7 @@ class Words:
     settings_all_hint: str
     settings_stopped: str
     settings_sample: str
+    settings_unknown: str
 
 
 JA = Words(
@@ -124,6 +125,7 @@ JA = Words(
     settings_all_hint="次のページで「配信を停止する」を押すと、%(sender)s からのメールはすべて届かなくなります。",
     settings_stopped="現在、このアドレスへの配信は停止しています。受け取るには、登録フォームからもう一度お申し込みください。",
     settings_sample="プレビューとテストメールのリンクなので、だれの設定も変わりません。実際のメールでは、ここに受信者ごとの設定が表示されます。",
+    settings_unknown="リンクの一部が欠けているか、すでに記録が削除されています。メールの本文にあるリンクを、途中で切れないようにもう一度開いてください。",
 )
 
 EN = Words(
@@ -180,6 +182,7 @@ EN = Words(
     settings_all_hint="On the next page, press the button to stop all email from %(sender)s.",
     settings_stopped="We do not write to this address at present. To receive email again, please use the sign-up form.",
     settings_sample="This is the link of a preview or a test mail and changes nobody's settings. In real mails each recipient sees their own.",
+    settings_unknown="A part of the link is missing, or the record was deleted. Please open the link of the mail once more.",
 )
 
 WORDS = {FormLanguage.JA.value: JA, FormLanguage.EN.value: EN}

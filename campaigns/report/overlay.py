@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from campaigns.authors import shared_values
-from campaigns.links import sample_unsubscribe_url
+from campaigns.links import sample_links
 from campaigns.merge_tags import fill_html
 from campaigns.models import Campaign
 from campaigns.preview_regions import label_html
@@ -39,7 +39,7 @@ def overlay_html(campaign: Campaign, links: tuple[LinkFigure, ...]) -> str:
     numbers = {link_url(campaign.pk, link.number): link.number for link in links}
     page = rewrite_html(page, lambda url: f"{_PLACE}{numbers[url]}" if url in numbers else "#")
     page = label_html(campaign, page)
-    values = shared_values(campaign) | {"unsubscribe_url": sample_unsubscribe_url()}
+    values = shared_values(campaign) | sample_links()
     people = {link.number: f"{link.number}: {link.people:,}人" for link in links}
     return add_badges(fill_html(page, values), people)
 

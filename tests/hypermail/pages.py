@@ -58,12 +58,15 @@ PUBLIC = {
     "hook",
     "open_pixel",
     "picture_file",
+    "preferences",
+    "preferences_sample",
     "readyz",
     "signup_confirm",
     "signup_form",
     "signup_sent",
     "theme",
     "unsubscribe",
+    "unsubscribe_reason",
     "unsubscribe_sample",
 }
 

@@ -20,7 +20,7 @@ OWNED = [page for page in PRIVATE if page.has_pk]
 # Whoever is logged in may do these to himself.
 OWN_AFFAIRS = {"account_change_password", "workspace_switch"}
 # A mail program follows RFC 8058 with a POST of its own, which no form of ours began; a service posts to its hook.
-WITHOUT_CSRF = {"unsubscribe", "hook", "signup_form", "signup_confirm"}
+WITHOUT_CSRF = {"unsubscribe", "hook", "signup_form", "signup_confirm", "preferences", "unsubscribe_reason"}
 WRONG_METHOD = 405
 
 
