@@ -15,6 +15,7 @@ from accounts.access import member_required
 from accounts.models import Role, User
 from accounts.requests import WorkspaceRequest
 from campaigns.compose_views import own_rules_form, save_draft
+from campaigns.draft_beginning import BegunMeanwhile, begun_campaign
 from campaigns.draft_parts import content_of
 from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
 from campaigns.drafts import Saved, Stale
@@ -32,11 +33,19 @@ CONFLICT = 409
 def autosave(request: WorkspaceRequest, pk: int | None = None) -> HttpResponse:
     """Store what the form holds, checked or not; what cannot be stored keeps its value and is told.
 
-    200 `{"revision", "saved_at", "text", "problems": [{"place", "sentence"}], "urls"}`; 409 `{"by", "at", "revision",
+    200 `{"revision", "saved_at", "text", "problems": [{"place", "sentence"}], "draft", "urls"}`; 409 `{"by", "at", "revision",
     "fields", "version", "sentence"}` where somebody was quicker, `{"closed"}` where it is no draft any more; 422
     `{"refused"}` for blocks that no page of ours wrote.
     """
-    campaign = Campaign(workspace=request.workspace) if pk is None else find_campaign(request.workspace, pk)
+    try:
+        return store_posted(request, pk)
+    except BegunMeanwhile:
+        return store_posted(request, pk)
+
+
+def store_posted(request: WorkspaceRequest, pk: int | None) -> HttpResponse:
+    """Store what was sent and return the answer of `autosave`. Raises BegunMeanwhile."""
+    campaign = begun_campaign(request) if pk is None else find_campaign(request.workspace, pk)
     try:
         edited = read_posted(request.POST, workspace=request.workspace)
     except DesignRefused as error:
@@ -63,6 +72,7 @@ def saved_answer(campaign: Campaign, saved: Saved, form: CampaignForm, edited: E
         "saved_at": date_format(timezone.localtime(), "H:i"),
         "text": saved.parts.text,
         "problems": problems,
+        "draft": str(campaign.pk),
         "urls": urls_of(campaign),
     }
 
@@ -84,6 +94,7 @@ def urls_of(campaign: Campaign) -> dict[str, str]:
         "inbox": "campaign_inbox",
         "check": "campaign_check",
         "versions": "campaign_versions",
+        "template": "campaign_save_template",
     }
     return {key: reverse(name, args=[campaign.pk]) for key, name in names.items()}
 

@@ -1,7 +1,7 @@
 """Pages on which a draft is written, looked at and tested."""
 
 from django.contrib import messages
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,6 +14,7 @@ from accounts.requests import WorkspaceRequest
 from campaigns import closed_times, content_checks, drafts
 from campaigns.audiences import set_parts
 from campaigns.block_views import blocks_context, edited_posted, pictures_of
+from campaigns.draft_beginning import BegunMeanwhile, begun_campaign, find_begun
 from campaigns.draft_parts import Content, content_of, write_parts
 from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
 from campaigns.drafts import Saved, Stale, make_copy
@@ -42,10 +43,12 @@ SETTINGS = ("sender", "doubt_policy", "quiet_mode", "late_tolerance", "wants_tra
 @member_required(Role.EDITOR)
 def create_campaign(request: WorkspaceRequest) -> HttpResponse:
     """Write a new draft."""
-    campaign = Campaign(workspace=request.workspace, created_by=request.user)
     if missing := first_steps_missing(request):
         return render(request, "campaigns/first_steps.html", missing)
-    return edit(request, campaign)
+    try:
+        return edit(request, begun_campaign(request))
+    except BegunMeanwhile:
+        return edit(request, begun_campaign(request))
 
 
 def first_steps_missing(request: WorkspaceRequest) -> dict[str, bool]:
@@ -82,6 +85,8 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
         form.add_error(None, error.sentence)
         return show_editor(request, form, stored_blocks(campaign, content))
     is_saving = "do" not in request.POST
+    # By this name the page keeps a copy in the browser, until a message says that it is stored.
+    copy_name = "new" if "form_key" in request.POST else str(campaign.pk)
     if is_saving and "fork" in request.POST and campaign.pk:
         return fork(request, campaign, edited)
     form = CampaignForm(
@@ -97,9 +102,9 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
     if isinstance(saved, Stale):
         return show_editor(request, form, edited, stale=saved)
     if saved.parts.problem:
-        messages.error(request, refusal_of(saved.parts))
+        messages.error(request, refusal_of(saved.parts), extra_tags=copy_name)
         return redirect("campaign_edit", pk=campaign.pk)
-    messages.success(request, _("下書きを保存しました。"))
+    messages.success(request, _("下書きを保存しました。"), extra_tags=copy_name)
     ask_others(campaign)
     stays = "stay" in request.POST or "overwrite" in request.POST
     return redirect("campaign_edit" if stays else "campaign_preview", pk=campaign.pk)
@@ -147,7 +152,7 @@ def fork(request: WorkspaceRequest, campaign: Campaign, edited: EditedDesign) ->
         copy = make_copy(campaign, created_by=request.user)
         content = content_posted(request.POST, edited.design, copy)
         drafts.save(copy, content, revision=copy.revision, actor=request.user, now=timezone.now())
-    messages.success(request, _("別の下書きとして保存しました。"))
+    messages.success(request, _("別の下書きとして保存しました。"), extra_tags=str(campaign.pk))
     return redirect("campaign_edit", pk=copy.pk)
 
 
@@ -190,7 +195,10 @@ def own_rules_form(request: WorkspaceRequest, campaign: Campaign) -> RulesForm:
 def save_draft(
     request: WorkspaceRequest, form: CampaignForm, rules_form: RulesForm, edited: EditedDesign
 ) -> Saved | Stale:
-    """Store what a form holds, as far as it could be read; Stale where somebody was quicker."""
+    """Store what a form holds, as far as it could be read; Stale where somebody was quicker.
+
+    Raises BegunMeanwhile for a new draft that the same page stored at the same moment.
+    """
     campaign, read = form.instance, form.cleaned_data
     revision = request.POST.get("overwrite") or request.POST.get("revision", "")
     own_rules = rules_form.rules() if rules_form.must_forbid and rules_form.is_valid() else None
@@ -203,16 +211,21 @@ def save_draft(
         if own_rules is not None or not rules_form.must_forbid:
             closed_times.save_own_rules(stored, own_rules)
 
-    return drafts.save(
-        campaign,
-        content_posted(request.POST, edited.design, campaign),
-        # What is longer is no revision of ours.
-        revision=int(revision) if revision.isdecimal() and len(revision) < 10 else 0,
-        actor=request.user,
-        now=timezone.now(),
-        columns=[name for name in SETTINGS if name in read],
-        store_rest=store_rest,
-    )
+    try:
+        return drafts.save(
+            campaign,
+            content_posted(request.POST, edited.design, campaign),
+            # What is longer is no revision of ours.
+            revision=int(revision) if revision.isdecimal() and len(revision) < 10 else 0,
+            actor=request.user,
+            now=timezone.now(),
+            columns=[name for name in SETTINGS if name in read],
+            store_rest=store_rest,
+        )
+    except IntegrityError as error:
+        if campaign.form_key and find_begun(request, campaign.form_key):
+            raise BegunMeanwhile from error
+        raise
 
 
 @require_POST

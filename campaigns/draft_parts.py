@@ -18,7 +18,7 @@ from designs.html_to_text import html_to_text
 from designs.markdown_writing import render_markdown
 from designs.models import BodyKind
 from designs.own_html import inline_css, show_safely
-from designs.regions import Conditions
+from designs.regions import Conditions, disarm
 from designs.rendering import Rendered, clean_line, render_design
 from designs.tags import escape
 
@@ -134,7 +134,7 @@ def write_html(content: Content) -> Rendered:
     """Return the parts of own HTML. Raises DesignRefused."""
     if not content.source.strip():
         return Rendered("", "")
-    page = hide_preheader(inline_css(content.source), clean_line(content.preheader))
+    page = hide_preheader(inline_css(disarm(content.source)), clean_line(content.preheader))
     text = "" if content.text_by_hand else html_to_text(show_safely(content.source)) + "\n"
     return Rendered(page, text)
 

@@ -53,7 +53,7 @@ from lists.segment_counts import first_people
 # A link opens a page of its own, so that what is behind it can be tried.
 PREVIEW_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: https: http:; font-src data:; "
-    "sandbox allow-popups allow-popups-to-escape-sandbox"
+    "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 )
 # How a draft can be looked at beside the editor: the value, what it is called, its icon.
 PREVIEWS = (

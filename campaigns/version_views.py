@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import member_required
+from accounts.audit import record
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns.draft_parts import Content, read_content
@@ -53,6 +54,7 @@ def restore_version(request: WorkspaceRequest, pk: int, version: int) -> HttpRes
     revision = int(posted) if posted.isdecimal() else 0
     result = restore(found, revision=revision, actor=request.user, now=timezone.now())
     if not isinstance(result, Stale):
+        record(request.workspace, request.user, "draft.restore", str(pk), saved_at=found.saved_at.isoformat())
         messages.success(request, _("この版に戻しました。戻す前の内容も版の一覧に残っています。"))
         return redirect("campaign_edit", pk=pk)
     if result.is_closed:

@@ -136,6 +136,11 @@ def without_marks(text: str) -> str:
     return TEXT_MARK.sub("", text)
 
 
+def disarm(page: str) -> str:
+    """Return HTML in which what looks like a mark is an ordinary comment: for HTML that was typed or comes from elsewhere."""
+    return HTML_MARK.sub(lambda match: match[0].replace("<!--", "<!-- ") if match[1] else match[0], page)
+
+
 def label(part: str, pattern: re.Pattern[str], frames: Mapping[int, tuple[str, str]]) -> str:
     """Return a part with something to see around each region, by its number, in place of its marks; never sent."""
     pieces, done = [], 0

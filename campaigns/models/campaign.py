@@ -183,6 +183,8 @@ class Campaign(models.Model):
     # Rises with every save by a person; a form that was opened before an other save is told so.
     revision = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    # The number of the page that it was begun on: a save that comes twice finds the draft of the first.
+    form_key = models.UUIDField(null=True, blank=True, editable=False)
     # Who saved it last; he does not approve it (承認).
     edited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -213,6 +215,11 @@ class Campaign(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(state="scheduled") | models.Q(scheduled_at__isnull=False),
                 name="campaign_schedule_has_time",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "created_by", "form_key"],
+                condition=models.Q(form_key__isnull=False),
+                name="campaign_begun_once",
             ),
         ]
 

@@ -16,6 +16,7 @@ from campaigns.models import Campaign
 from campaigns.preflight.asked import asked_findings
 from campaigns.preflight.content import (
     check_legal,
+    check_preheader,
     check_size,
     check_subject,
     check_tags,
@@ -23,6 +24,7 @@ from campaigns.preflight.content import (
     read_content,
 )
 from campaigns.preflight.findings import Finding, Level, Report
+from campaigns.preflight.leftovers import check_leftovers
 from campaigns.preflight.markup import check_elements, check_links, check_pictures
 from campaigns.preflight.people import check_people
 from campaigns.preflight.regions import check_conditions, check_marks
@@ -85,6 +87,8 @@ def content_findings(campaign: Campaign) -> list[Finding]:
     content = read_content(campaign)
     return [
         *check_subject(content),
+        *check_preheader(content),
+        *check_leftovers(content),
         *check_tags(content),
         *check_marks(content),
         *check_text(content),

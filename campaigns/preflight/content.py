@@ -66,6 +66,15 @@ def check_subject(content: Content) -> Iterator[Finding]:
         )
 
 
+def check_preheader(content: Content) -> Iterator[Finding]:
+    """Check that lists of mails show something written for them; a mail of text alone begins with its words."""
+    if content.facts and not content.campaign.preheader.strip():
+        yield yellow(
+            "preheader_missing",
+            _("プリヘッダーがありません。受信箱では、件名の次に本文の初めの文字がそのまま表示されます。"),
+        )
+
+
 def width(text: str) -> int:
     """Return the columns that a text takes; a full-width letter takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WFA" else 1 for letter in text)

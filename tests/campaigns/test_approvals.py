@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 # What of a campaign nobody approves: what it is called inside, what happened to it, and when it goes.
 NOT_APPROVED = {
     "id",
+    "form_key",
     "workspace",
     "sender",  # by what mails show of it
     "state",

@@ -1,15 +1,19 @@
 """A draft is stored while it is written; whoever comes too late is told and loses nothing."""
 
 import json
+import re
+from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Role
+from accounts.models import AuditEntry, Role
 from campaigns.draft_parts import content_of
 from campaigns.drafts import MAX_VERSIONS, ONE_VERSION, note_version
 from campaigns.models import Campaign, CampaignState, Draft, DraftVersion
+from designs.regions import HTML_MARK, numbers_in
 from tests.factories import make_campaign, make_list, make_sender, make_subscriber, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +136,42 @@ def test_a_new_mail_is_made_by_its_first_save(hanako, campaign):
     assert (made.state, made.created_by.name, made.sender) == (CampaignState.DRAFT, "花子", None)
 
 
+def test_a_new_mail_is_made_once_though_its_first_answer_was_lost(hanako, taro, campaign):
+    new = Campaign(workspace=campaign.workspace)
+    page = hanako.get(reverse("campaign_create")).content.decode()
+    key = re.search('name="form_key" value="([^"]+)"', page)[1]
+    first = hanako.post(reverse("campaign_autosave_new"), form(new, subject="新しい", form_key=key)).json()
+    again = hanako.post(reverse("campaign_autosave_new"), form(new, subject="続き", form_key=key)).json()
+    assert (again["draft"], again["revision"]) == (first["draft"], 2)
+    # A second click is told where the first one's draft is, and a key of somebody else's finds nothing.
+    complete = form(new, subject="続き", form_key=key, revision=2)
+    complete |= {"sender": campaign.sender_id, "mailing_lists": [campaign.mailing_lists.get().pk]}
+    answer = hanako.post(reverse("campaign_create"), complete, follow=True)
+    assert answer.redirect_chain[-1][0] == reverse("campaign_preview", args=[first["draft"]])
+    # Only now the copy in the browser is dropped.
+    assert 'data-stored-draft="new"' in answer.content.decode()
+    assert taro.post(reverse("campaign_autosave_new"), form(new, form_key=key)).json()["draft"] != first["draft"]
+    assert hanako.post(reverse("campaign_autosave_new"), form(new, form_key="x")).status_code == 200
+    assert Campaign.objects.count() == 4
+
+
+def test_two_drafts_are_not_begun_by_one_key(hanako, campaign):
+    new = Campaign(workspace=campaign.workspace)
+    key = uuid4()
+    begun = hanako.post(reverse("campaign_autosave_new"), form(new, form_key=key)).json()
+    made = Campaign.objects.get(pk=begun["draft"])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Campaign.objects.create(workspace=made.workspace, created_by=made.created_by, form_key=key)
+
+
+def test_marks_of_regions_in_own_html_are_comments(hanako, campaign):
+    send(hanako, campaign, kind="html", html="<p>a<!--?1-->b<!--/1-->c {{name|<!--?1-->}}</p>")
+    campaign.refresh_from_db()
+    assert numbers_in(campaign.html, HTML_MARK) == set()
+    assert "<!-- ?1-->" in campaign.html
+    assert "{{name|<!--?1-->}}" in campaign.html
+
+
 def test_the_second_person_is_told_and_loses_nothing(hanako, taro, campaign):
     send(hanako, campaign, subject="花子の件名")
     answer = send(taro, campaign, subject="太郎の件名")
@@ -207,6 +247,8 @@ def test_a_version_comes_back_and_the_one_before_it_stays(hanako, campaign):
     hanako.post(url, {"revision": 4})
     campaign.refresh_from_db()
     assert "秋の{{name|お客様}}" in campaign.html
+    entry = AuditEntry.objects.get(action="draft.restore")
+    assert (entry.target, entry.actor.name) == (str(campaign.pk), "花子")
     kept = [one.content for one in campaign.versions.filter(was_saved=True)]
     assert "もう一度" in [content["subject"] for content in kept]
     assert "文字だけ" in [content["text"] for content in kept]

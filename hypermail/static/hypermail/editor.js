@@ -87,7 +87,7 @@
     wait = 2000;
     saved = sent;
     form.elements.revision.value = told.revision;
-    if (form.action !== new URL(told.urls.edit, location.href).href) adopt(told.urls);
+    if (form.action !== new URL(told.urls.edit, location.href).href) adopt(told.urls, told.draft);
     // The text part is written from the rest unless a person writes it.
     const kind = form.querySelector("[name='kind']:checked")?.value;
     if (kind !== "text" && !form.elements.text_by_hand.checked) form.elements.text.value = told.text;
@@ -100,18 +100,23 @@
   }
 
   // A new mail has its own address once it is stored.
-  function adopt(urls) {
+  function adopt(urls, draft) {
     dropCopy();
+    form.elements.form_key?.remove();
     history.replaceState(null, "", urls.edit);
     form.action = urls.edit;
     form.dataset.autosave = urls.autosave;
-    form.dataset.draft = urls.edit;
+    form.dataset.draft = draft;
+    keepCopy();
     previewForm.action = urls.frame;
     previewForm.dataset.inbox = urls.inbox;
     stale.querySelector("[data-open-theirs]").href = urls.edit;
     const versions = form.querySelector("[data-versions]");
     versions.href = urls.versions;
     versions.hidden = false;
+    const template = form.querySelector("[data-save-template]");
+    template.href = urls.template;
+    template.hidden = false;
     document.querySelector("[data-preview-later]").hidden = true;
     document.querySelector("[data-preview-now]").hidden = false;
   }
@@ -143,7 +148,8 @@
       running.then(() => form.requestSubmit(button));
       return;
     }
-    dropCopy();
+    // The page after it drops the copy, where it says that all is stored (hypermail.js).
+    keepCopy();
     saved = dirty;
   }, true);
 
@@ -173,7 +179,8 @@
   }
 
   const kept = find("kept-copy");
-  const copy = isStopped ? null : JSON.parse(sessionStorage.getItem(copyName()) || "null");
+  // A page that was sent back holds what was typed by itself.
+  const copy = isStopped || "bound" in form.dataset ? null : JSON.parse(sessionStorage.getItem(copyName()) || "null");
   kept.hidden = !copy;
   kept.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-kept]");
@@ -367,14 +374,29 @@
     addEventListener("pointercancel", end);
   });
 
-  // Preview.
+  // Preview. A new version is shown where the one before was being read; another way to look begins at its top.
   const stage = document.querySelector(".preview-stage");
+  const frame = stage.querySelector("iframe");
+  let place = null;
+
+  function showMail() {
+    const view = stage.dataset.view;
+    place = { view, top: place && !place.isShown ? place.top : (frame.contentWindow.scrollY || 0), isShown: false, was: frame.dataset.shown };
+    previewForm.submit();
+  }
+
+  frame.addEventListener("load", () => {
+    if (!place) return;
+    if (place.was === place.view) frame.contentWindow.scrollTo(0, place.top);
+    place.isShown = true;
+    frame.dataset.shown = place.view;
+  });
 
   async function refresh(query = "") {
     if (!previewForm.getAttribute("action")) return;
     stage.dataset.view = document.querySelector("[name='view']:checked").value;
     const person = previewForm.elements.subscriber?.value;
-    if (!query && person) previewForm.submit();
+    if (!query && person) showMail();
     const asked = new URLSearchParams(query ? { q: query } : person ? { subscriber: person } : {});
     asked.set("regions", previewForm.elements.regions?.value || "");
     const answer = await fetch(`${previewForm.dataset.inbox}?${asked}`).catch(() => null);
@@ -383,7 +405,7 @@
     if (lines.contains(document.activeElement) && !query) return;
     const shown = new DOMParser().parseFromString(await answer.text(), "text/html");
     lines.replaceChildren(...shown.body.childNodes);
-    if (query || !person) previewForm.submit();
+    if (query || !person) showMail();
   }
 
   document.addEventListener("change", (event) => {

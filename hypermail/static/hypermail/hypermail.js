@@ -43,6 +43,11 @@
     }
   });
 
+  // The server stored a draft: the copy that this tab kept of it (editor.js) is needed no more.
+  for (const toast of document.querySelectorAll("[data-stored-draft]")) {
+    sessionStorage.removeItem(`draft:${toast.dataset.storedDraft}`);
+  }
+
   // Good news leaves by itself after a while, unless it is being read; warnings stay.
   for (const toast of document.querySelectorAll("[data-toast='success'], [data-toast='info']")) {
     const leave = () => (toast.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : toast.remove());

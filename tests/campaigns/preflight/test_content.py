@@ -13,12 +13,12 @@ LEGAL = "{{legal_name}} {{postal_address}} {{contact}} "
 
 
 def codes(level=None, **fields):
-    campaign = make_campaign(**({"subject": "件名", "text": TEXT, "html": ""} | fields))
+    campaign = make_campaign(**({"subject": "件名", "preheader": "要点", "text": TEXT, "html": ""} | fields))
     return {finding.code for finding in content_findings(campaign) if level is None or finding.level == level}
 
 
 def find(code, **fields):
-    campaign = make_campaign(**({"subject": "件名", "text": TEXT, "html": ""} | fields))
+    campaign = make_campaign(**({"subject": "件名", "preheader": "要点", "text": TEXT, "html": ""} | fields))
     return next((finding for finding in content_findings(campaign) if finding.code == code), None)
 
 
@@ -38,6 +38,11 @@ def test_a_good_mail_has_no_fault():
         ({"subject": "あ" * 41}, "subject_long", Level.YELLOW),
         ({"subject": "㈱見本 ①"}, "subject_odd_letters", Level.YELLOW),
         ({"subject": "ﾒﾙﾏｶﾞ"}, "subject_odd_letters", Level.YELLOW),
+        ({"html": "<p>ご案内です。</p>", "preheader": " "}, "preheader_missing", Level.YELLOW),
+        ({"subject": "〇〇のお知らせ"}, "placeholder_left", Level.YELLOW),
+        ({"text": "締め切りは ○月○日 です。"}, "placeholder_left", Level.YELLOW),
+        ({"html": "<p>◯◯様</p>"}, "placeholder_left", Level.YELLOW),
+        ({"text": "合計XX円"}, "placeholder_left", Level.YELLOW),
         ({"text": ""}, "text_missing", Level.RED),
         ({"text": "{{name}"}, "tag_broken", Level.RED),
         ({"html": "<p>{name}</p>"}, "tag_broken", Level.RED),
@@ -143,3 +148,9 @@ def test_what_no_header_can_hold_is_no_crash():
     campaign = make_campaign(text=TEXT)
     campaign.subject = "件名\x00\r\nBcc: a@example.jp"
     assert content_findings(campaign)
+
+
+def test_what_only_looks_like_a_placeholder_is_left_alone():
+    text = "二〇〇八年から一〇月まで\n○○○お得な情報○○○\nXXLサイズ・https://shop.example/XX/\n○ 可\n{{name|○○様}}"
+    assert find("placeholder_left", text=text) is None
+    assert find("placeholder_left", text="日時: ○月○日 ○時\n会場: ◯◯").details == ("日時: ○月○日 ○時", "会場: ◯◯")

@@ -1,0 +1,57 @@
+"""Finds what was to be filled in before a mail is sent: 「○月○日」「◯◯様」「XX」, words of a sample."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from campaigns.bodies import unmarked_text
+from campaigns.merge_tags import TAG
+from campaigns.preflight.content import Content
+from campaigns.preflight.findings import Finding, yellow
+from campaigns.preflight.markup import shorten
+
+# The three circles that are typed for 「まる」: U+25CB, U+25EF, and U+3007, which is also the zero of 二〇二六年.
+_CIRCLE: Final = "[○◯〇]"
+_NUMERAL: Final = "一二三四五六七八九十百千万"
+# Two circles in a row, or one before what is counted or addressed, with what stands around them on the line. Rows of
+# three and more, and of other signs, are ornaments of text mails.
+LEFTOVER: Final = re.compile(
+    rf"""(?<![○◯〇{_NUMERAL}])(?:{_CIRCLE}{{2}}(?![○◯〇{_NUMERAL}])|{_CIRCLE}(?=[月日年時分円名様枚個本点%％]))
+    |(?<![A-Za-z0-9_/.:=?&%#-])[XＸ]{{2,4}}(?![A-Za-z0-9_/-])
+    |lorem\ ipsum|ダミーテキスト|ここに(?:本文|文章|テキスト|見出し|タイトル|件名|文)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_AROUND: Final = 8
+
+
+def check_leftovers(content: Content) -> Iterator[Finding]:
+    """Check subject, preheader and what is seen of both parts for words that were to be replaced."""
+    campaign = content.campaign
+    written = [campaign.subject, campaign.preheader, unmarked_text(campaign)]
+    if content.facts:
+        written.append(content.facts.text)
+    # What stands in a merge tag is a name or a fallback.
+    found = [words for part in written for words in find_leftovers(TAG.sub("\n", part))]
+    if found:
+        yield yellow(
+            "placeholder_left",
+            _("「○月○日」「◯◯様」のような、後で書き換えるはずの文字が残っているようです。"),
+            details=shorten(found),
+        )
+
+
+def find_leftovers(text: str) -> Iterator[str]:
+    """Yield each place with the words around it; what is nearer than that to the one before is the same place."""
+    done = 0
+    for match in LEFTOVER.finditer(text):
+        if match.start() < done:
+            continue
+        start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - _AROUND)
+        line_end = text.find("\n", match.end())
+        end = min(len(text) if line_end < 0 else line_end, match.end() + _AROUND)
+        done = end
+        yield text[start:end].strip()
