@@ -44,7 +44,9 @@ def give_reason(delivery: Delivery, reason: LeavingReason, words: str = "") -> b
     The report of the mailing counts the choice. The words stand with the stop, where exports find them, and go with the
     person.
     """
+    if delivery.subscriber is None:
+        return False
     Leaving.objects.filter(campaign=delivery.campaign_id, delivery=delivery.pk, reason="").update(reason=reason)
     note = f"{reason.label}: {words}" if words else str(reason.label)
-    own = Subscriber.objects.filter(pk=delivery.subscriber_id, stop_reason=StopReason.UNSUBSCRIBED, stop_note="")
+    own = Subscriber.objects.filter(pk=delivery.subscriber.pk, stop_reason=StopReason.UNSUBSCRIBED, stop_note="")
     return own.update(stop_note=note[:200]) == 1

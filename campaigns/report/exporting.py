@@ -40,6 +40,8 @@ def result_rows(report: MailingReport) -> Iterator[Line]:
     yield outcome, _("結果不明"), "", result.doubt, share(result.doubt, result.tried), tried
     yield outcome, _("配信停止した人"), "", report.left, share(report.left, result.accepted), accepted
     yield outcome, _("迷惑メール報告"), "", report.complaints, share(report.complaints, result.tried), tried
+    for said in report.reasons:
+        yield _("配信停止の理由"), said.label, "", said.number, round(said.percent, 2), _("理由を答えた人")
 
 
 def failure_rows(report: MailingReport) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, DeliveryState
 from campaigns.report.comparing import Compared, compare_with_earlier
+from campaigns.report.leavings import Said, read_leavings
 from campaigns.results import ProviderResult, Result, describe, results_by_provider
 from campaigns.tally import Figures, figures, normal_percent, percent
 from mta.verdicts import Kind, Reason
@@ -39,6 +40,8 @@ class MailingReport:
     # 迷惑メール報告 that came in, and those who stopped all mail by the link of this one.
     complaints: int
     left: int
+    # Why, of those who said it.
+    reasons: list[Said]
     # None where neither opens nor clicks are measured.
     reactions: Reactions | None
     hours: Hours | None
@@ -73,6 +76,7 @@ def read_report(campaign: Campaign, *, now: datetime) -> MailingReport:
     """Return the report of a mailing that was started. A bounded number of queries and rows."""
     counted = figures([campaign.pk])
     normal = normal_percent(campaign.workspace, apart_from=campaign)
+    left, reasons = read_leavings(campaign)
     return MailingReport(
         campaign=campaign,
         result=describe(campaign, counted, normal=normal, now=now),
@@ -80,7 +84,8 @@ def read_report(campaign: Campaign, *, now: datetime) -> MailingReport:
         providers=results_by_provider(counted),
         causes=find_causes(counted),
         complaints=counted.number((DeliveryState.COMPLAINED,)),
-        left=campaign.leavings.count(),
+        left=left,
+        reasons=reasons,
         reactions=reactions_of(campaign.pk) if campaign.is_tracked else None,
         hours=hours_of(campaign.pk) if campaign.is_tracked else None,
         compared=compare_with_earlier(campaign, now=now),

@@ -2,10 +2,13 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from campaigns.links import preferences_url, unsubscribe_url
 from campaigns.models import Leaving, LeavingReason
 from campaigns.rendering import Renderer
+from campaigns.report.exporting import report_rows
+from campaigns.report.figures import read_report
 from lists.models import AttributeDefinition, Consent, Subscription
 from tests.factories import make_campaign, make_delivery, make_list, make_subscriber, make_workspace
 from tests.signup.making import make_form
@@ -28,7 +31,9 @@ def delivery():
     reader = make_subscriber(news, "reader@example.jp", attributes={"趣味": "登山", "年": 5})
     for mailing_list in (sales, staff):
         Subscription.objects.create(mailing_list=mailing_list, subscriber=reader)
-    return make_delivery(make_campaign(news, text="設定: {{preferences_url}}"), reader, state="sent")
+    return make_delivery(
+        make_campaign(news, text="設定: {{preferences_url}}", started_at=timezone.now()), reader, state="sent"
+    )
 
 
 def lists_on(delivery):
@@ -84,3 +89,13 @@ def test_nothing_is_said_for_who_did_not_unsubscribe(delivery):
     Client().post(f"{path}reason/", {"choice": "too_many"})
     delivery.subscriber.refresh_from_db()
     assert (delivery.subscriber.stop_note, Leaving.objects.count()) == ("", 0)
+
+
+def test_the_report_of_the_mailing_counts_the_reasons(delivery):
+    Leaving.objects.create(campaign=delivery.campaign, at=timezone.now(), reason="too_many")
+    Leaving.objects.create(campaign=delivery.campaign, at=timezone.now(), reason="too_many")
+    Leaving.objects.create(campaign=delivery.campaign, at=timezone.now(), reason="other")
+    Leaving.objects.create(campaign=delivery.campaign, at=timezone.now())
+    report = read_report(delivery.campaign, now=timezone.now())
+    assert [(said.label, said.number) for said in report.reasons] == [("メールの回数が多い", 2), ("その他", 1)]
+    assert ("配信停止の理由", "その他", "", 1, 33.33, "理由を答えた人") in list(report_rows(report))
