@@ -107,18 +107,23 @@ class Parts:
     problem: str = ""
 
 
-def write_parts(content: Content, workspace: Workspace) -> Parts:
-    """Return both parts of a mail. What cannot be written is empty: an empty text part is never sent."""
+def write_parts(content: Content, workspace: Workspace, *, shared: Conditions = ()) -> Parts:
+    """Return both parts of a mail. What cannot be written is empty: an empty text part is never sent.
+
+    `shared` are the conditions of the other forms of the same mailing: the numbers of its own go on from there, and all
+    are returned.
+    """
     if content.kind == BodyKind.TEXT:
-        return Parts(content.text)
+        return Parts(content.text, conditions=shared)
     try:
-        rendered = write_html(content) if content.kind == BodyKind.HTML else write_design(content, workspace)
+        rendered = write_html(content) if content.kind == BodyKind.HTML else write_design(content, workspace, shared)
     except DesignRefused as error:
-        return Parts(conditions=tuple(content.conditions), problem=error.sentence)
-    return Parts(content.text if content.text_by_hand else rendered.text, rendered.html, rendered.conditions)
+        return Parts(conditions=shared or tuple(content.conditions), problem=error.sentence)
+    text = content.text if content.text_by_hand else rendered.text
+    return Parts(text, rendered.html, rendered.conditions or shared)
 
 
-def write_design(content: Content, workspace: Workspace) -> Rendered:
+def write_design(content: Content, workspace: Workspace, shared: Conditions) -> Rendered:
     """Return the parts of blocks or Markdown. Raises DesignRefused."""
     look = look_of(workspace)
     line = {"title": content.subject, "preheader": content.preheader}
@@ -127,7 +132,8 @@ def write_design(content: Content, workspace: Workspace) -> Rendered:
     design = content.design()
     pictures = picture_urls(workspace, used) if (used := design.pictures()) else {}
     by_hand = content.text if content.text_by_hand else ""
-    return render_design(design, look, pictures=pictures, known=tuple(content.conditions), by_hand=by_hand, **line)
+    known = shared or tuple(content.conditions)
+    return render_design(design, look, pictures=pictures, known=known, by_hand=by_hand, keeps=bool(shared), **line)
 
 
 def write_html(content: Content) -> Rendered:

@@ -37,17 +37,18 @@ TEXT_MARK: Final = re.compile(r"^\{\{([?/])([1-9][0-9]?)\}\}[ \t]*(?:\r\n|\n|\r|
 Conditions = tuple[dict[str, Any] | None, ...]
 
 
-def conditions_of(design: Design, known: Conditions = (), text: str = "") -> Conditions:
+def conditions_of(design: Design, known: Conditions = (), text: str = "", *, keeps: bool = False) -> Conditions:
     """Return the conditions of a design, each once, by their numbers; blocks that are empty yet count as well.
 
     `known` are those that it had before: what is still asked keeps its number. `text` is a text part that a person
-    wrote: the numbers of its marks stay what they are, also where no block asks for their condition any more. Raises
-    DesignRefused where there are too many.
+    wrote: the numbers of its marks stay what they are, also where no block asks for their condition any more. With `keeps`
+    so do all others, since another form of the mail asks for them. Raises DesignRefused where there are too many.
     """
     asked = [dict(block.show) for block in design.blocks if block.show is not None]
     written = {mark.number for mark in find_marks(text, TEXT_MARK)}
     numbered = [
-        condition if condition in asked or number in written else None for number, condition in enumerate(known, 1)
+        condition if keeps or condition in asked or number in written else None
+        for number, condition in enumerate(known, 1)
     ]
     for condition in asked:
         if condition in numbered:

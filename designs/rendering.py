@@ -39,14 +39,15 @@ def render_design(
     pictures: Mapping[int, str] | None = None,
     known: Conditions = (),
     by_hand: str = "",
+    keeps: bool = False,
 ) -> Rendered:
     """Return both parts; `title` and `preheader` are plain, `pictures` gives the addresses of stored pictures.
 
     `known` are the conditions that the design had before, `by_hand` a text part that a person wrote in place of the one
-    that is written here: their numbers stay. Raises DesignRefused.
+    that is written here: their numbers stay, and all of them with `keeps`. Raises DesignRefused.
     """
     title, preheader = clean_line(title), clean_line(preheader)
-    conditions = conditions_of(design, known, by_hand)
+    conditions = conditions_of(design, known, by_hand, keeps=keeps)
     mjml = write_mjml(design, look, title=title, preheader=preheader, pictures=pictures, conditions=conditions)
     return Rendered(convert(mjml), write_text(design, conditions), conditions)
 

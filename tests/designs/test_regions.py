@@ -150,6 +150,8 @@ def test_a_number_of_a_text_by_hand_is_not_given_away():
     assert conditions_of(design_of("銀", "銅"), known) == (asks("銅"), asks("銀"))
     assert conditions_of(design_of("", "銀"), known) == (None, asks("銀"))
     assert conditions_of(design_of(""), known) == ()
+    # Another form of the mail asks for them.
+    assert conditions_of(design_of("銅"), known, keeps=True) == (asks("金"), asks("銀"), asks("銅"))
 
 
 def test_a_text_with_every_number_leaves_none():
