@@ -29,6 +29,7 @@ from campaigns.models import (
     QuietMode,
 )
 from campaigns.sendable import CampaignError
+from campaigns.variants import told_of_test
 
 # Columns of a campaign that a person approves. A test holds this against all columns there are.
 APPROVED_COLUMNS: Final = (
@@ -82,6 +83,7 @@ def digest_of(campaign: Campaign) -> str:
     told["draft"] = Draft.objects.filter(campaign=campaign).values("kind", "blocks", "source").first()
     # A draft that is repeated is approved with its plan.
     told["plan"] = campaign.recurrences.filter(stopped_at=None).values(*PLAN_COLUMNS).first()
+    told |= told_of_test(campaign)
     if campaign.quiet_mode == QuietMode.OWN:
         told["quiet"] = closed_times.fields_of(closed_times.rules_for(campaign))
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()

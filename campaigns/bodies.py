@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from campaigns.legal import add_html_footer, add_text_footer
 from campaigns.models import Campaign, Delivery
+from campaigns.variants import as_variant
 from designs.regions import ALL_SHOWN, cut_html, cut_text, without_marks
 from tracking.links import Body, frozen_body
 
@@ -28,12 +29,13 @@ def edition_of(delivery: Delivery) -> Edition:
 
 def subject_of(campaign: Campaign, edition: Edition) -> str:
     """Return the subject of an edition, with its merge tags."""
-    return campaign.subject
+    return as_variant(campaign, edition.variant).subject
 
 
 def write_body(campaign: Campaign, variant: int = 0) -> Body:
     """Return what is written, with the legal footer, with the marks of its regions, without anything measured."""
-    return Body(add_text_footer(campaign.text), add_html_footer(campaign.html) if campaign.html.strip() else "")
+    shown = as_variant(campaign, variant)
+    return Body(add_text_footer(shown.text), add_html_footer(shown.html) if shown.html.strip() else "")
 
 
 def unmarked_text(campaign: Campaign) -> str:
@@ -50,7 +52,7 @@ def cut_body(campaign: Campaign, body: Body, shown: int) -> Body:
 
 def whole_body_of(campaign: Campaign, variant: int = 0) -> Body:
     """Return what a variant's mails are cut from; where it is tracked, as it was when its sending began."""
-    return frozen_body(campaign.pk) if campaign.is_tracked else write_body(campaign, variant)
+    return frozen_body(campaign.pk, variant) if campaign.is_tracked else write_body(campaign, variant)
 
 
 def body_of(campaign: Campaign, edition: Edition) -> Body:

@@ -31,6 +31,7 @@ _CLAIM = """
         attempts = attempts + 1, mail_date = COALESCE(mail_date, %(now)s)
     WHERE id {chosen} AND state IN ('pending', 'deferred')
     RETURNING id, campaign_id, workspace_id, lane_id, subscriber_id, address, name, attributes, mail_date, due_at, attempts,
+        variant, shown,
         (SELECT status FROM lists_subscriber WHERE lists_subscriber.id = campaigns_delivery.subscriber_id),
         {listed}
 """
@@ -182,6 +183,8 @@ def read_row(values: Row) -> Delivery:
         mail_date,
         due_at,
         attempts,
+        variant,
+        shown,
         _status,
         _listed,
     ) = values
@@ -197,6 +200,8 @@ def read_row(values: Row) -> Delivery:
         mail_date=read_moment(mail_date),
         due_at=read_moment(due_at),
         attempts=attempts,
+        variant=variant,
+        shown=shown,
         state=DeliveryState.CLAIMED.value,
     )
     return row

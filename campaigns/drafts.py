@@ -16,6 +16,7 @@ from campaigns.approvals import void_changed
 from campaigns.audiences import copy_audience
 from campaigns.draft_parts import Content, Parts, content_of, read_content, write_parts
 from campaigns.models import Campaign, CampaignState, Draft, DraftVersion
+from campaigns.variants import copy_test, write_variants
 
 COPIED: Final = (
     "subject",
@@ -91,6 +92,7 @@ def save(
         Draft.objects.update_or_create(campaign=campaign, defaults=columns_of_draft)
         if store_rest is not None:
             store_rest(campaign)
+        write_variants(campaign, content)
         text = parts.text or content.text
         content = replace(content, text=text, conditions=campaign.conditions)
         note_version(campaign, content, campaign.revision, actor=actor, now=now, is_new=is_new_version)
@@ -180,7 +182,7 @@ def restore(version: DraftVersion, *, revision: int, actor: User, now: datetime)
 
 
 def copy_content(source: Campaign, copy: Campaign) -> None:
-    """Give a stored draft what the source has: content, settings, own 配信禁止時間, audience and labels.
+    """Give a stored draft what the source has: content, settings, A/Bテスト, own 配信禁止時間, audience and labels.
 
     The caller has a transaction open.
     """
@@ -188,6 +190,7 @@ def copy_content(source: Campaign, copy: Campaign) -> None:
         setattr(copy, name, getattr(source, name))
     copy.save(update_fields=[*COPIED, "updated_at"])
     copy_draft(source, copy)
+    copy_test(source, copy)
     closed_times.copy_own_rules(source, copy)
     copy_audience(source, copy)
     copy.labels.set(source.labels.all())

@@ -20,8 +20,10 @@ from campaigns.audiences import audience_of, frozen_people
 from campaigns.authors import freeze_author
 from campaigns.models import Campaign, CampaignState
 from campaigns.reactions import freeze_tracking
-from campaigns.recipient_rows import Place, drop_deliveries, find_places, insert_rows, split_by_shown
+from campaigns.recipient_rows import Place, drop_deliveries, find_places, insert_rows, split_by_shown, split_by_variant
 from campaigns.showing import shown_value
+from campaigns.split_tests import begin_test
+from campaigns.variants import draw_all
 from lists.audience import Audience
 from lists.conditions import SegmentRefused
 from lists.exclusions import has_exclusions
@@ -272,7 +274,11 @@ def read_chunk(campaign: Campaign, *, now: datetime, size: int) -> Chunk:
         if more:
             bits[pk] = more[0]
     places, strangers = find_places(campaign, by_domain, now=now)
-    return Chunk(end, places if shown is None else split_by_shown(places, bits), strangers)
+    if shown is not None:
+        places = split_by_shown(places, bits)
+    if drawn := draw_all(campaign, [pk for ids in places.values() for pk in ids]):
+        places = split_by_variant(places, drawn)
+    return Chunk(end, places, strangers)
 
 
 def find_end(campaign: Campaign, audience: Audience, chunk: int) -> int | None:
@@ -315,4 +321,5 @@ def begin_sending(campaign: Campaign, *, now: datetime) -> None:
     campaign.tally_due_at = now
     freeze_author(campaign)
     freeze_tracking(campaign, now=now)
+    begin_test(campaign, now=now)
     campaign.save(update_fields=["state", "lifetime_from", "tally_due_at", "author", "is_tracked"])

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns import approval_views, calendar_views, comment_views, label_views, recurrence_views
+from campaigns import approval_views, calendar_views, comment_views, label_views, recurrence_views, split_views
 
 urlpatterns = [
     path("settings/approval/", approval_views.approval_settings, name="approval_settings"),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("campaigns/recurrences/<int:pk>/resume/", recurrence_views.recurrence_resume, name="recurrence_resume"),
     path("campaigns/recurrences/<int:pk>/stop/", recurrence_views.recurrence_stop, name="recurrence_stop"),
     path("campaigns/<int:pk>/repeat/", recurrence_views.recurrence_create, name="recurrence_create"),
+    path("campaigns/<int:pk>/split/", split_views.split_edit, name="campaign_split"),
+    path("campaigns/<int:pk>/split/remove/", split_views.split_remove, name="campaign_split_remove"),
+    path("campaigns/<int:pk>/split/decide/", split_views.split_decide, name="campaign_split_decide"),
     path("campaigns/calendar/", calendar_views.calendar, name="calendar"),
     path("campaigns/labels/", label_views.label_index, name="label_index"),
     path("campaigns/labels/<int:pk>/", label_views.label_edit, name="label_edit"),

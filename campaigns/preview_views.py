@@ -41,6 +41,8 @@ from campaigns.recurrence_words import plan_context
 from campaigns.rendering import person_values, preview
 from campaigns.sendable import CampaignError
 from campaigns.sender_notes import note_of
+from campaigns.split_words import chosen_variant, split_context
+from campaigns.variants import as_variant
 from campaigns.views import find_campaign
 from designs.inbox import inbox_lines
 from lists.audience import Audience, people_of
@@ -111,7 +113,8 @@ def show_preview(
     people = people_to_show(campaign, audience)
     offered, _is_certain = first_people(people, request.workspace, CHOICES, budget=LOOK)
     person = chosen_person(request, people, offered)
-    now = timezone.now()
+    now, variant = timezone.now(), chosen_variant(request.GET, campaign)
+    shown = as_variant(campaign, variant)
     counted = count_audience(request.workspace, audience, budget=COUNT)
     schedule_form = schedule_form or ScheduleForm(use_required_attribute=False)
     at = schedule_form.cleaned_data.get("at") if schedule_form.is_bound else None
@@ -121,7 +124,7 @@ def show_preview(
         "not_found": bool(request.GET.get("q")) and person is None,
         "query": request.GET.get("q", ""),
         "people": offered,
-        "content": preview(campaign, person, body_chosen(campaign, regions_chosen(request))),
+        "content": preview(shown, person, body_chosen(shown, regions_chosen(request))),
         "regions": regions_chosen(request),
         "region_choices": REGION_CHOICES if campaign.conditions else (),
         "audience": counted,
@@ -133,11 +136,12 @@ def show_preview(
         if campaign.is_editable()
         else None,
         **planning_context(request, campaign),
+        **split_context(campaign, variant),
         "asked": asked_context(campaign, now=now),
         "ticks": request.POST.getlist("tick"),
         "hours_now": list(check_hour(campaign, at=now, now=now)) if campaign.is_editable() else [],
         "hours": list(check_hour(campaign, at=at, now=now)) if at else [],
-        "footer_added": bool(missing_in_text(campaign.text)),
+        "footer_added": bool(missing_in_text(shown.text)),
         "schedule_form": schedule_form,
         "test_form": test_form
         or TestMailForm(people=Subscriber.objects.none(), initial={"address": request.user.email}),
@@ -178,7 +182,8 @@ def preview_frame(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """One part alone, for a sandboxed frame under a policy of its own; `view` is one of PREVIEWS."""
     campaign = find_campaign(request.workspace, pk)
     person = person_shown(request, campaign)
-    content = preview(campaign, person, body_chosen(campaign, regions_chosen(request)))
+    shown_as = as_variant(campaign, chosen_variant(request.GET, campaign))
+    content = preview(shown_as, person, body_chosen(shown_as, regions_chosen(request)))
     view = request.GET.get("view", "")
     if view == "text" or not content.html:
         shown: str = render_to_string("campaigns/preview_text.html", {"text": content.text})
@@ -243,7 +248,10 @@ def send_test(request: WorkspaceRequest, pk: int) -> HttpResponse:
         messages.error(request, refusal)
     elif form.is_valid():
         TestMail.objects.create(
-            campaign=campaign, address=form.cleaned_data["address"], subscriber=form.cleaned_data["subscriber"]
+            campaign=campaign,
+            address=form.cleaned_data["address"],
+            subscriber=form.cleaned_data["subscriber"],
+            variant=chosen_variant(request.POST, campaign),
         )
         messages.success(
             request, _("%(address)s へテストメールを送ります。") % {"address": form.cleaned_data["address"]}

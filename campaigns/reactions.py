@@ -14,6 +14,7 @@ from campaigns.deliveries import record_evidence
 from campaigns.merge_tags import fill
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState
 from campaigns.rendering import person_values
+from campaigns.variants import all_forms
 from tracking import buffer, links
 from tracking.judging import Handover
 from tracking.models import Hit
@@ -31,8 +32,13 @@ LATELY = timedelta(days=1)
 
 def freeze_tracking(campaign: Campaign, *, now: datetime) -> None:
     """Store the body of a campaign with links of ours where it is to be measured, and set, without storing, `is_tracked`."""
-    wants = campaign.wants_tracking
-    campaign.is_tracked = wants and links.freeze_mailing(campaign.workspace, campaign.pk, write_body(campaign), now=now)
+    campaign.is_tracked = campaign.wants_tracking and links.freeze_mailing(
+        campaign.workspace,
+        campaign.pk,
+        write_body(campaign),
+        others={number: write_body(form) for number, form in all_forms(campaign) if number},
+        now=now,
+    )
 
 
 def fill_target(target: str, delivery_id: int) -> str:
@@ -97,11 +103,11 @@ def write_buffered(*, now: datetime) -> bool:
 
 
 def find_recipients(ids: Sequence[int]) -> dict[int, Recipient]:
-    """Return whose deliveries these are, and when they were handed over; without those of erased people."""
+    """Return whose deliveries these are, when they were handed over and of which variant; without those of erased people."""
     rows = Delivery.objects.filter(pk__in=ids, subscriber__isnull=False)
     return {
-        row.pk: Recipient(row.subscriber_id, read_handover(row))
-        for row in rows.only("subscriber", "state", "code", "fenced_at", "settled_at")
+        row.pk: Recipient(row.subscriber_id, read_handover(row), row.variant)
+        for row in rows.only("subscriber", "state", "code", "fenced_at", "settled_at", "variant")
         if row.subscriber_id is not None
     }
 

@@ -11,7 +11,7 @@ from django.db import connection
 
 from campaigns.jitter import start_offset
 from campaigns.lanes import find_lane
-from campaigns.models import Campaign, Delivery, DomainCap, Lane
+from campaigns.models import NEVER, UNDECIDED, Campaign, Delivery, DomainCap, Lane
 from campaigns.routing import route_for
 from lists.models import Subscriber
 from mta.mail_domains import find_providers
@@ -19,11 +19,12 @@ from mta.providers import OTHER, provider_of
 
 
 class Place(NamedTuple):
-    """What is the same for the rows of one statement: a lane, when they are due, which regions they show."""
+    """What is the same for the rows of one statement: a lane, when they are due, which regions and variant they show."""
 
     lane: int
     due_at: datetime
     shown: int = 0
+    variant: int = 0
 
 
 def find_places(
@@ -55,6 +56,16 @@ def split_by_shown(places: Mapping[Place, Sequence[int]], shown: Mapping[int, in
     return found
 
 
+def split_by_variant(places: Mapping[Place, list[int]], drawn: Mapping[int, int]) -> dict[Place, list[int]]:
+    """Return the people of each place by the variants that they drew; who waits for the winner is never due."""
+    found: dict[Place, list[int]] = {}
+    for place, ids in places.items():
+        for pk in ids:
+            own = place._replace(variant=drawn[pk])
+            found.setdefault(own._replace(due_at=NEVER) if drawn[pk] == UNDECIDED else own, []).append(pk)
+    return found
+
+
 def find_lanes(campaign: Campaign, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Return the lane of each provider and domain, making those that are missing."""
     route = route_for(campaign)
@@ -81,6 +92,7 @@ def insert_rows(campaign: Campaign, ids: list[int], place: Place) -> int:
         lane_id=place.lane,
         due_at=place.due_at,
         shown=place.shown,
+        variant=place.variant,
     )
     values: dict[str, str] = {}
     parameters: list[Any] = []

@@ -14,7 +14,9 @@ from django.db.models import Count, Expression, F, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
 
 from accounts.models import Workspace
-from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState, Tally
+from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState, SplitTest, Tally
+from campaigns.split_figures import count_variants
+from campaigns.split_figures import store as store_variants
 
 # A bounce comes within a week at the latest: until then a result is 速報, afterwards 確定 (B7).
 PRELIMINARY = timedelta(days=7)
@@ -214,6 +216,7 @@ def count(campaign: Campaign, lease: datetime, *, now: datetime) -> bool:
     """
     began = time.monotonic()
     cells = count_deliveries(campaign)
+    variants = count_variants(campaign) if SplitTest.objects.filter(campaign=campaign).exists() else []
     took = timedelta(seconds=time.monotonic() - began)
     with transaction.atomic():
         held = Campaign.objects.select_for_update(no_key=True).filter(pk=campaign.pk, tally_not_before=lease).first()
@@ -221,6 +224,8 @@ def count(campaign: Campaign, lease: datetime, *, now: datetime) -> bool:
             return False
         Tally.objects.filter(campaign=campaign).delete()
         Tally.objects.bulk_create(Tally(campaign=campaign, number=number, **cell) for cell, number in cells)
+        if variants:
+            store_variants(campaign, variants, now=now)
         # Whatever changed while we counted has brought the next count forward.
         marked = held.tally_due_at if held.tally_due_at != lease else None
         held.tally_due_at = marked or next_due(held, took, now=now + took)

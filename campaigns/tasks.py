@@ -27,6 +27,7 @@ from campaigns import (
     recurrences,
     scheduling,
     send_queue,
+    split_tests,
     stragglers,
     tally,
     test_mails,
@@ -138,6 +139,18 @@ def hint_occurrence_mails(*, now: datetime) -> None:
         mail_occurrence.apply_async((pk,), queue="work", expires=STALE)
 
 
+def hint_split_tests(*, now: datetime) -> None:
+    """Ask for A/Bテスト to be decided, and for the rest of those that are to get the winner."""
+    for pk in split_tests.tests_to_hint(now=now):
+        take_split_test.apply_async((pk,), queue="work", expires=STALE)
+
+
+def hint_split_mails(*, now: datetime) -> None:
+    """Ask for managers to be written to about A/Bテスト that nobody decided."""
+    for pk in split_tests.tests_to_remind(now=now):
+        mail_split_test.apply_async((pk,), queue="work", expires=STALE)
+
+
 def hint_hits(*, now: datetime) -> None:
     """Ask for opens and clicks to be written and counted."""
     if reactions.hits_are_due(now=now):
@@ -168,6 +181,8 @@ SLOW_STEPS: tuple[Step, ...] = (
     hint_late_mails,
     hint_approval_mails,
     hint_occurrence_mails,
+    hint_split_tests,
+    hint_split_mails,
     reaper.reap_claims,
     reaper.reap_fences,
     reactions.prove_doubts,
@@ -245,6 +260,18 @@ def mail_approval(approval_id: int) -> None:
 def mail_occurrence(occurrence_id: int) -> None:
     """Write to a workspace's managers about a time of a recurrence that was not sent."""
     recurrence_mails.mail_occurrence(occurrence_id)
+
+
+@shared_task
+def take_split_test(test_id: int) -> None:
+    """Decide an A/Bテスト and send the winner to the rest."""
+    split_tests.go_on(test_id, now=timezone.now())
+
+
+@shared_task
+def mail_split_test(test_id: int) -> None:
+    """Write to a workspace's managers about an A/Bテスト that nobody decided."""
+    split_tests.remind(test_id, now=timezone.now())
 
 
 @shared_task

@@ -10,6 +10,7 @@ from campaigns.authors import required_sender
 from campaigns.models import TestMail, TestMailState
 from campaigns.rendering import Renderer
 from campaigns.routing import route_for
+from campaigns.variants import as_variant
 from mta import engine
 from mta.errors import MtaError
 from mta.mail_routes import load_route
@@ -52,7 +53,11 @@ def send_test_mail(test_mail_id: int, *, now: datetime) -> None:
     try:
         require_verified(required_sender(test_mail.campaign))
         outgoing = Renderer().render_test(
-            test_mail.campaign, test_mail.subscriber, to=test_mail.address, number=test_mail.pk, now=now
+            as_variant(test_mail.campaign, test_mail.variant),
+            test_mail.subscriber,
+            to=test_mail.address,
+            number=test_mail.pk,
+            now=now,
         )
         route = load_route(route_for(test_mail.campaign))
         engine.send([outgoing], route, ledger, connections=1, window=1, deadline=DEADLINE, timeouts=TIMEOUTS)

@@ -25,6 +25,7 @@ from campaigns.route_usage import limit_of
 from campaigns.send_window import send_window
 from campaigns.sendable import CampaignError
 from campaigns.sender_notes import note_of
+from campaigns.split_pages import read_split, result_words, undecided_of
 from campaigns.tally import figures, normal_percent
 from tracking.figures import reactions_of
 
@@ -65,6 +66,7 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
     lanes = waiting_lanes(campaign) if campaign.is_running() else []
     now = timezone.now()
     waits = route_waits(lanes, now=now)
+    undecided = undecided_of(campaign) if campaign.is_running() else 0
     limit = limit_of(apart_from(lanes, waits)) if campaign.state == CampaignState.SENDING else None
     return {
         "campaign": campaign,
@@ -75,7 +77,9 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
         "troubles": find_troubles(apart_from(lanes, waits), now=now),
         # Why a large mailing takes its time, and how long at least.
         "limit": limit,
-        "minutes_at_least": -(-(progress.remaining + progress.deferred) // limit) if limit else 0,
+        "minutes_at_least": -(-(progress.remaining - undecided + progress.deferred) // limit) if limit else 0,
+        # Who gets nothing before an A/Bテスト is decided.
+        "undecided": undecided,
         "is_due": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
         "window": send_window(campaign, lanes, now=now),
         "steerable": campaign.is_running() or campaign.state == CampaignState.SCHEDULED,
@@ -89,7 +93,10 @@ def result_context(campaign: Campaign) -> dict[str, Any]:
     """Return what is said of the result, from the newest 集計."""
     counted = figures([campaign.pk])
     normal = normal_percent(campaign.workspace, apart_from=campaign)
+    split = read_split(campaign)
     return {
+        "split": split,
+        "split_words": result_words(split.test) if split and split.test.winner is not None else "",
         "result": describe(campaign, counted, normal=normal, now=timezone.now()),
         "normal": normal,
         "providers": results_by_provider(counted),

@@ -1,6 +1,7 @@
 """The links of ours in a mailing: made and stored when its sending begins, read again when one is followed."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Workspace
 from mta import tokens
-from tracking.models import TrackedLink, TrackedMailing, TrackingRules
+from tracking.models import TrackedLink, TrackedMailing, TrackedVariant, TrackingRules
 from tracking.rewriting import add_picture, is_trackable, rewrite_html, rewrite_text
 
 # The purpose of the tokens (mta/tokens.py): one for all links of a mail, within its campaign.
@@ -82,22 +83,32 @@ class Links:
         return link_url(self.campaign, self.numbers.setdefault(url, len(self.numbers) + 1))
 
 
-def freeze_mailing(workspace: Workspace, campaign: int, body: Body, *, now: datetime) -> bool:
+def freeze_mailing(
+    workspace: Workspace, campaign: int, body: Body, *, now: datetime, others: Mapping[int, Body] | None = None
+) -> bool:
     """Store a mailing's body with links of ours as the workspace's rules have it; return whether it has any.
 
-    Called within the transaction in which the sending begins.
+    `others` are the bodies of its other variants: a target has one number in all of them. Called within the transaction
+    in which the sending begins.
     """
-    rules = rules_of(workspace)
-    links = Links(campaign)
-    text = rewrite_text(body.text, links.replace) if rules.clicks and rules.texts else body.text
-    html = rewrite_html(body.html, links.replace) if rules.clicks else body.html
-    has_picture = rules.opens and bool(html)
-    if has_picture:
-        html = add_picture(html, picture_url(campaign))
-    if (text, html) == (body.text, body.html):
+    others = others or {}
+    rules, links = rules_of(workspace), Links(campaign)
+    own, count = rewrite_body(body, rules, links)
+    rewritten = {variant: rewrite_body(other, rules, links) for variant, other in others.items()}
+    if own == body and all(rewritten[variant][0] == other for variant, other in others.items()):
         return False
     mailing = TrackedMailing.objects.create(
-        campaign=campaign, workspace=workspace, text=text, html=html, has_picture=has_picture, frozen_at=now
+        campaign=campaign,
+        workspace=workspace,
+        text=own.text,
+        html=own.html,
+        own_links=count if others else None,
+        has_picture=rules.opens and any(one.html for one in (body, *others.values())),
+        frozen_at=now,
+    )
+    TrackedVariant.objects.bulk_create(
+        TrackedVariant(mailing=mailing, variant=variant, text=other.text, html=other.html, own_links=number)
+        for variant, (other, number) in rewritten.items()
     )
     TrackedLink.objects.bulk_create(
         TrackedLink(mailing=mailing, number=number, target=url) for url, number in links.numbers.items()
@@ -105,9 +116,39 @@ def freeze_mailing(workspace: Workspace, campaign: int, body: Body, *, now: date
     return True
 
 
-def frozen_body(campaign: int) -> Body:
-    """Return what `freeze_mailing` stored; raises TrackedMailing.DoesNotExist."""
-    return Body(*TrackedMailing.objects.values_list("text", "html").get(pk=campaign))
+def rewrite_body(body: Body, rules: TrackingRules, links: Links) -> tuple[Body, int]:
+    """Return a body with links of ours and the picture, and how many different targets are measured in it."""
+    found: set[str] = set()
+
+    def replace(url: str) -> str | None:
+        own = links.replace(url)
+        if own is not None:
+            found.add(own)
+        return own
+
+    text = rewrite_text(body.text, replace) if rules.clicks and rules.texts else body.text
+    html = rewrite_html(body.html, replace) if rules.clicks else body.html
+    if rules.opens and html:
+        html = add_picture(html, picture_url(links.campaign))
+    return Body(text, html), len(found)
+
+
+def frozen_body(campaign: int, variant: int = 0) -> Body:
+    """Return what `freeze_mailing` stored of a variant, of another number the mailing's own.
+
+    Raises TrackedMailing.DoesNotExist.
+    """
+    stored = TrackedVariant.objects.filter(mailing=campaign, variant=variant).values_list("text", "html").first()
+    return Body(*(stored or TrackedMailing.objects.values_list("text", "html").get(pk=campaign)))
+
+
+def links_by_variant(campaign: int) -> dict[int, int]:
+    """Return how many measured links the mail of each variant of a mailing has; 0 is the mailing itself."""
+    own = TrackedMailing.objects.values_list("own_links", flat=True).get(pk=campaign)
+    if own is None:
+        return {0: TrackedLink.objects.filter(mailing=campaign).count()}
+    others = TrackedVariant.objects.filter(mailing=campaign).values_list("variant", "own_links")
+    return {0: own} | dict(others)
 
 
 class UnknownLink(Exception):

@@ -14,7 +14,8 @@ from lists.models import Engagement
 from lists.transactions import retry_transaction
 from tracking.counting import Counted, count_by_hour, count_hits, hour_of
 from tracking.judging import BURST, Facts, Handover, judge
-from tracking.models import ANY_LINK, OPEN, Figure, Hit, HitSource, HourFigure, TrackedLink, TrackedMailing
+from tracking.links import links_by_variant
+from tracking.models import ANY_LINK, OPEN, Figure, Hit, HitSource, HourFigure, TrackedMailing
 
 # How long a hit waits for those that came with it; longer than a burst and the way to the database.
 WAIT: Final = timedelta(seconds=15)
@@ -28,6 +29,8 @@ class Recipient:
 
     subscriber: int
     handover: Handover | None
+    # Which variant of the mailing it was.
+    variant: int = 0
 
 
 # From deliveries, by number, to their recipients; one that is gone or whose subscriber was erased is left out.
@@ -97,13 +100,14 @@ def settle_mailing(mailing: int, ids: Sequence[int], find_recipients: FindRecipi
 
 def judge_hits(hits: Sequence[Hit], recipients: Mapping[int, Recipient]) -> None:
     """Give each hit its final source; those of a recipient that came just before and after are looked at with it."""
-    links = TrackedLink.objects.filter(mailing=hits[0].mailing_id).count()
+    links = links_by_variant(hits[0].mailing_id)
     around = find_neighbours(hits)
     for delivery, rows in groupby(hits, key=lambda hit: hit.delivery):
         own = list(rows)
         facts = [Facts(hit.number, hit.at, HitSource(hit.source)) for hit in own]
         nearby = [*facts, *around.get(delivery, ())]
-        judged = judge(nearby, links=links, handover=recipients[delivery].handover)
+        recipient = recipients[delivery]
+        judged = judge(nearby, links=links.get(recipient.variant, links[0]), handover=recipient.handover)
         for hit, source in zip(own, judged, strict=False):
             hit.source = source
 

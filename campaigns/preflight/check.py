@@ -37,6 +37,7 @@ from campaigns.preflight.setting import (
     check_test_mail,
     check_workspace,
 )
+from campaigns.preflight.splits import check_split
 from campaigns.sendable import CampaignError
 from lists.segment_counts import Slice
 
@@ -63,6 +64,7 @@ def check(
             check_workspace(campaign),
             check_approval(campaign, actor),
             content_findings(campaign),
+            check_split(campaign, content_findings, people=counted.active if counted and counted.is_complete else None),
             check_people(campaign, audience, counted, now=now),
             check_conditions(campaign, audience, now=now),
             check_provider_rules(campaign),

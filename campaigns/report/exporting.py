@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.report.figures import MailingReport
+from campaigns.split_pages import SplitState, result_words
 from tracking.figures import HourCount, Hours
 
 # Section, item, detail, number, per cent, of what.
@@ -19,6 +20,8 @@ def report_rows(report: MailingReport) -> Iterator[Line]:
     yield from result_rows(report)
     yield from failure_rows(report)
     yield from reaction_rows(report)
+    if report.split:
+        yield from split_rows(report.split, is_tracked=report.campaign.is_tracked)
     if report.hours:
         yield from hour_rows(report.hours)
     yield from comparison_rows(report)
@@ -78,6 +81,23 @@ def reaction_rows(report: MailingReport) -> Iterator[Line]:
         yield name, link.target, _("クリックした人"), link.people, share(link.people, accepted), whole
         yield name, link.target, _("クリック数"), link.clicks, "", ""
         yield name, link.target, _("機械によるクリック"), link.machine, "", ""
+
+
+def split_rows(split: SplitState, *, is_tracked: bool) -> Iterator[Line]:
+    """Yield how the variants of an A/Bテスト fared, and the winner."""
+    test = split.test
+    if test.winner is not None:
+        yield _("A/Bテスト"), _("勝者"), test.winner_letter(), "", "", result_words(test)
+        yield _("A/Bテスト"), _("判定"), moment(test.decided_at), "", "", ""
+    for row in split.rows:
+        section, own, whole = _("A/Bテスト %s案") % row.letter, row.now, _("受信サーバー受付")
+        yield section, row.subject, _("宛先"), own.recipients, "", ""
+        yield section, row.subject, whole, own.accepted, share(own.accepted, own.recipients), _("宛先")
+        if is_tracked:
+            yield section, row.subject, _("開封した人"), own.opened, share(own.opened, own.accepted), whole
+            yield section, row.subject, _("クリックした人"), own.clicked, share(own.clicked, own.accepted), whole
+        yield section, row.subject, _("失敗"), own.failed, share(own.failed, own.recipients), _("宛先")
+        yield section, row.subject, _("配信停止した人"), own.left, share(own.left, own.accepted), whole
 
 
 def hour_rows(hours: Hours) -> Iterator[Line]:

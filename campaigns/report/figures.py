@@ -11,6 +11,7 @@ from campaigns.models import Campaign, DeliveryState
 from campaigns.report.comparing import Compared, compare_with_earlier
 from campaigns.report.leavings import Said, read_leavings
 from campaigns.results import ProviderResult, Result, describe, results_by_provider
+from campaigns.split_pages import SplitState, read_split
 from campaigns.tally import Figures, figures, normal_percent, percent
 from mta.verdicts import Kind, Reason
 from tracking.figures import Hours, Reactions, hours_of, reactions_of
@@ -46,6 +47,8 @@ class MailingReport:
     reactions: Reactions | None
     hours: Hours | None
     compared: list[Compared]
+    # None where it has no A/Bテスト.
+    split: SplitState | None
 
     @property
     def open_percent(self) -> float:
@@ -89,6 +92,7 @@ def read_report(campaign: Campaign, *, now: datetime) -> MailingReport:
         reactions=reactions_of(campaign.pk) if campaign.is_tracked else None,
         hours=hours_of(campaign.pk) if campaign.is_tracked else None,
         compared=compare_with_earlier(campaign, now=now),
+        split=read_split(campaign),
     )
 
 

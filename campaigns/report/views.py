@@ -12,6 +12,7 @@ from campaigns.report.curves import draw_hours
 from campaigns.report.exporting import report_rows
 from campaigns.report.figures import MailingReport, read_report
 from campaigns.report.overlay import overlay_html
+from campaigns.split_pages import result_words
 from campaigns.views import find_campaign
 from designs.frames import frame
 from lists.csv_writing import CHARSETS, stream_csv
@@ -37,6 +38,8 @@ def campaign_report(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "normal": report.normal,
         "providers": report.providers,
         "reactions": report.reactions,
+        "split": report.split,
+        "split_words": result_words(report.split.test) if report.split and report.split.test.winner is not None else "",
         "curve": draw_hours(report.hours, now=now) if report.hours else None,
         "links": report.reactions.links[:LINKS_SHOWN] if report.reactions else (),
         "has_overlay": bool(report.reactions and report.reactions.links and campaign.html.strip()),
