@@ -18,6 +18,7 @@ from lists.headcounts import mark_due
 from lists.models import Subscription
 from lists.traces import Gone
 from lists.transactions import retry_transaction
+from signup.erasing import erase_requests
 
 # Rows whose ids go into one statement.
 PIECE = 1000
@@ -56,7 +57,7 @@ def _erase_mails_of(notices: QuerySet[RawNotice]) -> None:
 
 
 # In this order.
-ERASERS: Final = (erase_notices, erase_mails)
+ERASERS: Final = (erase_notices, erase_requests, erase_mails)
 
 
 def erase_people(
