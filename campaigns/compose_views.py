@@ -26,6 +26,7 @@ from campaigns.quiet_forms import RulesForm
 from campaigns.quiet_hours import Rules
 from campaigns.quiet_words import rules_words
 from campaigns.sendable import CampaignError
+from campaigns.showing import condition_words
 from campaigns.views import find_campaign
 from designs.blocks import Design
 from designs.brands import look_of
@@ -141,6 +142,7 @@ def show_editor(
         "stale": stale,
         "stale_words": stale_sentence(stale, request.user) if stale else "",
         "views": PREVIEWS,
+        "region_words": condition_words(campaign).items(),
         **blocks_context(edited),
     }
     return render(request, "campaigns/edit.html", context)

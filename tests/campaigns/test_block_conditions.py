@@ -130,7 +130,7 @@ def test_an_eleventh_condition_is_refused_where_it_is_built(editor, campaign):
     assert "b-show-open" not in page
 
 
-def test_numbers_stay_with_a_text_that_is_written_by_hand(campaign):
+def test_numbers_stay_with_a_text_that_is_written_by_hand(editor, campaign):
     """A text part by hand never goes to others than the blocks it was written for."""
     gold, silver = block(1, "金", asks("金")), block(2, "銀", asks("銀"))
     write(campaign, block(3, "全員"), gold, silver)
@@ -141,7 +141,9 @@ def test_numbers_stay_with_a_text_that_is_written_by_hand(campaign):
     found = write(campaign, silver, gold, block(3, "全員"), text=text, text_by_hand=True)
     campaign.refresh_from_db()
     assert campaign.conditions == [asks("金"), asks("銀")]
-    assert not {"region_unknown", "region_broken", "tag_unknown", "condition_refused"} & set(found)
+    assert not {"region_unknown", "region_broken", "tag_unknown", "tag_lacking", "condition_refused"} & set(found)
+    page = editor.get(reverse("campaign_edit", args=[campaign.pk])).content.decode()
+    assert "<code>{{?2}}</code> … <code>{{/2}}</code> 会員ランクが「銀」" in page
     # A condition that is asked no more keeps its number as long as the text has it, and is red.
     bronze = block(1, "銅", asks("銅"))
     found = write(campaign, silver, bronze, block(3, "全員"), text=text, text_by_hand=True)
