@@ -236,6 +236,7 @@ def copy_content(campaign: Campaign, actor: User) -> Campaign:
         preheader=campaign.preheader,
         text=campaign.text,
         html=campaign.html,
+        conditions=campaign.conditions,
         sender=campaign.sender,
         doubt_policy=campaign.doubt_policy,
         quiet_mode=campaign.quiet_mode,

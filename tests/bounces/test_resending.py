@@ -27,7 +27,8 @@ FULL = {"kind": Kind.SOFT, "reason": Reason.MAILBOX_FULL}
 @pytest.fixture
 def campaign(workspace: Workspace) -> Campaign:
     now = timezone.now()
-    return make_campaign(make_list(workspace), state="done", started_at=now, finished_at=now, html="<p>こんにちは</p>")
+    text = {"html": "<p>こんにちは</p>", "conditions": [{"v": 1, "all": [{"field": "name", "op": "is_filled"}]}]}
+    return make_campaign(make_list(workspace), state="done", started_at=now, finished_at=now, **text)
 
 
 def resend(client: Client, campaign: Campaign, **data: Any) -> Any:
@@ -53,6 +54,7 @@ def test_draft_goes_to_exactly_the_chosen_failures(editor: Client, campaign: Cam
     assert recipients_of(draft) == {"full@x.example", "late@x.example"}
     assert (draft.state, draft.subject) == (CampaignState.DRAFT, f"【再送】{campaign.subject}")
     assert (draft.text, draft.html, draft.sender) == (campaign.text, campaign.html, campaign.sender)
+    assert draft.conditions == campaign.conditions
     assert draft.mailing_lists.get().name == f"再送: {campaign.subject}(2件)"
     entry = AuditEntry.objects.get(action="failures.resend")
     assert (entry.detail["subscribers"], entry.detail["reasons"]) == (2, ["容量超過", "一時的な障害"])

@@ -1,14 +1,16 @@
 """Blocks with a condition: who gets them is frozen with the recipients, and is what the page shows."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from campaigns import drafts
+from campaigns.claims import claim_due
 from campaigns.draft_parts import Content
 from campaigns.freezing import freeze_in_chunks, freeze_recipients
-from campaigns.models import Campaign, CampaignState, Delivery
+from campaigns.models import Campaign, CampaignState, Delivery, Lane
 from campaigns.rendering import Renderer, preview
 from campaigns.showing import shown_to
 from designs.models import BodyKind
@@ -79,6 +81,26 @@ def test_each_recipient_gets_the_blocks_whose_condition_he_fulfils():
         Subscriber.objects.filter(pk=row.subscriber_id).update(attributes={"ランク": "銀"})
         row = Delivery.objects.select_related("campaign__workspace", "campaign__sender__domain").get(pk=row.pk)
         assert Renderer().render(row) == first
+
+
+def test_a_claimed_row_is_sent_as_it_was_frozen():
+    """What is claimed is no row of the ORM: the bits come along, also with links of ours in the body."""
+    campaign = conditional_campaign("金", "", "銀")
+    text = campaign.text.replace("だけ", "だけ https://shop.example/")
+    Campaign.objects.filter(pk=campaign.pk).update(
+        text=text, html=campaign.html.replace("だけ", '<a href="https://shop.example/">だけ</a>')
+    )
+    now = timezone.now()
+    assert freeze_recipients(campaign.pk, now=now)
+    renderer, sent = Renderer(), {}
+    for lane in Lane.objects.filter(deliveries__campaign=campaign).distinct():
+        for row in claim_due(lane, now=now + timedelta(hours=1), limit=10).deliveries:
+            assert row.campaign.is_tracked
+            content = renderer.content_of(row)
+            assert ("/c/" in content.html) == (row.shown > 0)
+            sent[row.attributes.get("ランク", "")] = [words in content.html for words in ("金の人", "銀の人")]
+            assert replace(renderer.render(row), is_wire_ready=False) == Renderer().render_plainly(row)
+    assert sent == {"金": [True, False], "": [False, False], "銀": [False, True]}
 
 
 def test_people_who_change_in_mid_freeze_are_all_frozen_anew():
