@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -49,9 +49,10 @@ def rules_offered(campaign: Campaign) -> list[SplitRule]:
 
 
 def sources_of(campaign: Campaign) -> QuerySet[Campaign]:
-    """Return the drafts whose body can be taken: those without conditions, which are numbered by their own mailing."""
-    drafts = Campaign.objects.for_workspace(campaign.workspace).filter(state=CampaignState.DRAFT, conditions=[])
-    return drafts.exclude(pk=campaign.pk).order_by("-updated_at")
+    """Return the drafts whose body can be taken; a text by hand that names conditions has the numbers of its own mailing."""
+    drafts = Campaign.objects.for_workspace(campaign.workspace).filter(state=CampaignState.DRAFT)
+    can_move = Q(conditions=[]) | Q(draft__text_by_hand=False)
+    return drafts.filter(can_move).exclude(pk=campaign.pk).order_by("-updated_at")
 
 
 class VariantForm(forms.Form):

@@ -1,6 +1,7 @@
 """A/Bテスト: who gets which variant, how the winner is chosen, and that the rest gets it exactly once."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
@@ -38,6 +39,7 @@ from campaigns.split_pages import read_split, result_words
 from campaigns.tasks import take_split_test
 from campaigns.variants import draw
 from lists.models import Subscriber, Subscription
+from tests.campaigns.test_showing import asks, block, conditional_campaign
 from tests.campaigns.turns import lane_of, relay_url
 from tests.factories import make_campaign, make_list, make_user
 from tracking.links import links_by_variant
@@ -313,6 +315,30 @@ def test_copies_digests_and_saves_know_the_variants():
     variant = campaign.variants.get()
     assert "B案の前置き" in variant.html
     assert "B案の前置き" not in Campaign.objects.get(pk=campaign.pk).html
+
+
+def test_a_variant_with_blocks_of_its_own_shows_them_to_whom_they_are_for():
+    campaign, other = conditional_campaign("金", "銀"), conditional_campaign()
+    Campaign.objects.all().update(state=CampaignState.DRAFT)
+    for found in (campaign, other):
+        found.refresh_from_db()
+    SplitTest.objects.create(campaign=campaign, share=100)
+    blocks = {"v": 1, "blocks": [block(1, "B案です"), block(2, "銀の人だけ", asks("銀")), block(3, "銅", asks("銅"))]}
+    body = replace(content_of(other), blocks=blocks).as_json()
+    Variant.objects.create(campaign=campaign, number=1, subject="B案", body=body)
+    save(campaign, content_of(campaign), revision=campaign.revision, actor=make_user(), now=NOW)
+    campaign.state = CampaignState.STARTING
+    campaign.save()
+    start(campaign)
+    # Each person as if his lot had been B.
+    Delivery.objects.filter(campaign=campaign).update(variant=1)
+    seen = {}
+    for row in Delivery.objects.select_related("campaign__sender__domain").filter(campaign=campaign):
+        seen[row.attributes["ランク"]] = Renderer().content_of(row).text
+    assert "B案です" in seen["金"]
+    assert "銀の人だけ" not in seen["金"]
+    assert "銀の人だけ" in seen["銀"]
+    assert "銅" not in seen["銀"]
 
 
 def test_every_variant_is_checked_before_the_start():

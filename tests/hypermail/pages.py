@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.models import Membership, Role, User, Workspace
 from bounces.models import Bounce, Door, Mailbox, NoticeState, NoticeUpload, RawNotice, Webhook
-from campaigns.models import Campaign, Comment, DomainCap, DraftVersion, Label, Recurrence, StopHold
+from campaigns.models import Campaign, Comment, DomainCap, DraftVersion, Label, Recurrence, SplitTest, StopHold, Variant
 from campaigns.tally import refresh
 from designs.models import Picture, Template
 from lists.models import AttributeDefinition, BulkJob, CsvImport, Exclusion, ExclusionImport, MailingList, Segment
@@ -136,6 +136,7 @@ def make_full_workspace() -> Workspace:
     StopHold.objects.create(pk=PK, campaign=campaign, provider="docomo", unknown=1, tried=1, opened_at=started)
     content = {"subject": MARK, "kind": "text", "text": MARK}
     DraftVersion.objects.create(pk=PK, campaign=campaign, revision=1, saved_by=user, saved_at=started, content=content)
+    make_split_test(campaign, started)
     make_tracking(workspace, campaign)
     make_import(workspace, mailing_list.pk)
     make_people_parts(workspace, user)
@@ -151,6 +152,11 @@ def make_full_workspace() -> Workspace:
     Pace.objects.create(pk=PK, route="relay", provider="gmail", level=1, base=600, because=MARK)
     record(workspace, user, "member.role", MARK, before="viewer", after="admin")
     return workspace
+
+
+def make_split_test(campaign: Campaign, started: datetime) -> None:
+    SplitTest.objects.create(campaign=campaign, rule="hand", decide_at=started)
+    Variant.objects.create(campaign=campaign, number=1, subject=f"{MARK}のB案", text=MARK)
 
 
 def make_tracking(workspace: Workspace, campaign: Campaign) -> None:
