@@ -81,10 +81,13 @@ def explain_problem(form: SignupForm) -> str:
 def write_snippet(form: SignupForm) -> str:
     """Return the HTML by which a form stands in somebody's page. It needs no script and no cookie."""
     words = words_in(form.language)
+    typed = PublicForm(None, form=form, words=words)
+    # Ids could be those of something else in the page.
+    typed.auto_id = False
     context = {
         "url": absolute_url(reverse("signup_form", args=[form.token])),
         "form": form,
-        "typed": PublicForm(None, form=form, words=words),
+        "typed": typed,
         "words": words,
         "wording": wording_of(form),
         "honeypot": HONEYPOT,

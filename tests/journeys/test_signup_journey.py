@@ -86,6 +86,7 @@ def send_mailing(visitor: Visitor) -> None:
     page = visitor.page
     visitor.go("配信")
     page.get_by_role("link", name="新しいメールを作る").click()
+    page.get_by_label("送信元").select_option(label="みほん商店 <news@mihon-shoten.example>")
     page.locator("[name=mailing_lists]").and_(page.get_by_label("季節の便り")).check()
     page.get_by_label("件名").fill("ようこその便り")
     page.get_by_role("radio", name="テキスト", exact=True).check()
