@@ -18,7 +18,7 @@ from designs.html_to_text import html_to_text
 from designs.markdown_writing import render_markdown
 from designs.models import BodyKind
 from designs.own_html import inline_css, show_safely
-from designs.regions import Conditions, disarm
+from designs.regions import Conditions, disarm, renumber
 from designs.rendering import Rendered, clean_line, render_design
 from designs.tags import escape
 
@@ -119,8 +119,11 @@ def write_parts(content: Content, workspace: Workspace, *, shared: Conditions = 
         rendered = write_html(content) if content.kind == BodyKind.HTML else write_design(content, workspace, shared)
     except DesignRefused as error:
         return Parts(conditions=shared or tuple(content.conditions), problem=error.sentence)
+    conditions = rendered.conditions or shared
     text = content.text if content.text_by_hand else rendered.text
-    return Parts(text, rendered.html, rendered.conditions or shared)
+    if shared and content.text_by_hand:
+        text = renumber(text, tuple(content.conditions), conditions)
+    return Parts(text, rendered.html, conditions)
 
 
 def write_design(content: Content, workspace: Workspace, shared: Conditions) -> Rendered:
@@ -131,7 +134,8 @@ def write_design(content: Content, workspace: Workspace, shared: Conditions) -> 
         return render_markdown(content.source, look, **line)
     design = content.design()
     pictures = picture_urls(workspace, used) if (used := design.pictures()) else {}
-    by_hand = content.text if content.text_by_hand else ""
+    # Beside other forms it is numbered anew.
+    by_hand = content.text if content.text_by_hand and not shared else ""
     known = shared or tuple(content.conditions)
     return render_design(design, look, pictures=pictures, known=known, by_hand=by_hand, keeps=bool(shared), **line)
 

@@ -74,8 +74,9 @@ def draw_all(campaign: Campaign, people: Sequence[int]) -> Mapping[int, int]:
 
 def write_variants(campaign: Campaign, content: Content) -> None:
     """Write the parts of each variant of a draft anew, which has this content; the caller has a transaction open."""
+    shared = replace(content, conditions=campaign.conditions)
     for variant in variants_of(campaign):
-        body = read_content(variant.body) if variant.body else content
+        body = read_content(variant.body) if variant.body else shared
         own = replace(body, subject=variant.subject, preheader=variant.preheader)
         parts = write_parts(own, campaign.workspace, shared=tuple(campaign.conditions))
         variant.text, variant.html = parts.text, parts.html

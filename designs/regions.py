@@ -25,6 +25,8 @@ TEXT_OPENING: Final = "{{?%d}}"
 TEXT_CLOSING: Final = "{{/%d}}"
 # The numbers that there can be: each is a bit of `Delivery.shown`, which has 31 on every database.
 MAX_NUMBER: Final = 31
+# Looks like one, but is that of no region.
+NO_NUMBER: Final = 99
 # Every region is there.
 ALL_SHOWN: Final = (1 << MAX_NUMBER) - 1
 # A merge tag, whose fallback may look like a mark, or a mark: its sign and its number.
@@ -140,6 +142,21 @@ def without_marks(text: str) -> str:
 def disarm(page: str) -> str:
     """Return HTML in which what looks like a mark is an ordinary comment: for HTML that was typed or comes from elsewhere."""
     return HTML_MARK.sub(lambda match: match[0].replace("<!--", "<!-- ") if match[1] else match[0], page)
+
+
+def renumber(text: str, known: Conditions, conditions: Conditions) -> str:
+    """Return a text part whose marks were numbered by `known` with the numbers of `conditions`.
+
+    A mark whose condition is in neither gets a number that no region has.
+    """
+
+    def write(match: re.Match[str]) -> str:
+        at = int(match[2])
+        condition = known[at - 1] if at <= len(known) else None
+        number = conditions.index(condition) + 1 if condition is not None and condition in conditions else NO_NUMBER
+        return match[0].replace(match[2], str(number), 1)
+
+    return TEXT_MARK.sub(write, text)
 
 
 def label(part: str, pattern: re.Pattern[str], frames: Mapping[int, tuple[str, str]]) -> str:

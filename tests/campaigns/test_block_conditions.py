@@ -10,8 +10,9 @@ from django.utils import timezone
 from accounts.models import Role
 from campaigns import drafts
 from campaigns.approvals import digest_of
+from campaigns.bodies import Edition, body_of
 from campaigns.draft_parts import Content, content_of
-from campaigns.models import Campaign
+from campaigns.models import Campaign, SplitTest, Variant
 from campaigns.preflight.check import check
 from designs.blocks import MAX_SHOWN_TO
 from designs.models import BodyKind
@@ -218,3 +219,20 @@ def test_a_copy_and_a_version_keep_conditions(campaign):
     assert campaign.conditions == []
     first.refresh_from_db()
     drafts.restore(first, revision=campaign.revision, actor=make_user(), now=timezone.now())
+
+
+def test_the_forms_of_a_test_share_their_numbers(campaign):
+    """B案 with a body of its own asks for other people, and a text by hand keeps the ones it was written for."""
+    SplitTest.objects.create(campaign=campaign, share=100, rule="hand", hours=4)
+    theirs = {"v": 1, "blocks": [block(1, "銀へ", asks("銀")), block(2, "金へ", asks("金")), FOOTER]}
+    text = "{{?1}}\n銀の文\n{{/1}}\n{{?2}}\n金の文\n{{/2}}\n"
+    body = Content("B", "", BodyKind.BLOCKS, theirs, text=text, conditions=[asks("銀"), asks("金")])
+    Variant.objects.create(campaign=campaign, number=1, subject="B", body=body.as_json())
+    write(campaign, block(1, "全員へ"), block(2, "金だけ", asks("金")))
+    campaign.refresh_from_db()
+    assert campaign.conditions == [asks("金"), asks("銀")]
+    for shown, words in ((1, "金"), (2, "銀")):
+        cut = body_of(campaign, Edition(1, shown))
+        assert [one for one in "金銀" if f"{one}へ" in cut.html] == [words]
+        assert [one for one in "金銀" if f"{one}の文" in cut.text] == [words]
+        assert ("金だけ" in body_of(campaign, Edition(0, shown)).html) == (shown == 1)

@@ -14,12 +14,14 @@ from designs.regions import (
     ALL_SHOWN,
     HTML_MARK,
     MAX_NUMBER,
+    NO_NUMBER,
     TEXT_MARK,
     conditions_of,
     cut_html,
     cut_text,
     find_regions,
     numbers_in,
+    renumber,
     stray_marks,
     without_marks,
 )
@@ -152,6 +154,14 @@ def test_a_number_of_a_text_by_hand_is_not_given_away():
     assert conditions_of(design_of(""), known) == ()
     # Another form of the mail asks for them.
     assert conditions_of(design_of("銅"), known, keeps=True) == (asks("金"), asks("銀"), asks("銅"))
+
+
+def test_a_text_by_hand_beside_another_form_is_numbered_as_that_is():
+    text = "{{?1}}\r\n金\r\n{{/1}}\r\n{{?2}}\r\n銀\r\n{{/2}}\r\n"
+    shared = (asks("銀"), None, asks("金"))
+    written = renumber(text, (asks("金"), asks("銀")), shared)
+    assert written == "{{?3}}\r\n金\r\n{{/3}}\r\n{{?1}}\r\n銀\r\n{{/1}}\r\n"
+    assert numbers_in(renumber(text, (asks("金"),), shared), TEXT_MARK) == {3, NO_NUMBER}
 
 
 def test_a_text_with_every_number_leaves_none():
