@@ -7,7 +7,7 @@ from typing import Final
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +20,7 @@ from accounts.access import member_required
 from accounts.audit import record
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
+from designs.middleware import PublicFile
 from designs.models import Picture, picture_storage
 from designs.picture_encoding import MAX_BYTES, PictureRefused
 from designs.picture_forms import MAX_FILES, PictureForm, PicturesForm
@@ -97,7 +98,7 @@ def picture_describe(request: WorkspaceRequest) -> HttpResponse:
 
 
 @require_safe
-def picture_file(request: HttpRequest, name: str) -> FileResponse:
+def picture_file(request: HttpRequest, name: str) -> PublicFile:
     """Give a picture to whoever knows its address: it stands in the mails. Asks no database."""
     if not NAME.fullmatch(name):
         raise Http404
@@ -105,7 +106,7 @@ def picture_file(request: HttpRequest, name: str) -> FileResponse:
         file = picture_storage().open(name)
     except FileNotFoundError:
         raise Http404 from None
-    return FileResponse(
+    return PublicFile(
         file,
         content_type=TYPES[name.rpartition(".")[2]],
         headers={

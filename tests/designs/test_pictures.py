@@ -164,6 +164,7 @@ def test_recipients_load_what_is_stored_and_nothing_else(client: Client, workspa
     assert answer["Content-Type"] == "image/png"
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert "Vary" not in answer
     assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert client.post(picture.file.url).status_code == 405
     # Of another ending, of no picture, and what lies beside the folder.
