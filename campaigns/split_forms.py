@@ -27,7 +27,7 @@ class SplitForm(forms.ModelForm[SplitTest]):
         fields = ("share", "rule", "hours")
         widgets = {"rule": forms.RadioSelect}
         help_texts = {
-            "share": _("10から100まで。この割合の人に各案を同じ数ずつ送り、残りの人には勝者だけを送ります。"),
+            "share": _("10から100まで。この割合の人に各案をほぼ同じ数ずつ送り、残りの人には勝者だけを送ります。"),
             "hours": _("配信が始まってからの時間です(1から168)。「自分で選ぶ」では、この時間までに選ぶ目安です。"),
         }
 
