@@ -19,6 +19,7 @@ from campaigns.closed_times import copy_own_rules
 from campaigns.drafts import copy_draft
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryQuerySet, DeliveryState, Part
 from campaigns.tally import OVER
+from campaigns.variants import as_variant, split_test_of
 from lists.audience import audience_condition
 from lists.conditions import SegmentRefused
 from lists.models import MailingList, Subscriber, SubscriberQuerySet, SubscriberStatus, Subscription
@@ -229,13 +230,16 @@ def free_name(campaign: Campaign, number: int) -> str:
 
 
 def copy_content(campaign: Campaign, actor: User) -> Campaign:
-    """Return a new draft with the content of a campaign."""
+    """Return a new draft with the content of a campaign, of one with an A/Bテスト with that of its winner."""
+    test = split_test_of(campaign)
+    winner = test.winner if test and test.winner else 0
+    form = as_variant(campaign, winner)
     draft = Campaign.objects.create(
         workspace=campaign.workspace,
-        subject=(_("【再送】%s") % campaign.subject)[:SUBJECT_LETTERS],
-        preheader=campaign.preheader,
-        text=campaign.text,
-        html=campaign.html,
+        subject=(_("【再送】%s") % form.subject)[:SUBJECT_LETTERS],
+        preheader=form.preheader,
+        text=form.text,
+        html=form.html,
         conditions=campaign.conditions,
         sender=campaign.sender,
         doubt_policy=campaign.doubt_policy,
@@ -245,6 +249,6 @@ def copy_content(campaign: Campaign, actor: User) -> Campaign:
         created_by=actor,
         resend_of=campaign,
     )
-    copy_draft(campaign, draft)
+    copy_draft(campaign, draft, variant=winner)
     copy_own_rules(campaign, draft)
     return draft

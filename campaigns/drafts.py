@@ -15,7 +15,7 @@ from campaigns import closed_times
 from campaigns.approvals import void_changed
 from campaigns.audiences import copy_audience
 from campaigns.draft_parts import Content, Parts, content_of, read_content, write_parts
-from campaigns.models import Campaign, CampaignState, Draft, DraftVersion
+from campaigns.models import Campaign, CampaignState, Draft, DraftVersion, Variant
 from campaigns.variants import copy_test, write_variants
 
 COPIED: Final = (
@@ -196,9 +196,13 @@ def copy_content(source: Campaign, copy: Campaign) -> None:
     copy.labels.set(source.labels.all())
 
 
-def copy_draft(source: Campaign, copy: Campaign) -> None:
-    """Give a draft the same blocks or source, so that it is written on as the other was."""
-    draft = Draft.objects.filter(campaign=source).values(*COPIED_OF_DRAFT).first()
+def copy_draft(source: Campaign, copy: Campaign, *, variant: int = 0) -> None:
+    """Give a draft the same blocks or source, so that it is written on as the other was, or a variant of it."""
+    taken = Variant.objects.filter(campaign=source, number=variant).exclude(body={}).first()
+    if taken is None:
+        draft = Draft.objects.filter(campaign=source).values(*COPIED_OF_DRAFT).first()
+    else:
+        draft = {name: taken.body[name] for name in COPIED_OF_DRAFT}
     if draft is not None:
         Draft.objects.update_or_create(campaign=copy, defaults=draft)
 

@@ -10,6 +10,7 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.models import AuditEntry
+from bounces.resending import copy_content
 from campaigns import reaper, split_tests, tally
 from campaigns.approvals import digest_of
 from campaigns.bodies import Edition, edition_of, whole_body_of
@@ -339,6 +340,23 @@ def test_a_variant_with_blocks_of_its_own_shows_them_to_whom_they_are_for():
     assert "銀の人だけ" not in seen["金"]
     assert "銀の人だけ" in seen["銀"]
     assert "銅" not in seen["銀"]
+
+
+def test_failures_get_the_winner_again():
+    campaign, user = make_test(1), make_user()
+    body = {"kind": "text", "blocks": {}, "source": "", "text": "B案の本文", "text_by_hand": True}
+    Variant.objects.filter(campaign=campaign).update(body=body, text="B案の本文", html="")
+    assert (copy_content(campaign, user).text, copy_content(campaign, user).subject) == (
+        campaign.text,
+        "【再送】秋のお知らせ",
+    )
+    SplitTest.objects.filter(campaign=campaign).update(winner=1, decided_at=NOW)
+    again = copy_content(campaign, user)
+    assert (again.text, again.draft.text, again.subject) == (
+        "B案の本文",
+        "B案の本文",
+        "【再送】{{name|お客様}}へ、B案です",
+    )
 
 
 def test_every_variant_is_checked_before_the_start():
