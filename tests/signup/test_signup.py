@@ -66,7 +66,7 @@ def test_a_person_registers_by_form_and_mail(relay, client):
 
 
 def test_nobody_learns_who_is_registered_and_only_some_are_mailed(relay):
-    """A9, A10: the answer is one and the same; complaints, stops by hand and the 除外リスト stay."""
+    """The answer is one and the same; complaints, stops by hand and the 除外リスト stay."""
     form = make_form()
     workspace, mailing_list = form.workspace, form.mailing_lists.get()
     Exclusion.objects.create(workspace=None, kind="domain", value="blocked.example")
