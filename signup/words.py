@@ -61,7 +61,6 @@ class Words:
     settings_lead: str
     settings_lists: str
     settings_no_lists: str
-    settings_details: str
     settings_save: str
     settings_saved: str
     settings_all: str
@@ -118,7 +117,6 @@ JA = Words(
     settings_lead="%(address)s にお送りするメールを選べます。",
     settings_lists="受け取るメール",
     settings_no_lists="選べるメールはありません。",
-    settings_details="登録の内容",
     settings_save="設定を保存する",
     settings_saved="設定を保存しました。",
     settings_all="すべてのメールの配信を停止する",
@@ -175,7 +173,6 @@ EN = Words(
     settings_lead="Choose what we send to %(address)s.",
     settings_lists="You receive",
     settings_no_lists="There is nothing to choose.",
-    settings_details="Your details",
     settings_save="Save settings",
     settings_saved="Your settings are saved.",
     settings_all="Unsubscribe from everything",
