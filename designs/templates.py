@@ -70,13 +70,13 @@ def show_starter(starter: Starter, look: Look) -> str:
 
 def show_template(template: Template, workspace: Workspace, look: Look) -> str:
     """Return a template as a page for a frame. Raises DesignRefused."""
-    line = {"title": template.subject, "preheader": template.preheader}
+    title, preheader = template.subject, template.preheader
     if template.kind == BodyKind.BLOCKS:
         design = read_design(template.blocks or Design().as_json())
         pictures = picture_urls(workspace, used) if (used := design.pictures()) else {}
-        return show_tags(render_design(design, look, pictures=pictures, **line).html)
+        return show_tags(render_design(design, look, title=title, preheader=preheader, pictures=pictures).html)
     if template.kind == BodyKind.MARKDOWN:
-        return show_tags(render_markdown(template.source, look, **line).html)
+        return show_tags(render_markdown(template.source, look, title=title, preheader=preheader).html)
     if template.kind == BodyKind.HTML:
         return show_tags(inline_css(template.source))
     return show_words(show_tags(escape(template.text)))

@@ -26,7 +26,7 @@ def asks(rank: str) -> dict[str, object]:
 
 
 def block(number: int, words: str, show: object = None) -> dict[str, object]:
-    found = {"id": f"block{number}", "kind": "text", "data": {"html": f"<p>{words}</p>"}}
+    found: dict[str, object] = {"id": f"block{number}", "kind": "text", "data": {"html": f"<p>{words}</p>"}}
     return found if show is None else found | {"show": show}
 
 
@@ -78,7 +78,7 @@ def test_each_recipient_gets_the_blocks_whose_condition_he_fulfils():
         assert shown_to(campaign, row.subscriber, now=timezone.now()) == row.shown
         # Whoever changes afterwards gets what was frozen.
         first = renderer.render(row)
-        Subscriber.objects.filter(pk=row.subscriber_id).update(attributes={"ランク": "銀"})
+        Subscriber.objects.filter(deliveries=row).update(attributes={"ランク": "銀"})
         row = Delivery.objects.select_related("campaign__workspace", "campaign__sender__domain").get(pk=row.pk)
         assert Renderer().render(row) == first
 
@@ -121,7 +121,7 @@ def test_a_worker_that_dies_between_chunks_leaves_the_others_bits_right():
     campaign = conditional_campaign("金", "銀", "", "銀")
     steps = freeze_in_chunks(campaign.pk, now=timezone.now(), chunk=1)
     next(steps), next(steps)
-    steps.close()
+    del steps
     # The other one goes on on the next day.
     assert freeze_recipients(campaign.pk, now=timezone.now() + timedelta(days=1), chunk=1)
     assert bits(campaign) == [1, 2, 0, 2]
