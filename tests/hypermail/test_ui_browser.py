@@ -3,10 +3,15 @@
 The pages are rendered first and then handed to Chromium from memory, with their headers; no server is involved.
 """
 
+import gzip
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -31,6 +36,19 @@ QUIET = [
     "--disable-sync",
 ]
 
+# The rules of axe-core for WCAG 2.1 A and AA, and what its authors hold to be good practice.
+AXE = Path(str(files("axe_playwright_python") / "axe.min.js"))
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+# A table that scrolls bears the name of the card around it: two regions of one name, the one within the other (best
+# practice only, landmark-unique).
+# Frames hold mails, not screens of ours; style sheets are there when a page has loaded, so none is fetched again.
+FIND_FAULTS = """async (only) => {
+    const rules = only.type === "tag" ? {"landmark-unique": {enabled: false}} : {};
+    const how = {runOnly: only, rules, resultTypes: ["violations"], iframes: false, preload: false};
+    const found = await axe.run(document, how);
+    return found.violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 160)}`));
+}"""
+
 Pages = dict[str, tuple[str, dict[str, str]]]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -51,6 +69,9 @@ class Site:
         if path.startswith("/static/"):
             found = finders.find(path.removeprefix("/static/"))
             route.fulfill(path=Path(str(found)))
+        elif "hx-request" in route.request.headers:
+            # The pages were rendered whole, not as the parts that htmx asks for.
+            route.fulfill(status=204)
         elif path in self.pages:
             body, headers = self.pages[path]
             route.fulfill(body=body, headers=headers)
@@ -137,6 +158,46 @@ def test_no_page_is_wider_than_a_small_screen_or_breaks_its_policy(site: Site, b
         refused = [text for text in site.complaints if "Content Security Policy" in text or "Error" in text]
         assert refused == [], path
     assert too_wide == []
+
+
+@pytest.mark.parametrize(
+    ("scheme", "only"),
+    [("light", {"type": "tag", "values": RULES}), ("dark", {"type": "rule", "values": ["color-contrast"]})],
+)
+def test_axe_finds_no_fault_in_any_screen(site: Site, browser: Browser, scheme: str, only: dict[str, Any]) -> None:
+    """Every screen by all rules in light; in dark only its colours differ."""
+    page = site.open(browser, "/accounts/login/", scheme=scheme)
+    page.add_init_script(path=AXE)
+    faults = {}
+    for path, (html, _headers) in site.pages.items():
+        if is_screen(html):
+            page.goto(HOST + path)
+            if found := page.evaluate(FIND_FAULTS, only):
+                faults[path] = found
+    assert faults == {}
+
+
+def is_screen(html: str) -> bool:
+    """Say whether HTML is a page of ours: neither a part of one nor a mail in a frame."""
+    return 'class="skip-link"' in html
+
+
+def test_pages_are_light(site: Site) -> None:
+    """HTML below 100 kB, and what a page runs below 250 kB compressed."""
+    heavy = {}
+    for path, (html, _headers) in site.pages.items():
+        if not is_screen(html):
+            continue
+        scripts = sum(packed_size(source) for source in set(re.findall(r'<script src="/static/([^"?]+)"', html)))
+        if len(html.encode()) >= 100_000 or scripts >= 250_000:
+            heavy[path] = (len(html.encode()), scripts)
+    assert heavy == {}
+
+
+@cache
+def packed_size(name: str) -> int:
+    """Return the bytes of a static file as gzip sends it."""
+    return len(gzip.compress(Path(str(finders.find(name))).read_bytes()))
 
 
 def test_menu_of_a_small_screen_opens_and_closes_by_keyboard(site: Site, browser: Browser) -> None:
