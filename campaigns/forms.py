@@ -134,8 +134,8 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
         }
         self.fields["subject"].error_messages["required"] = _("件名を入力してください。")
         self.fields["text"].error_messages["required"] = _("テキスト本文を入力してください。")
-        if self.instance.pk is None and self.choices_of("sender").queryset.count() == 1:
-            self.fields["sender"].initial = self.choices_of("sender").queryset.get()
+        if self.instance.sender_id is None and self.choices_of("sender").queryset.count() == 1:
+            self.initial["sender"] = self.choices_of("sender").queryset.get()
         cast(forms.ChoiceField, self.fields["doubt_policy"]).choices = DoubtPolicy.choices
         cast(forms.ChoiceField, self.fields["quiet_mode"]).choices = QuietMode.choices
         self.fields["wants_tracking"].help_text = tracking_words(workspace)

@@ -38,13 +38,13 @@ def test_main_job(visitor: Visitor) -> None:
     assert visitor.complaints == []
 
 
-def log_in(visitor: Visitor) -> None:
+def log_in(visitor: Visitor, email: str = EMAIL, password: str = PASSWORD) -> None:
     """Step 1."""
     page = visitor.page
     visitor.open("/")
     visitor.take_picture("login")
-    page.get_by_label("メールアドレス").fill(EMAIL)
-    page.get_by_label("パスワード").fill(PASSWORD)
+    page.get_by_label("メールアドレス").fill(email)
+    page.get_by_label("パスワード").fill(password)
     page.get_by_role("button", name="ログイン").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("ホーム")
     visitor.take_picture("home")

@@ -1,12 +1,14 @@
-"""Two people write the same mail in two browsers: it is stored by itself, and whoever is late loses nothing."""
+"""Two people at one mail: they write it in two browsers and lose nothing; what one wrote the other one approves."""
 
 import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.conftest import Visitor
-from tests.journeys.test_main_job import log_in
+from tests.journeys.test_main_job import PATIENCE, log_in, stat, tick_all
 
 pytestmark = pytest.mark.journey
 
@@ -71,3 +73,93 @@ def be_late(page: Page) -> None:
     page.context.set_offline(False)
     expect(page.get_by_role("alert")).to_contain_text("違うところ: 件名")
     expect(page.get_by_label("件名")).to_have_value("秋の便り")
+
+
+SUBJECT = "年末年始の休業のお知らせ"
+COLLEAGUE = "sato@mihon.example"
+
+
+def test_one_writes_and_another_one_approves(visitor: Visitor, browser: Browser) -> None:
+    """From a template over 配信前チェック, approval and the time of the mailing to its report."""
+    log_in(visitor)
+    page = visitor.page
+    password = add_colleague(visitor)
+    page.get_by_role("link", name="承認", exact=True).click()
+    page.get_by_label("管理者の配信にも承認を必要とする").check()
+    page.get_by_role("button", name="設定を保存").click()
+    expect(page.locator(".toasts")).to_contain_text("保存しました")
+    write_from_template(visitor)
+    expect(page.get_by_role("button", name="この日時に予約する")).to_have_count(0)
+    page.get_by_label("承認者へのメッセージ").fill("日付を確かめてください")
+    page.get_by_role("button", name="承認を依頼").click()
+    expect(page.locator("#approval")).to_contain_text("ほかの管理者が決めるのを待っています")
+    visitor.take_picture("approval-asked")
+    approve(browser, visitor.url, password)
+    page.reload()
+    expect(page.locator("#approval")).to_contain_text("承認しました")
+    schedule_soon(visitor)
+    follow(visitor)
+    assert visitor.complaints == []
+
+
+def add_colleague(visitor: Visitor) -> str:
+    """Make somebody an administrator; return the first password."""
+    page = visitor.page
+    visitor.open("/settings/members/")
+    page.get_by_label("メールアドレス").fill(COLLEAGUE)
+    page.get_by_label("お名前").fill("佐藤 花子")
+    page.get_by_label("役割").last.select_option(label="管理者")
+    page.get_by_role("button", name="追加する").click()
+    return page.locator("#first-password").inner_text()
+
+
+def write_from_template(visitor: Visitor) -> None:
+    """Make a draft of the first starter, say to whom it goes, and go on to the check."""
+    page = visitor.page
+    visitor.go("テンプレート")
+    page.get_by_role("button", name="このテンプレートで作る").first.click()
+    page.locator("[name=mailing_lists]").first.check()
+    page.get_by_label("件名").fill(SUBJECT)
+    page.get_by_role("button", name="保存して確認へ進む").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("確認と配信")
+    expect(page.locator("#preflight")).to_contain_text("後で書き換えるはずの文字")
+
+
+def approve(browser: Browser, url: str, password: str) -> None:
+    """As the colleague, in a browser of her own, read what waits and approve it."""
+    context = browser.new_context(locale="ja-JP", viewport={"width": 1280, "height": 900})
+    colleague = Visitor(context.new_page(), url)
+    log_in(colleague, email=COLLEAGUE, password=password)
+    page = colleague.page
+    colleague.go("配信")
+    page.get_by_role("link", name="承認待ち").click()
+    page.get_by_role("link", name=SUBJECT).click()
+    expect(page.locator("#approval")).to_contain_text("日付を確かめてください")
+    page.get_by_role("button", name="承認する").click()
+    expect(page.locator("#approval")).to_contain_text("承認しました")
+    context.close()
+
+
+def schedule_soon(visitor: Visitor) -> None:
+    """Schedule the mailing for the next minute that is not too near."""
+    page = visitor.page
+    tick_all(page)
+    at = datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(seconds=75)
+    page.get_by_label("配信日時").fill(at.strftime("%Y-%m-%dT%H:%M"))
+    page.get_by_role("button", name="この日時に予約する").click()
+    expect(page.locator(".toasts")).to_contain_text("予約しました")
+
+
+def follow(visitor: Visitor) -> None:
+    """Wait for the start, look on until nobody is left, and read the report."""
+    page = visitor.page
+    visitor.go("配信")
+    page.get_by_role("link", name=SUBJECT).click()
+    expect(page.locator("#progress")).to_be_visible(timeout=2 * PATIENCE)
+    expect(stat(page, "残り")).to_have_text("0", timeout=2 * PATIENCE)
+    visitor.take_picture("followed")
+    page.reload()
+    page.get_by_role("link", name="レポート", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("レポート")
+    assert int(stat(page, "受信サーバー受付").first.inner_text()) > 0
+    visitor.take_picture("report")
