@@ -26,6 +26,8 @@ class Progress:
     total: int
     # The campaign is over, but rows are still on their way to an end.
     settling: bool
+    # Counted in the background, when `Campaign.tally_at` says.
+    is_tallied: bool = False
 
     def sum(self, states: Iterable[str]) -> int:
         """Return the number of rows in any of the states."""
@@ -69,10 +71,11 @@ class Progress:
 
 def measure(campaign: Campaign, *, large: int = LARGE) -> Progress:
     """Count a campaign's deliveries; those of one with `large` recipients were counted in the background."""
-    states = frozen_states(campaign) or tallied_states(campaign, large) or count_states(campaign)
+    known = frozen_states(campaign) or tallied_states(campaign, large)
+    states = known or count_states(campaign)
     over = campaign.state in (CampaignState.DONE, CampaignState.CANCELLED)
     busy = sum(states[state] for state in (*WAITING, DeliveryState.DEFERRED))
-    return Progress(states=states, total=sum(states.values()), settling=over and busy > 0)
+    return Progress(states=states, total=sum(states.values()), settling=over and busy > 0, is_tallied=bool(known))
 
 
 def frozen_states(campaign: Campaign) -> dict[str, int]:

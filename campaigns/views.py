@@ -22,6 +22,7 @@ from campaigns.paging import ReportPaginator, fetch
 from campaigns.progress import WAITING, Progress, apart_from, count_reasons, measure, route_waits
 from campaigns.results import describe, results_by_provider
 from campaigns.route_usage import limit_of
+from campaigns.send_rate import measure_rate
 from campaigns.send_window import send_window
 from campaigns.sendable import CampaignError
 from campaigns.sender_notes import note_of
@@ -56,7 +57,12 @@ def campaign_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
 def campaign_progress(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """The live part of the page, asked for every second while the campaign runs."""
     campaign = find_campaign(request.workspace, pk)
-    return render(request, "campaigns/_progress.html", follow_context(campaign))
+    context = follow_context(campaign)
+    response = render(request, "campaigns/_progress.html", context)
+    # Around the live part, too, much changes with the start and with the end: the links to the report, the result.
+    if request.GET.get("seen") == CampaignState.SCHEDULED != campaign.state or not context["live"]:
+        response["HX-Refresh"] = "true"
+    return response
 
 
 def follow_context(campaign: Campaign) -> dict[str, Any]:
@@ -77,6 +83,9 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
         "troubles": find_troubles(apart_from(lanes, waits), now=now),
         # Why a large mailing takes its time, and how long at least.
         "limit": limit,
+        "rate": measure_rate(campaign, progress, progress.remaining - undecided, now=now)
+        if campaign.state == CampaignState.SENDING
+        else None,
         "minutes_at_least": -(-(progress.remaining - undecided + progress.deferred) // limit) if limit else 0,
         # Who gets nothing before an A/Bテスト is decided.
         "undecided": undecided,

@@ -18,7 +18,19 @@ from accounts.models import AuditEntry, Role, User
 from accounts.templatetags.audit import action_label, detail_text
 from tests.factories import make_user, make_workspace
 
-APPS = ("accounts", "lists", "mta", "senders", "cleaning", "designs", "tracking", "campaigns", "bounces", "signup", "hypermail")
+APPS = (
+    "accounts",
+    "lists",
+    "mta",
+    "senders",
+    "cleaning",
+    "designs",
+    "tracking",
+    "campaigns",
+    "bounces",
+    "signup",
+    "hypermail",
+)
 
 
 def read_sources() -> Iterator[ast.Module]:

@@ -253,7 +253,7 @@ class TestPages:
         write(campaign, web, "/gone")
         check(campaign)
         url = reverse("campaign_send_now", args=[campaign.pk])
-        others = ["test_mail", "link_http", "takes_long"]
+        others = ["test_mail", "preheader_missing", "link_http", "takes_long"]
         refused = editor.post(url, {"tick": others}, follow=True).content.decode()
         assert "確認が必要な項目が1件あります" in refused
         assert "開けないリンク" in refused

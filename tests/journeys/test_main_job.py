@@ -188,7 +188,7 @@ def send_now(visitor: Visitor) -> None:
     page.get_by_role("dialog").get_by_role("button", name="配信を始める").click()
     expect(page.locator("#progress")).to_be_visible()
     visitor.take_picture("sending")
-    # The page is never reloaded: what changes is the live part. One address is greylisted and waits for its retry.
+    # Nobody reloads the page: the live part changes by itself, the rest with the start and the end. One address is greylisted and waits for its retry.
     expect(stat(page, "残り")).to_have_text("0", timeout=PATIENCE)
     expect(stat(page, "再送待ち")).to_have_text("1")
     assert number(stat(page, "受信サーバー受付").inner_text()) > 100
