@@ -51,7 +51,8 @@ FIND_FAULTS = """async (only) => {
 
 Pages = dict[str, tuple[str, dict[str, str]]]
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+# A browser sees the same pages from every database.
+pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"), pytest.mark.once]
 
 
 @dataclass
