@@ -52,7 +52,7 @@ if [ -n "${ARGS:-}" ]; then
 fi
 
 # Three runs that share no file and no port: the machine has two cores, and each run often waits. Measuring coverage takes
-# as long as the tests again: SQLite does it, in two halves; PostgreSQL is followed by the journeys, whose pages and
+# as long as the tests again: SQLite does it, in two halves, the shorter one followed by the journeys, whose pages and
 # processes are the same on every database.
 folder=$(mktemp -d)
 jobs=()
@@ -76,6 +76,8 @@ sqlite() {
 postgresql() {
   echo "== PostgreSQL =="
   run postgresql "${on_postgresql[@]}" --durations=30
+}
+journeys() {
   echo "== Browser =="
   run journeys "${on_sqlite[@]}" tests/journeys
 }
@@ -97,6 +99,7 @@ jobs+=($!)
 sqlite processes "${processes[@]}" >"$folder/log.processes" 2>&1 &
 jobs+=($!)
 sqlite pages "${processes[@]/#/--ignore=}"
+journeys
 for job in "${jobs[@]}"; do
   wait "$job" || status=1
 done
