@@ -124,7 +124,8 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
         self.written_kind = kind_posted(self.data.get("kind", ""), self.data.get("html", ""))
         self.fields["revision"].initial = self.instance.revision
         self.fields["text"].required = self.is_text_typed()
-        self.choices_of("sender").queryset = Sender.objects.filter(workspace=workspace, archived_at__isnull=True)
+        senders = Sender.objects.filter(workspace=workspace, archived_at__isnull=True)
+        self.choices_of("sender").queryset = senders
         self.offer_audience(workspace, self.instance)
         self.fields["sender"].required = True
         self.choices_of("sender").empty_label = str(_("送信元を選んでください"))
@@ -134,8 +135,8 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
         }
         self.fields["subject"].error_messages["required"] = _("件名を入力してください。")
         self.fields["text"].error_messages["required"] = _("テキスト本文を入力してください。")
-        if self.instance.sender_id is None and self.choices_of("sender").queryset.count() == 1:
-            self.initial["sender"] = self.choices_of("sender").queryset.get()
+        if self.instance.sender_id is None and senders.count() == 1:
+            self.initial["sender"] = senders.get()
         cast(forms.ChoiceField, self.fields["doubt_policy"]).choices = DoubtPolicy.choices
         cast(forms.ChoiceField, self.fields["quiet_mode"]).choices = QuietMode.choices
         self.fields["wants_tracking"].help_text = tracking_words(workspace)

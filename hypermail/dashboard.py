@@ -9,6 +9,7 @@ from campaigns.approvals import waiting_approvals
 from campaigns.holds import open_holds
 from campaigns.models import Campaign, CampaignState
 from campaigns.progress import Progress, measure
+from hypermail.troubles import Trouble, find_troubles
 from lists.headcounts import ListCounts, count_workspace
 from lists.models import MailingList
 from senders.models import Sender
@@ -42,6 +43,7 @@ class Dashboard:
     holds: int
     # Mailings that wait for another person's word (承認).
     approvals: int
+    troubles: list[Trouble]
 
     @property
     def is_set_up(self) -> bool:
@@ -64,6 +66,7 @@ def read_dashboard(workspace: Workspace) -> Dashboard:
         has_campaign=campaigns.exclude(state=CampaignState.DRAFT).exists(),
         holds=open_holds(workspace).count(),
         approvals=waiting_approvals(workspace).count(),
+        troubles=find_troubles(workspace),
     )
 
 

@@ -139,7 +139,7 @@ def test_a_new_mail_is_made_by_its_first_save(hanako, campaign):
 def test_a_new_mail_is_made_once_though_its_first_answer_was_lost(hanako, taro, campaign):
     new = Campaign(workspace=campaign.workspace)
     page = hanako.get(reverse("campaign_create")).content.decode()
-    key = re.search('name="form_key" value="([^"]+)"', page)[1]
+    [key] = re.findall('name="form_key" value="([^"]+)"', page)
     first = hanako.post(reverse("campaign_autosave_new"), form(new, subject="新しい", form_key=key)).json()
     again = hanako.post(reverse("campaign_autosave_new"), form(new, subject="続き", form_key=key)).json()
     assert (again["draft"], again["revision"]) == (first["draft"], 2)

@@ -73,7 +73,7 @@ def start(campaign: Campaign, now: datetime = NOW) -> Campaign:
     return Campaign.objects.get(pk=campaign.pk)
 
 
-def variants(campaign: Campaign) -> Counter:
+def variants(campaign: Campaign) -> Counter[int]:
     return Counter(Delivery.objects.filter(campaign=campaign).values_list("variant", flat=True))
 
 
@@ -93,11 +93,8 @@ def react(campaign: Campaign, variant: int, number: int, *, what: int = 0, sourc
         )
 
 
-def test_of(campaign: Campaign) -> SplitTest:
+def split_of(campaign: Campaign) -> SplitTest:
     return SplitTest.objects.get(campaign=campaign)
-
-
-test_of.__test__ = False
 
 
 def step(campaign: Campaign, now: datetime) -> None:
@@ -152,10 +149,10 @@ def test_the_winner_goes_to_the_rest_after_the_time():
     react(campaign, 0, 9, source=HitSource.MACHINE)
     react(campaign, 1, 8)
     step(campaign, NOW + timedelta(hours=3))
-    assert test_of(campaign).winner is None
+    assert split_of(campaign).winner is None
     waiting = variants(campaign)[UNDECIDED]
     step(campaign, LATER)
-    test = test_of(campaign)
+    test = split_of(campaign)
     assert (test.winner, test.decided_at, test.decided_by, test.released_at) == (1, LATER, None, LATER)
     assert [own["opened"] for own in test.figures] == [3, 8]
     rest = Delivery.objects.filter(campaign=campaign, state=DeliveryState.PENDING)
@@ -163,7 +160,7 @@ def test_the_winner_goes_to_the_rest_after_the_time():
     assert rest.count() == waiting
     # A second time changes nothing.
     step(campaign, LATER + timedelta(hours=1))
-    assert test_of(campaign).decided_at == LATER
+    assert split_of(campaign).decided_at == LATER
     # The lifetime of the rest begins with its first claim.
     [first, *_others] = claim_due(lane_of(campaign), now=LATER, limit=500).deliveries
     assert first.mail_date == LATER
@@ -182,7 +179,7 @@ def test_without_a_difference_the_mailing_itself_wins(opened):
         equal.filter(pk__in=surplus).update(state=DeliveryState.FAILED)
         react(campaign, variant, opened)
     step(campaign, LATER)
-    test = test_of(campaign)
+    test = split_of(campaign)
     assert test.winner == 0
     assert "A案" in result_words(test)
 
@@ -190,7 +187,7 @@ def test_without_a_difference_the_mailing_itself_wins(opened):
 def test_a_decision_waits_while_nothing_could_be_sent():
     campaign = start(make_test())
     step(campaign, LATER)
-    test = test_of(campaign)
+    test = split_of(campaign)
     assert (test.winner, test.decide_at) == (None, LATER + split_tests.LATER)
 
 
@@ -205,7 +202,7 @@ def test_a_kill_between_two_chunks_loses_and_doubles_nobody(monkeypatch):
     test = SplitTest.objects.select_related("campaign__workspace").get(pk=pk)
     assert split_tests.decide_by_figures(test, now=LATER)
     # The process died after the decision and two chunks.
-    test = test_of(campaign)
+    test = split_of(campaign)
     for _chunk in range(2):
         assert split_tests.release_chunk(lane_of(campaign), test, LATER) == 7
     assert variants(campaign)[UNDECIDED] == before[UNDECIDED] - 14
@@ -215,7 +212,7 @@ def test_a_kill_between_two_chunks_loses_and_doubles_nobody(monkeypatch):
     step(campaign, LATER + timedelta(minutes=2))
     after = variants(campaign)
     assert after == Counter({0: before[0], 1: before[1] + before[UNDECIDED]})
-    assert test_of(campaign).winner == 1
+    assert split_of(campaign).winner == 1
     assert Delivery.objects.filter(campaign=campaign, due_at=NEVER).count() == 0
 
 
@@ -224,13 +221,13 @@ def test_a_person_chooses_and_only_once():
     accept(campaign)
     user = make_user(campaign.workspace)
     step(campaign, LATER)
-    assert test_of(campaign).winner is None
+    assert split_of(campaign).winner is None
     split_tests.decide_by_hand(campaign, 1, actor=user, now=LATER)
     with pytest.raises(CampaignError, match="すでに"):
         split_tests.decide_by_hand(campaign, 0, actor=user, now=LATER)
-    take_split_test(test_of(campaign).pk)
+    take_split_test(split_of(campaign).pk)
     assert UNDECIDED not in variants(campaign)
-    assert (test_of(campaign).winner, test_of(campaign).decided_by) == (1, user)
+    assert (split_of(campaign).winner, split_of(campaign).decided_by) == (1, user)
     with pytest.raises(CampaignError, match="案がありません"):
         split_tests.decide_by_hand(campaign, 3, actor=user, now=LATER)
 
@@ -255,10 +252,10 @@ def test_a_pause_over_the_time_puts_the_decision_off():
     campaign.refresh_from_db()
     with pytest.raises(CampaignError, match="再開"):
         split_tests.decide_by_hand(campaign, 0, actor=user, now=LATER)
-    assert test_of(campaign).winner is None
+    assert split_of(campaign).winner is None
     resume(campaign, actor=user, now=LATER)
     step(campaign, LATER)
-    assert test_of(campaign).released_at == LATER
+    assert split_of(campaign).released_at == LATER
 
 
 def test_a_cancelled_test_is_never_decided():
@@ -267,7 +264,7 @@ def test_a_cancelled_test_is_never_decided():
     rest = variants(campaign)[UNDECIDED]
     assert cancel(campaign, actor=make_user(campaign.workspace), now=NOW) == rest
     step(campaign, LATER)
-    assert test_of(campaign).winner is None
+    assert split_of(campaign).winner is None
     assert Delivery.objects.filter(campaign=campaign, state=DeliveryState.CANCELLED).count() == rest
     assert read_split(Campaign.objects.get(pk=campaign.pk)).is_over
 

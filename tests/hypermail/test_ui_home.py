@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Role, Workspace
+from bounces.models import Mailbox
+from tests.bounces.mailbox_making import make_mailbox
 from tests.factories import make_campaign, make_delivery, make_list, make_sender, make_subscriber, make_user
 from tests.factories import make_workspace as make_empty_workspace
 
@@ -86,5 +88,29 @@ def test_many_mailings_cost_no_more_queries_than_those_shown(
     sender = make_sender(workspace)
     for _number in range(12):
         make_campaign(mailing_list, sender=sender, state="done", started_at=NOW, recipient_count=0)
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(24):
         page(client)
+
+
+def test_tells_of_domains_that_may_not_send_and_mailboxes_that_cannot_be_read(
+    client: Client, workspace: Workspace, settings: Settings
+) -> None:
+    sender = make_sender(workspace, "news@shop.example")
+    settings.REQUIRE_VERIFIED_SENDERS = False
+    assert "開いて確かめる" not in page(client)
+    settings.REQUIRE_VERIFIED_SENDERS = True
+    type(sender.domain).objects.update(verified_at=None)
+    sender.domain.checks.create(kind="spf", result="missing", checked_at=NOW)
+    assert "送信元ドメイン shop.example(設定が必要)" in page(client)
+    sender.archived_at = NOW
+    sender.save()
+    mailbox = make_mailbox(workspace)
+    mailbox.failures, mailbox.problem = 1, "パスワードが違います。"
+    mailbox.save()
+    Mailbox.objects.filter(pk=make_mailbox(make_empty_workspace()).pk).update(failures=9, problem="ひみつ")
+    assert "開いて確かめる" not in page(client)
+    mailbox.failures = 2
+    mailbox.save()
+    html = page(client)
+    assert "エラーメールを数えられていません: パスワードが違います。" in html
+    assert "ひみつ" not in html
