@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from campaigns.authors import author_of, shared_values
-from campaigns.links import MESSAGE_ID, UNSUBSCRIBE, absolute_url, feedback_id, list_id
+from campaigns.links import MESSAGE_ID, UNSUBSCRIBE, WEB_VERSION, absolute_url, feedback_id, list_id
 from campaigns.merge_tags import Cut, blank_controls, cut
 from campaigns.models import Campaign, Delivery
 from campaigns.tag_formats import split_format
@@ -36,9 +36,9 @@ class CompiledCampaign:
         self._html = cut(body.html, known, escape=html.escape) if body.html else Cut((), ())
         self._domain = author.domain
         self._return_domain = author.return_domain or settings.RETURN_DOMAIN
-        self._link, self._preferences = (
+        self._link, self._preferences, self._web = (
             absolute_url(reverse(page, args=[_SAMPLE_TOKEN])).split(_SAMPLE_TOKEN)
-            for page in ("unsubscribe", "preferences")
+            for page in ("unsubscribe", "preferences", "web_version")
         )
         tags = {name for part in (self._subject, self._text, self._html) for name, _ in part.tags}
         self._tags = tags | {split_format(name)[0] for name in tags}
@@ -64,6 +64,8 @@ class CompiledCampaign:
         url = own.join(self._link)
         token = tokens.make(MESSAGE_ID, delivery.pk, secret=settings.SECRET_KEY)
         values = self._values_of(delivery) | {"unsubscribe_url": url, "preferences_url": own.join(self._preferences)}
+        if "web_url" in self._tags:
+            values["web_url"] = tokens.make(WEB_VERSION, delivery.pk, secret=settings.SECRET_KEY).join(self._web)
         if self._is_tracked:
             values[TOKEN_TAG] = make_token(self._campaign, delivery.pk)
         if any("\r" in value or "\n" in value for value in values.values()):

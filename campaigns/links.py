@@ -9,6 +9,7 @@ from mta import tokens
 # Purposes of tokens (mta/tokens.py).
 UNSUBSCRIBE = "unsubscribe"
 MESSAGE_ID = "message-id"
+WEB_VERSION = "web-version"
 
 
 def absolute_url(path: str) -> str:
@@ -29,9 +30,19 @@ def preferences_url(delivery_id: int) -> str:
     return absolute_url(reverse("preferences", args=[token]))
 
 
+def web_url(delivery_id: int) -> str:
+    """Return the page that shows the mail of a delivery in a browser."""
+    token = tokens.make(WEB_VERSION, delivery_id, secret=settings.SECRET_KEY)
+    return absolute_url(reverse("web_version", args=[token]))
+
+
 def links_of(delivery_id: int) -> dict[str, str]:
     """Return the values of the tags that are links of one delivery."""
-    return {"unsubscribe_url": unsubscribe_url(delivery_id), "preferences_url": preferences_url(delivery_id)}
+    return {
+        "unsubscribe_url": unsubscribe_url(delivery_id),
+        "preferences_url": preferences_url(delivery_id),
+        "web_url": web_url(delivery_id),
+    }
 
 
 def sample_links() -> dict[str, str]:
@@ -39,6 +50,7 @@ def sample_links() -> dict[str, str]:
     return {
         "unsubscribe_url": sample_unsubscribe_url(),
         "preferences_url": absolute_url(reverse("preferences_sample")),
+        "web_url": absolute_url(reverse("web_sample")),
     }
 
 

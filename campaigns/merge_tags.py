@@ -29,6 +29,7 @@ FIXED_TAGS = {
     "contact": _("お問い合わせ先"),
     "unsubscribe_url": _("配信停止のURL"),
     "preferences_url": _("メール設定ページのURL"),
+    "web_url": _("「ブラウザーで見る」のURL"),
     "allow_url": _("受信設定の案内のURL"),
 }
 # What stands for a missing value where a tag is picked from the list.

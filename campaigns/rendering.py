@@ -62,6 +62,14 @@ def preview(campaign: Campaign, person: Subscriber | None, body: Body | None = N
     return fill_content(campaign.subject, body, person_values(person) | shared_values(campaign) | links)
 
 
+def untracked_content(delivery: Delivery) -> Content:
+    """Return the parts of a delivery as its recipient got them, with the links that the author wrote."""
+    campaign, edition = delivery.campaign, edition_of(delivery)
+    body = cut_body(campaign, write_body(campaign, edition.variant), edition.shown)
+    values = person_values(delivery) | shared_values(campaign) | links_of(delivery.pk)
+    return fill_content(subject_of(campaign, edition), body, values)
+
+
 class Renderer:
     """Renders deliveries of any campaigns; reads the keys of each once."""
 

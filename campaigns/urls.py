@@ -18,6 +18,7 @@ from campaigns import (
     sender_views,
     subscriber_views,
     views,
+    web_views,
 )
 
 urlpatterns = [
@@ -78,6 +79,8 @@ urlpatterns = [
     path("", include("campaigns.plan_urls")),
     path("", include("campaigns.design_urls")),
     path("", include("campaigns.report.urls")),
+    path("w/sample/", web_views.web_sample, name="web_sample"),
+    path("w/<str:token>/", web_views.web_version, name="web_version"),
     path("u/sample/", public_views.unsubscribe_sample, name="unsubscribe_sample"),
     path("u/<str:token>/", public_views.unsubscribe_page, name="unsubscribe"),
     path("u/<str:token>/reason/", public_views.unsubscribe_reason, name="unsubscribe_reason"),

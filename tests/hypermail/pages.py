@@ -68,6 +68,8 @@ PUBLIC = {
     "unsubscribe",
     "unsubscribe_reason",
     "unsubscribe_sample",
+    "web_sample",
+    "web_version",
 }
 
 
