@@ -27,6 +27,7 @@ from campaigns.models import Delivery, DeliveryState
 from lists.models import StopReason, Subscriber
 from mta.verdicts import Kind, Phase, Reason
 from tests.bounces.notices import make_notice, message_id, read_email, signed_path
+from tests.dead_sessions import wait_until_gone
 from tests.factories import make_campaign, make_delivery, make_list, make_subscriber, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -312,7 +313,8 @@ def test_killed_worker_loses_nothing_and_counts_nothing_twice() -> None:
             time.sleep(0.01)
     finally:
         worker.kill()
-        worker.wait(10)
+        worker.wait(60)
+    wait_until_gone()
     done = RawNotice.objects.filter(state=NoticeState.PROCESSED).count()
     assert 20 <= done < 150
     # Each notice is counted together with its state, or not at all.

@@ -17,6 +17,7 @@ from lists.import_claims import DEAD_AFTER, WORK, requeue_dead
 from lists.import_leftovers import clear_leftovers
 from lists.import_running import approve_import, cancel_import
 from lists.models import CsvImport, ImportMode, ImportState, MailingList, StagedRow, Subscriber
+from tests.dead_sessions import wait_until_gone
 from tests.factories import make_list, make_subscriber
 from tests.lists.clock import NOW
 from tests.lists.importing import apply_import
@@ -88,6 +89,7 @@ def kill_at(number: int, delay: float, work: Callable[[], Any]) -> None:
         # Not pytest's own end.
         os._exit(0)
     os.waitpid(pid, 0)
+    wait_until_gone()
 
 
 def die(delay: float) -> None:

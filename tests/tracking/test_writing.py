@@ -20,6 +20,7 @@ from campaigns.reactions import take_hits
 from hypermail.valkey import find_free_port
 from lists.models import Subscriber
 from lists.traces import Gone
+from tests.dead_sessions import wait_until_gone
 from tests.tracking.conftest import NOW, make_tracked
 from tracking import buffer
 from tracking.buffer import STREAM, make_entry
@@ -260,6 +261,7 @@ def test_writers_killed_at_any_moment_lose_and_double_nothing(campaign, valkey):
                 wait_for(turn * 400 + 50 + 40 * turn)
             finally:
                 writer.send_signal(signal.SIGKILL)
+        wait_until_gone()
         assert write_hits(now=timezone.now())
         assert Hit.objects.count() == (turn + 1) * 400
         assert buffer.waiting() == 0
