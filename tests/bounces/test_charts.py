@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bounces.charts import COUNT_BOTTOM, COUNT_TOP, RATE_BOTTOM, RATE_TOP, Point, draw, nice_ceiling
+from bounces.charts import Point, draw
 from bounces.error_report import Mailing
 from bounces.report_scope import Period
 from bounces.trend import busiest_day, is_weekly, read_trend
+from campaigns.charting import LOWER_BOTTOM, LOWER_TOP, UPPER_BOTTOM, UPPER_TOP, ceiling, make_ticks
 
 
 def point(tried: int, failed: int = 0) -> Point:
@@ -17,17 +18,17 @@ def point(tried: int, failed: int = 0) -> Point:
 
 
 def test_highest_bar_and_rate_reach_their_tops() -> None:
-    chart = draw([point(1000, 50), point(500, 0)])
-    assert [float(bar.y) for bar in chart.bars] == [COUNT_TOP, (COUNT_TOP + COUNT_BOTTOM) / 2]
-    assert [float(dot.y) for dot in chart.dots] == [RATE_TOP, RATE_BOTTOM]
-    assert [tick.label for tick in chart.rate_ticks] == ["0%", "2.5%", "5%"]
+    chart = draw([point(1000, 60), point(500, 0)])
+    assert [float(bar.y) for bar in chart.bars] == [LOWER_TOP, (LOWER_TOP + LOWER_BOTTOM) / 2]
+    assert [float(dot.y) for dot in chart.dots] == [UPPER_TOP, UPPER_BOTTOM]
+    assert [tick.label for tick in chart.rate_ticks] == ["0%", "3%", "6%"]
     assert [tick.label for tick in chart.count_ticks] == ["0", "500", "1,000"]
 
 
 def test_failures_stand_at_the_foot_of_their_bar_and_never_vanish() -> None:
     [bar] = draw([point(1_000_000, 1)]).bars
     assert float(bar.failed_height) == 1.5
-    assert float(bar.failed_y) + float(bar.failed_height) == COUNT_BOTTOM
+    assert float(bar.failed_y) + float(bar.failed_height) == LOWER_BOTTOM
     [bar] = draw([point(100, 0)]).bars
     assert float(bar.failed_height) == 0
 
@@ -54,10 +55,16 @@ def test_dates_fit_and_stay_in_the_picture(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "ceiling"), [(0, 1), (0.3, 1), (1, 1), (1.2, 2), (3, 4), (4.1, 5), (6, 10), (11, 20), (100, 100)]
+    ("value", "top"), [(0, 1), (0.3, 1), (1, 1), (1.2, 2), (3, 4), (4.1, 6), (7, 10), (11, 20), (100, 100)]
 )
-def test_scale_ends_at_a_round_number(value: float, ceiling: float) -> None:
-    assert nice_ceiling(value) == ceiling
+def test_scale_ends_at_a_round_number(value: float, top: float) -> None:
+    assert ceiling(value) == top
+
+
+def test_things_counted_by_ones_have_no_half_of_one() -> None:
+    labels = [[tick.label for tick in make_ticks(ceiling(most), 0, 100)] for most in range(1, 8)]
+    assert [len(named) for named in labels] == [2, 3, 3, 3, 3, 3, 3]
+    assert not any("." in label for named in labels for label in named)
 
 
 def mailing(at: datetime, tried: int, failed: int = 0) -> Mailing:

@@ -211,7 +211,7 @@ def test_the_chart_covers_the_hours_that_have_begun(hours: int, span: int) -> No
     counts = tuple(HourCount(hour, opened=hour, clicked=1) for hour in range(HOURS))
     curve = draw_hours(Hours(NOW, counts, HourCount(HOURS)), now=NOW + timedelta(hours=hours))
     assert len(curve.columns) == min(hours + 1, span)
-    assert curve.labels[-1].hour == span
+    assert curve.labels[-1].label == str(span)
     assert span in SPANS
     places = [float(column.left[:-1]) + float(column.width[:-1]) for column in curve.columns]
     assert max(places) <= 100.01
