@@ -25,7 +25,6 @@ from campaigns.preview_views import PREVIEWS
 from campaigns.quiet_forms import RulesForm
 from campaigns.quiet_hours import Rules
 from campaigns.quiet_words import rules_words
-from campaigns.sendable import CampaignError
 from campaigns.showing import condition_words
 from campaigns.views import find_campaign
 from designs.blocks import Design
@@ -106,7 +105,7 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
         messages.error(request, refusal_of(saved.parts), extra_tags=copy_name)
         return redirect("campaign_edit", pk=campaign.pk)
     messages.success(request, _("下書きを保存しました。"), extra_tags=copy_name)
-    ask_others(campaign)
+    content_checks.ask_quietly(campaign, now=timezone.now())
     stays = "stay" in request.POST or "overwrite" in request.POST
     return redirect("campaign_edit" if stays else "campaign_preview", pk=campaign.pk)
 
@@ -156,14 +155,6 @@ def fork(request: WorkspaceRequest, campaign: Campaign, edited: EditedDesign) ->
         drafts.save(copy, content, revision=copy.revision, actor=request.user, now=timezone.now())
     messages.success(request, _("別の下書きとして保存しました。"), extra_tags=str(campaign.pk))
     return redirect("campaign_edit", pk=copy.pk)
-
-
-def ask_others(campaign: Campaign) -> None:
-    """Have links and pictures looked at while the writer goes on; who saves very often is not kept from it."""
-    try:
-        content_checks.ask(campaign, now=timezone.now())
-    except CampaignError:
-        return
 
 
 @require_POST

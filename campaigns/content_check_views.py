@@ -17,18 +17,18 @@ from campaigns.content_kinds import digests_of
 from campaigns.models import Campaign, CheckState
 from campaigns.preflight.asked import current_checks, findings_of
 from campaigns.preflight.check import arrange
-from campaigns.preflight.content import read_content
+from campaigns.preflight.content import read_contents
 from campaigns.sendable import CampaignError
 from campaigns.views import find_campaign
 
 
 def asked_context(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
     """Return what the part shows; nothing where there is nothing to ask about, or no draft any more."""
-    content = read_content(campaign)
-    kinds = digests_of(content) if campaign.is_editable() else {}
+    contents = read_contents(campaign)
+    kinds = digests_of(contents) if campaign.is_editable() else {}
     if not kinds:
         return {}
-    checks = current_checks(content)
+    checks = current_checks(campaign, contents)
     is_waiting = any(content_checks.is_waiting(check, now=now) for check in checks)
     return {
         "is_waiting": is_waiting,

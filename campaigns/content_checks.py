@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.content_kinds import KINDS, digests_of
 from campaigns.models import Campaign, CheckState, ContentCheck, ContentCheckKind
-from campaigns.preflight.content import read_content
+from campaigns.preflight.content import read_contents
 from campaigns.sendable import CampaignError
 
 # What no worker did within this time is given up.
@@ -25,7 +25,7 @@ A_MINUTE: Final = 20
 
 def ask(campaign: Campaign, *, now: datetime, is_again: bool = False) -> None:
     """Have a draft checked where its content was not yet; `is_again` = in any case. Raises CampaignError for too many."""
-    digests = digests_of(read_content(campaign))
+    digests = digests_of(read_contents(campaign))
     rows = {row.kind: row for row in campaign.content_checks.all()}
     wanted = {
         kind: digest for kind, digest in digests.items() if needs(rows.get(kind), digest, now=now, is_again=is_again)
@@ -37,6 +37,14 @@ def ask(campaign: Campaign, *, now: datetime, is_again: bool = False) -> None:
         ContentCheck.objects.update_or_create(
             campaign=campaign, kind=kind, defaults={**fields, "result": {}, "checked_at": None}
         )
+
+
+def ask_quietly(campaign: Campaign, *, now: datetime) -> None:
+    """Have a draft checked while its writer goes on; who saves very often is not kept from it."""
+    try:
+        ask(campaign, now=now)
+    except CampaignError:
+        return
 
 
 def needs(row: ContentCheck | None, digest: str, *, now: datetime, is_again: bool) -> bool:
@@ -73,7 +81,7 @@ def run(pk: int, *, now: datetime) -> None:
         return
     check = ContentCheck.objects.select_related("campaign__workspace", "campaign__sender__domain").get(pk=pk)
     kind = KINDS[ContentCheckKind(check.kind)]
-    content = read_content(check.campaign)
-    state, result = kind.check(content)
+    contents = read_contents(check.campaign)
+    state, result = kind.check(contents)
     own = ContentCheck.objects.filter(pk=pk, state=CheckState.WAITING, taken_at=now)
-    own.update(state=state, result=result, digest=kind.digest(content), checked_at=now)
+    own.update(state=state, result=result, digest=kind.digest(contents), checked_at=now)

@@ -41,12 +41,16 @@ class Targets:
     pictures: tuple[str, ...]
 
 
-def targets_of(content: Content) -> Targets:
-    """Return the addresses of a draft that are the same for everybody, save those of our own pages."""
-    facts = content.facts
-    links = [link.href for link in facts.links] if facts else []
-    pictures = [picture.src for picture in facts.pictures] if facts else []
-    return Targets(pick([*links, *urls_in(content.body.text)], MOST_LINKS), pick(pictures, MOST_PICTURES))
+def targets_of(contents: Iterable[Content]) -> Targets:
+    """Return the addresses of a draft and its variants that are the same for everybody, save those of our own pages."""
+    links: list[str] = []
+    pictures: list[str] = []
+    for content in contents:
+        facts = content.facts
+        links += [link.href for link in facts.links] if facts else []
+        links += urls_in(content.body.text)
+        pictures += [picture.src for picture in facts.pictures] if facts else []
+    return Targets(pick(links, MOST_LINKS), pick(pictures, MOST_PICTURES))
 
 
 def pick(urls: Iterable[str], most: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from accounts.access import member_required
 from accounts.audit import record
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from campaigns import split_tests
+from campaigns import content_checks, split_tests
 from campaigns.draft_parts import content_of
 from campaigns.drafts import Stale, save
 from campaigns.models import LETTERS, Campaign, SplitTest, Variant
@@ -41,6 +41,7 @@ def split_edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
         if not any(row.cleaned_data["subject"] for row in forms):
             form.add_error(None, _("比べる案がありません。B案の件名を入力してください。"))
         elif save_test(request, campaign, form, forms):
+            content_checks.ask_quietly(campaign, now=timezone.now())
             messages.success(request, _("A/Bテストを保存しました。"))
             return redirect("campaign_preview", pk=pk)
         else:

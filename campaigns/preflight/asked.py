@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from campaigns.content_kinds import digests_of
-from campaigns.models import CheckState, ContentCheck, ContentCheckKind
-from campaigns.preflight.content import Content
+from campaigns.content_kinds import Contents, digests_of
+from campaigns.models import Campaign, CheckState, ContentCheck, ContentCheckKind
+from campaigns.preflight.content import read_contents
 from campaigns.preflight.findings import Finding, green, yellow
 from campaigns.preflight.markup import few, shorten_one
 from campaigns.web_asking import Verdict
@@ -22,15 +22,15 @@ SPAM_SCORE: Final = 3.0
 GONE: Final = (404, 410)
 
 
-def asked_findings(content: Content) -> list[Finding]:
-    """Return what is known of the content as it is now."""
-    return [finding for check in current_checks(content) for finding in findings_of(check)]
+def asked_findings(campaign: Campaign) -> list[Finding]:
+    """Return what is known of the content of a mailing and its variants as it is now."""
+    return [finding for check in current_checks(campaign, read_contents(campaign)) for finding in findings_of(check)]
 
 
-def current_checks(content: Content) -> list[ContentCheck]:
-    """Return the checks of the content as it is now, of the kinds that this installation asks for."""
-    digests = digests_of(content)
-    rows = content.campaign.content_checks.order_by("kind") if digests else ()
+def current_checks(campaign: Campaign, contents: Contents) -> list[ContentCheck]:
+    """Return the checks of these contents of a mailing, of the kinds that this installation asks for."""
+    digests = digests_of(contents)
+    rows = campaign.content_checks.order_by("kind") if digests else ()
     return [row for row in rows if digests.get(ContentCheckKind(row.kind)) == row.digest]
 
 

@@ -110,7 +110,7 @@ def require_clear(
     Where `ticks` is None nobody is asked for them.
     """
     found = check(campaign, at=at, now=now, actor=actor)
-    report = arrange(chain(found.findings, asked_findings(read_content(campaign))))
+    report = arrange(chain(found.findings, asked_findings(campaign)))
     if report.reds:
         raise CampaignError(campaign, report.reds[0].sentence, report.reds[0].url)
     if ticks is not None and (unticked := report.unticked(ticks)):

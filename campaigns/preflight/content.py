@@ -15,6 +15,7 @@ from campaigns.merge_tags import FIXED_TAGS, TAG, broken_tags, explain_unknown
 from campaigns.models import Campaign
 from campaigns.preflight.findings import Finding, green, red, yellow
 from campaigns.preflight.html_facts import HtmlFacts, read_html
+from campaigns.variants import all_forms
 from tracking.links import Body
 
 # Columns of a subject (a full-width letter has two): about what a mail program on a computer shows of it.
@@ -44,6 +45,11 @@ def read_content(campaign: Campaign) -> Content:
     """Return what is checked of a mailing, which need not be stored."""
     body = write_body(campaign)
     return Content(campaign, body, read_html(body.html) if body.html else None)
+
+
+def read_contents(campaign: Campaign) -> list[Content]:
+    """Return what is checked of a stored mailing and of each variant of it."""
+    return [read_content(form) for _number, form in all_forms(campaign)]
 
 
 def check_subject(content: Content) -> Iterator[Finding]:

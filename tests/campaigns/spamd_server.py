@@ -15,10 +15,11 @@ def answer_with(score: str, rules: str = "", *, spam: str = "False") -> bytes:
 
 
 class Spamd:
-    """`asked` are the mails, `commands` the first lines of the requests."""
+    """`asked` are the mails, `commands` the first lines of the requests; `first` are answers given before `answer`."""
 
     def __init__(self) -> None:
         self.answer = answer_with("0.0")
+        self.first: list[bytes] = []
         self.is_silent = False
         self.released = threading.Event()
         self.asked: list[bytes] = []
@@ -40,7 +41,7 @@ class Spamd:
                     if self.is_silent:
                         self.released.wait()
                     else:
-                        connection.sendall(self.answer)
+                        connection.sendall(self.first.pop(0) if self.first else self.answer)
 
     def stop(self) -> None:
         with suppress(OSError):

@@ -11,9 +11,8 @@ from django.utils import timezone
 from accounts.models import Role
 from campaigns import content_checks, tasks
 from campaigns.draft_mails import draft_mail
-from campaigns.models import Campaign, CampaignState, CheckState, ContentCheck
+from campaigns.models import Campaign, CampaignState, CheckState, ContentCheck, SplitTest, Variant
 from campaigns.preflight.asked import asked_findings
-from campaigns.preflight.content import read_content
 from campaigns.sendable import CampaignError
 from tests.campaigns.spamd_server import Spamd, answer_with, serve_spamd
 from tests.campaigns.turns import drain
@@ -51,6 +50,11 @@ def write(campaign, web, *paths, pictures=()):
     campaign.save()
 
 
+def add_variant(campaign, **words):
+    SplitTest.objects.create(campaign=campaign, rule="hand")
+    Variant.objects.create(campaign=campaign, number=1, **{"subject": "B案", "text": "本文", **words})
+
+
 def check(campaign, now=None):
     """Ask and do at once."""
     content_checks.ask(campaign, now=now or timezone.now())
@@ -59,7 +63,7 @@ def check(campaign, now=None):
 
 
 def findings(campaign):
-    return {finding.code: finding for finding in asked_findings(read_content(campaign))}
+    return {finding.code: finding for finding in asked_findings(campaign)}
 
 
 def page(client, campaign, name="campaign_preview"):
@@ -125,6 +129,33 @@ class TestFindings:
         assert found.level == level
         assert ("SUBJ_ALL_CAPS" in "".join(found.details)) == (level == "yellow")
         assert spamd.asked == [draft_mail(campaign)]
+
+    def test_links_of_every_variant_are_asked_for(self, campaign, web):
+        write(campaign, web, "/")
+        add_variant(campaign, html=f'<a href="{web.url("/gone")}">見る</a>')
+        check(campaign)
+        assert findings(campaign)["link_broken"].details == (f"{web.url('/gone')} … ページがありません(404)",)
+        Variant.objects.update(html=f'<a href="{web.url("/")}">見る</a>')
+        assert findings(campaign) == {}
+
+    def test_the_worst_of_all_variants_is_told(self, campaign, spamd):
+        add_variant(campaign, subject="すぐに儲かる")
+        spamd.first = [answer_with("4.5", "MONEY\r\n")]
+        spamd.answer = answer_with("0.1")
+        check(campaign)
+        assert len(spamd.asked) == 2
+        assert "4.5" in findings(campaign)["spam_score"].sentence
+        spamd.first = [answer_with("0.1")]
+        spamd.answer = answer_with("4.6")
+        check(campaign, timezone.now() + content_checks.FRESH * 2)
+        assert "4.6" in findings(campaign)["spam_score"].sentence
+
+    def test_variants_that_nobody_judged_leave_the_check_open(self, campaign, spamd):
+        add_variant(campaign)
+        spamd.first = [answer_with("0.1")]
+        spamd.answer = b"SPAMD/1.1 75 EX_TEMPFAIL\r\n\r\n"
+        check(campaign)
+        assert ContentCheck.objects.get().state == CheckState.FAILED
 
     def test_no_spamd_there_is_no_fault(self, campaign, settings):
         settings.SPAMD_ADDRESS = "127.0.0.1:1"

@@ -27,7 +27,7 @@ def make_asker(seconds: float = 20) -> Asker:
 
 
 def targets(html: str = "", text: str = "") -> Targets:
-    return targets_of(read_content(Campaign(html=html, text=text)))
+    return targets_of([read_content(Campaign(html=html, text=text))])
 
 
 def test_links_of_both_parts_and_pictures_are_asked_for_once() -> None:
