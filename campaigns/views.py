@@ -28,6 +28,7 @@ from campaigns.sendable import CampaignError
 from campaigns.sender_notes import note_of
 from campaigns.split_pages import read_split, result_words, undecided_of
 from campaigns.tally import figures, normal_percent
+from campaigns.variants import split_test_of
 from tracking.figures import reactions_of
 
 # What Campaign.audience_words reads.
@@ -133,6 +134,7 @@ def campaign_deliveries(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "progress": progress,
         "state": state,
         "query": query,
+        "has_variants": split_test_of(campaign) is not None,
     }
     return render(request, "campaigns/deliveries.html", context)
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Workspace
 from campaigns.models.campaign import Campaign
 from campaigns.models.lane import Lane
+from campaigns.models.split_test import LETTERS, UNDECIDED
 from lists.literals import Literal
 from lists.models import Subscriber
 from mta.verdicts import Kind, Phase, Reason
@@ -146,3 +147,7 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.address} {self.state}"
+
+    def variant_letter(self) -> str:
+        """Return the letter of the variant it gets; "" until an A/Bテスト is decided for it."""
+        return "" if self.variant == UNDECIDED else LETTERS[self.variant]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Role
 from campaigns import models, tally
 from campaigns.freezing import freeze_recipients
-from campaigns.models import Campaign, CampaignState, SplitTest, Variant
+from campaigns.models import UNDECIDED, Campaign, CampaignState, SplitTest, Variant
 from tests.factories import make_campaign, make_list, make_subscriber, make_user
 from tests.tracking.conftest import HTML
 
@@ -99,6 +99,21 @@ def test_the_winner_is_chosen_on_the_page_of_the_mailing(editor, campaign):
     assert "A/Bテスト,勝者,B" in rows
     # Nothing of it can be changed any more.
     assert editor.get(reverse("campaign_split", args=[campaign.pk])).status_code == 302
+
+
+def test_the_recipients_are_shown_with_their_variant(editor, campaign):
+    url = reverse("campaign_deliveries", args=[campaign.pk])
+    editor.post(reverse("campaign_split", args=[campaign.pk]), typed(rule="hand"))
+    Campaign.objects.filter(pk=campaign.pk).update(state=CampaignState.STARTING, started_at=timezone.now())
+    freeze_recipients(campaign.pk, now=timezone.now())
+    pks = list(campaign.deliveries.values_list("pk", flat=True)[:2])
+    campaign.deliveries.filter(pk=pks[0]).update(variant=1)
+    campaign.deliveries.exclude(pk=pks[0]).update(variant=UNDECIDED)
+    page = editor.get(url).content.decode()
+    assert '<td class="nowrap">B</td>' in page
+    assert '<td class="nowrap">判定待ち</td>' in page
+    SplitTest.objects.all().delete()
+    assert '<th scope="col">案</th>' not in editor.get(url).content.decode()
 
 
 def test_a_viewer_neither_sets_up_nor_chooses(campaign):
