@@ -18,6 +18,7 @@ from designs.models import Picture
 # What its inputs are called: b-text, b-href …
 PREFIX: Final = "b"
 ALIGN: Final = [("left", _("左")), ("center", _("中央"))]
+GROUND: Final = [("none", _("なし")), ("soft", _("薄い色")), ("accent", _("アクセントの色"))]
 TAGGED: Final = {"data-tags": ""}
 MakeField = Callable[[], forms.Field]
 
@@ -39,9 +40,9 @@ def area(label: Any, *, rows: int, hint: Any = "", **attrs: str) -> MakeField:
 
 
 def choice(label: Any, choices: Iterable[tuple[str, Any]]) -> MakeField:
-    """Return the maker of a select."""
+    """Return the maker of a select. What was not posted stays as it is: a page may be older than the field."""
     offered = list(choices)
-    return lambda: forms.ChoiceField(label=label, choices=offered)
+    return lambda: forms.TypedChoiceField(label=label, choices=offered, required=False, empty_value=None)
 
 
 def number(label: Any, *, least: int, most: int, step: int) -> MakeField:
@@ -63,12 +64,14 @@ def stored_picture() -> forms.Field:
 _SOURCE: Final = link(_("画像のURL"), _("登録した画像を選ぶと、そちらを使います。"))
 _ALT: Final = line(_("代替テキスト"), hint=_("画像が表示されないときに読まれる言葉です。"))
 _TARGET: Final = link(_("リンク先"))
+_GROUND: Final = choice(_("背景"), GROUND)
 # In their order on the page.
 FORMS: Final[dict[BlockKind, dict[str, MakeField]]] = {
     BlockKind.HEADING: {
         "text": line(_("見出しの文字")),
         "level": choice(_("大きさ"), [("1", _("大")), ("2", _("中")), ("3", _("小"))]),
         "align": choice(_("位置"), ALIGN),
+        "ground": _GROUND,
     },
     BlockKind.TEXT: {
         "html": area(
@@ -76,7 +79,9 @@ FORMS: Final[dict[BlockKind, dict[str, MakeField]]] = {
             rows=8,
             hint=_("空行で段落が分かれます。スクリプトを使わない画面では、太字やリンクはHTMLで書きます。"),
             **{"data-rich": ""},
-        )
+        ),
+        "align": choice(_("位置"), ALIGN),
+        "ground": _GROUND,
     },
     BlockKind.PICTURE: {
         "picture": stored_picture,
@@ -91,6 +96,7 @@ FORMS: Final[dict[BlockKind, dict[str, MakeField]]] = {
         "href": _TARGET,
         "tone": choice(_("色"), [("accent", _("アクセントの色")), ("plain", _("枠だけ"))]),
         "align": choice(_("位置"), ALIGN),
+        "ground": _GROUND,
     },
     BlockKind.DIVIDER: {
         "space": number(_("高さ(px)"), least=8, most=64, step=4),
@@ -98,6 +104,7 @@ FORMS: Final[dict[BlockKind, dict[str, MakeField]]] = {
     },
     BlockKind.COLUMNS: {
         "ratio": choice(_("左と右の幅"), [(ratio, ratio.replace("-", " : ")) for ratio in RATIOS]),
+        "ground": _GROUND,
     },
     BlockKind.PRODUCT: {
         "picture": stored_picture,
@@ -132,11 +139,20 @@ FORMS: Final[dict[BlockKind, dict[str, MakeField]]] = {
 class BlockForm(forms.Form):
     """Reads one block; what cannot be used keeps the value that it had, and says why."""
 
-    def __init__(self, block: Block, data: QueryDict | None = None, *, pictures: Iterable[Picture] = ()) -> None:
+    def __init__(
+        self,
+        block: Block,
+        data: QueryDict | None = None,
+        *,
+        pictures: Iterable[Picture] = (),
+        is_in_column: bool = False,
+    ) -> None:
         super().__init__(data, prefix=PREFIX, initial=shown(block))
         self.original = block
         for name, make in FORMS[block.kind].items():
-            self.fields[name] = make()
+            # The columns have one ground.
+            if name != "ground" or not is_in_column:
+                self.fields[name] = make()
         if (field := self.fields.get("picture")) is not None and isinstance(field, forms.ChoiceField):
             field.choices = picture_choices(pictures, block.data["picture"])
 
@@ -146,7 +162,12 @@ class BlockForm(forms.Form):
         if not self.is_bound:
             return self.original
         self.is_valid()
-        given = {name: self.cleaned_data[name] for name in self.fields if name in self.cleaned_data}
+        given = {
+            name: self.cleaned_data[name]
+            for name, field in self.fields.items()
+            if name in self.cleaned_data
+            and not (isinstance(field, forms.TypedChoiceField) and self.cleaned_data[name] is None)
+        }
         if self.original.kind == BlockKind.SNS:
             return replace(self.original, data=data | self.read_services(given))
         for name, value in given.items():
@@ -168,9 +189,11 @@ class BlockForm(forms.Form):
         return {"links": links}
 
 
-def form_for(block: Block, data: QueryDict | None = None, *, pictures: Iterable[Picture] = ()) -> BlockForm:
+def form_for(
+    block: Block, data: QueryDict | None = None, *, pictures: Iterable[Picture] = (), is_in_column: bool = False
+) -> BlockForm:
     """Return the form of a block; `data` is what was posted of it, `pictures` are those of its workspace."""
-    return BlockForm(block, data, pictures=pictures)
+    return BlockForm(block, data, pictures=pictures, is_in_column=is_in_column)
 
 
 def shown(block: Block) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class SnsService(models.TextChoices):
 
 # What may stand in a column.
 IN_COLUMNS: Final = (BlockKind.HEADING, BlockKind.TEXT, BlockKind.PICTURE, BlockKind.BUTTON)
+# What a block stands on: the white of the mail, a little of the accent, the accent itself.
+GROUNDS: Final = ("none", "soft", "accent")
 # The width of the left column in per cent.
 RATIOS: Final = {"50-50": 50, "33-67": 33, "67-33": 67}
 # What the law wants, of every recipient's mail (campaigns/legal.py); "label: URL" becomes a link.
@@ -232,10 +234,16 @@ def read_links(value: Any) -> list[dict[str, str]]:
 
 
 _SIDES: Final = ("left", "center")
+_GROUND: Final = (choice(GROUNDS), "none")
 # How each field of a kind is read, and what it has where nothing is given.
 FIELDS: Final[dict[BlockKind, dict[str, tuple[Reader, Any]]]] = {
-    BlockKind.HEADING: {"text": (line(200), ""), "level": (whole(1, 3), 2), "align": (choice(_SIDES), "left")},
-    BlockKind.TEXT: {"html": (clean_rich, "")},
+    BlockKind.HEADING: {
+        "text": (line(200), ""),
+        "level": (whole(1, 3), 2),
+        "align": (choice(_SIDES), "left"),
+        "ground": _GROUND,
+    },
+    BlockKind.TEXT: {"html": (clean_rich, ""), "align": (choice(_SIDES), "left"), "ground": _GROUND},
     BlockKind.PICTURE: {
         "picture": (read_picture, None),
         # Instead of a stored picture.
@@ -251,6 +259,7 @@ FIELDS: Final[dict[BlockKind, dict[str, tuple[Reader, Any]]]] = {
         "href": (read_link, ""),
         "tone": (choice(("accent", "plain")), "accent"),
         "align": (choice(_SIDES), "center"),
+        "ground": _GROUND,
     },
     # Pixels, half of them above the line.
     BlockKind.DIVIDER: {"space": (whole(8, 64), 32), "line": (read_flag, True)},
@@ -258,6 +267,7 @@ FIELDS: Final[dict[BlockKind, dict[str, tuple[Reader, Any]]]] = {
         "left": (read_column, []),
         "right": (read_column, []),
         "ratio": (choice(RATIOS), "50-50"),
+        "ground": _GROUND,
     },
     BlockKind.PRODUCT: {
         "picture": (read_picture, None),

@@ -44,6 +44,18 @@ class Logo:
 
 
 @dataclass(frozen=True, slots=True)
+class Paper:
+    """What words stand on, with their colours on it; `is_band` where it is as strong as a button."""
+
+    ground: str
+    text: str
+    link: str
+    rule: str
+    mark: str
+    is_band: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Colours as `#rrggbb`; raises ValueError for others, since they are written into style sheets."""
 
@@ -94,6 +106,38 @@ class Look:
     def rule(self) -> str:
         """The colour of lines."""
         return mix(CARD, self.ink, 0.15)
+
+    @property
+    def tint(self) -> str:
+        """The colour of what stands out a little."""
+        return mix(CARD, self.accent, 0.08)
+
+    @property
+    def dark_tint(self) -> str:
+        """The same where the reader's machine is dark."""
+        return mix(DARK_CARD, self.accent, 0.16)
+
+    @property
+    def dark_tint_link(self) -> str:
+        """The colour of links on that."""
+        return readable(self.accent, self.dark_tint)
+
+    @property
+    def band(self) -> str:
+        """The colour of what stands out most: the accent, or as near to it as small words on it can be read."""
+        return readable(self.accent, self.on_accent)
+
+    def paper(self, ground: str = "none") -> Paper:
+        """Return what a block stands on: "none", "soft" or "accent" (designs.blocks.GROUNDS)."""
+        if ground == "accent":
+            on = self.on_accent
+            return Paper(self.band, on, on, mix(self.band, on, 0.5), on, is_band=True)
+        if ground == "soft":
+            tint = self.tint
+            return Paper(
+                tint, readable(self.ink, tint), readable(self.accent, tint), mix(tint, self.ink, 0.15), self.accent
+            )
+        return Paper(CARD, self.text, self.link, self.rule, self.accent)
 
     @property
     def fonts(self) -> str:

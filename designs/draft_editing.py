@@ -86,7 +86,7 @@ def read_posted(
     opened = find(design, data.get("open", ""))
     if opened is None:
         return EditedDesign(design, pictures=pictures, workspace=workspace)
-    form = form_for(opened, data, pictures=pictures)
+    form = form_for(opened, data, pictures=pictures, is_in_column=is_in_column(design, opened))
     block = form.block()
     design = rewrite(design, block.id, lambda row, at: put(row, at, [block]))
     edited = EditedDesign(design, block.id, form, "", pictures, workspace=workspace)
@@ -132,7 +132,8 @@ def show_block(edited: EditedDesign, block_id: str) -> EditedDesign:
     block = find(edited.design, block_id)
     if block is None:
         return replace(edited, open="", form=None, condition=None)
-    return replace(edited, open=block.id, form=form_for(block, pictures=edited.pictures), condition=None)
+    form = form_for(block, pictures=edited.pictures, is_in_column=is_in_column(edited.design, block))
+    return replace(edited, open=block.id, form=form, condition=None)
 
 
 def change(edited: EditedDesign, action: str, *, look: Look) -> EditedDesign:
@@ -220,6 +221,11 @@ def _rewrite(row: Sequence[Block], block_id: str, step: Change) -> Siblings:
 def put(row: Siblings, at: int, blocks: Siblings) -> Siblings:
     """Return a row with blocks in the place of one."""
     return [*row[:at], *blocks, *row[at + 1 :]]
+
+
+def is_in_column(design: Design, block: Block) -> bool:
+    """Say whether a block stands in one of two columns."""
+    return all(one.id != block.id for one in design.blocks)
 
 
 def append(columns: Block, side: str, block: Block) -> Block:

@@ -32,14 +32,14 @@ def render_markdown(source: str, look: Look, *, title: str, preheader: str) -> R
     title, preheader = clean_line(title), clean_line(preheader)
     written = to_html(source)
     outer = attributes(css_class="hm-ink", color=look.text)
-    text = write_card(f"<mj-text{outer}>{style_rich(written, look)}</mj-text>") if written else ""
-    mjml = write_document(write_top(look) + write_margins(text), look, title=title, preheader=preheader)
+    text = write_card(f"<mj-text{outer}>{style_rich(written, look.paper())}</mj-text>", look) if written else ""
+    mjml = write_document(write_top(look) + write_margins(text, look), look, title=title, preheader=preheader)
     return Rendered(convert(mjml), html_to_text(written) + "\n" if written else "")
 
 
-def write_margins(card: str) -> str:
+def write_margins(card: str, look: Look) -> str:
     """Return a section with room above and below it."""
-    room = write_card('<mj-spacer height="28px" />')
+    room = write_card('<mj-spacer height="28px" />', look)
     return f"{room}{card}{room}" if card else ""
 
 

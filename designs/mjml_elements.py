@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from designs.blocks import Block, BlockKind, SnsService
-from designs.brands import CARD, Look
+from designs.brands import CARD, Look, Paper
 from designs.fields import is_link
 from designs.markup import End, Start, Text, read_pieces
 from designs.tags import TAG, escape, guard
@@ -41,6 +41,18 @@ class Setting:
     pictures: Mapping[int, str]
     # The heading that is the title of the whole mail; "" for none.
     title_id: str = ""
+    # What the block stands on, of designs.blocks.GROUNDS; those in columns stand on what the columns do.
+    ground: str = "none"
+
+    @property
+    def paper(self) -> Paper:
+        """The colours of that."""
+        return self.look.paper(self.ground)
+
+    @property
+    def ink(self) -> str:
+        """The class of words, which decides their colour where it is dark."""
+        return "hm-on" if self.paper.is_band else "hm-ink"
 
 
 def attributes(**given: object) -> str:
@@ -75,12 +87,12 @@ def write_heading(block: Block, setting: Setting, _room: int) -> str:
     text, level, align = block.data["text"], block.data["level"], block.data["align"]
     if not text:
         return ""
-    look = setting.look
+    paper = setting.paper
     size, height, above = HEADINGS[level]
     name = f"h{max(level, 2)}" if block.id != setting.title_id else "h1"
-    mark = f";border-left:4px solid {look.accent};padding-left:12px" if level == 2 and align == "left" else ""
+    mark = f";border-left:4px solid {paper.mark};padding-left:12px" if level == 2 and align == "left" else ""
     style = f"margin:0;font-size:{size}px;line-height:{height};font-weight:bold;{TIGHT}{mark}"
-    outer = attributes(css_class="hm-ink", align=align, padding=f"{above}px 0 12px", color=look.text)
+    outer = attributes(css_class=setting.ink, align=align, padding=f"{above}px 0 12px", color=paper.text)
     return f'<mj-text{outer}><{name} style="{style}">{escape(text)}</{name}></mj-text>'
 
 
@@ -88,11 +100,13 @@ def write_text_block(block: Block, setting: Setting, _room: int) -> str:
     """Return paragraphs, each element with the style that mail programs would not take from a sheet."""
     if not block.data["html"]:
         return ""
-    outer = attributes(css_class="hm-ink", padding="4px 0 0", color=setting.look.text)
-    return f"<mj-text{outer}>{style_rich(block.data['html'], setting.look)}</mj-text>"
+    paper = setting.paper
+    align = block.data["align"] if block.data["align"] != "left" else None
+    outer = attributes(css_class=setting.ink, align=align, padding="4px 0 0", color=paper.text)
+    return f"<mj-text{outer}>{style_rich(block.data['html'], paper)}</mj-text>"
 
 
-def style_rich(rich: str, look: Look) -> str:
+def style_rich(rich: str, paper: Paper) -> str:
     """Return the HTML of `clean_rich`, or of Markdown, with styles in it."""
     styles = {
         "p": "margin:0 0 1em",
@@ -100,15 +114,15 @@ def style_rich(rich: str, look: Look) -> str:
         "ol": "margin:0 0 1em;padding-left:1.8em",
         "li": "margin:0 0 .3em",
         "h1": f"margin:.4em 0 .6em;font-size:26px;line-height:1.45;{TIGHT}",
-        "h2": f"margin:1em 0 .7em;font-size:21px;line-height:1.5;border-left:4px solid {look.accent};padding-left:12px;{TIGHT}",
+        "h2": f"margin:1em 0 .7em;font-size:21px;line-height:1.5;border-left:4px solid {paper.mark};padding-left:12px;{TIGHT}",
         "h3": "margin:.6em 0 .5em;font-size:17px;line-height:1.6",
-        "blockquote": f"margin:0 0 1em;padding:6px 0 1px 14px;border-left:3px solid {look.rule}",
-        "a": f"color:{look.link};text-decoration:underline",
-        "hr": f"border:0;border-top:1px solid {look.rule};margin:24px 0",
+        "blockquote": f"margin:0 0 1em;padding:6px 0 1px 14px;border-left:3px solid {paper.rule}",
+        "a": f"color:{paper.link};text-decoration:underline",
+        "hr": f"border:0;border-top:1px solid {paper.rule};margin:24px 0",
         "img": "max-width:100%;height:auto;border-radius:6px",
         "table": "width:100%;border-collapse:collapse;margin:0 0 1em",
-        "th": f"border:1px solid {look.rule};padding:6px 10px;text-align:left",
-        "td": f"border:1px solid {look.rule};padding:6px 10px",
+        "th": f"border:1px solid {paper.rule};padding:6px 10px;text-align:left",
+        "td": f"border:1px solid {paper.rule};padding:6px 10px",
         "pre": "margin:0 0 1em;white-space:pre-wrap",
     }
     # How many items and quotations are open: a paragraph in them has no room of its own around it.
@@ -169,19 +183,30 @@ def write_button(block: Block, setting: Setting, _room: int) -> str:
     """Return a button, high enough for a finger."""
     data = block.data
     return write_action(
-        data["label"], data["href"], setting.look, is_plain=data["tone"] == "plain", align=data["align"]
+        data["label"],
+        data["href"],
+        setting.look,
+        paper=setting.paper,
+        is_plain=data["tone"] == "plain",
+        align=data["align"],
     )
 
 
-def write_action(label: str, href: str, look: Look, *, is_plain: bool = False, align: str = "center") -> str:
-    """Return a button of the accent, or a plain one with a line around it."""
+def write_action(
+    label: str, href: str, look: Look, *, paper: Paper | None = None, is_plain: bool = False, align: str = "center"
+) -> str:
+    """Return a button of the accent, or a plain one with a line around it; on a band the two colours change places."""
     if not label:
         return ""
-    colours = (
-        {"background_color": CARD, "color": look.link, "border": f"2px solid {look.link}", "css_class": "hm-plain"}
-        if is_plain
-        else {"background_color": look.accent, "color": look.on_accent, "border": f"2px solid {look.accent}"}
-    )
+    ground, ink = (CARD, look.link) if is_plain else (look.accent, look.on_accent)
+    css_class = "hm-plain" if is_plain else None
+    line = ink if is_plain else ground
+    if paper and paper.is_band:
+        ground, ink, line = (
+            (paper.ground, paper.text, paper.text) if is_plain else (paper.text, paper.ground, paper.text)
+        )
+        css_class = None
+    colours = {"background_color": ground, "color": ink, "border": f"2px solid {line}", "css_class": css_class}
     given = attributes(href=href or None, align=align, **colours)
     shape = attributes(padding="10px 0 18px", inner_padding="12px 28px", border_radius="6px", font_size=TEXT_SIZE)
     return f'<mj-button{given}{shape} font-weight="bold" line-height="1.5">{escape(label)}</mj-button>'

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from designs.blocks import RATIOS, Block, BlockKind, Design
@@ -26,6 +27,9 @@ WIDTH: Final = 600
 SIDE: Final = 32
 PHONE_SIDE: Final = 20
 GAP: Final = 8
+# Pixels above and below what stands on a colour, and the class of its section.
+ROOM: Final = 12
+ON_GROUND: Final = {"none": "", "soft": " hm-tint", "accent": " hm-band"}
 # What stands around the card.
 ON_PAGE: Final = (BlockKind.SNS, BlockKind.FOOTER)
 # Behind the preheader, so that no list of mails goes on with the first words of the mail.
@@ -77,25 +81,28 @@ def write_sheet(look: Look) -> str:
     return (
         ":root { color-scheme: light dark; supported-color-schemes: light dark; }\n"
         # Japanese has no spaces to break at; an address in Latin letters must not make the mail wider.
-        ".hm-ink div, .hm-soft div { overflow-wrap: anywhere; line-break: strict; }\n"
+        ".hm-ink div, .hm-on div, .hm-soft div { overflow-wrap: anywhere; line-break: strict; }\n"
         # What was made for a wider page, as HTML from elsewhere is, fits or can be moved sideways.
         ".hm-fit > table { table-layout: fixed; } .hm-html > div { overflow-x: auto; }\n"
         ".hm-html table, .hm-html div, .hm-html img, .hm-html pre { max-width: 100% !important; }\n"
         ".hm-html img { height: auto !important; } .hm-html pre { white-space: pre-wrap; }\n"
         # Long headings break between phrases, where the program knows them.
-        ".hm-ink h1, .hm-ink h2, .hm-ink h3 { word-break: auto-phrase; text-wrap: balance; }\n"
+        ".hm-ink h1, .hm-ink h2, .hm-ink h3, .hm-on h1, .hm-on h2, .hm-on h3 { word-break: auto-phrase; text-wrap: balance; }\n"
         f"@media only screen and (max-width: 480px) {{ .hm-card {cell} {{ padding-left: {PHONE_SIDE}px !important; "
         f"padding-right: {PHONE_SIDE}px !important; }} .hm-wide {cell} {{ padding-left: {PHONE_SIDE - GAP}px !important; "
-        f"padding-right: {PHONE_SIDE - GAP}px !important; }} .hm-ink h1 {{ font-size: 23px !important; }} "
-        ".hm-ink h2 { font-size: 19px !important; } }\n"
+        f"padding-right: {PHONE_SIDE - GAP}px !important; }} .hm-ink h1, .hm-on h1 {{ font-size: 23px "
+        "!important; } .hm-ink h2, .hm-on h2 { font-size: 19px !important; } }\n"
         "@media (prefers-color-scheme: dark) { "
         f"body, .hm-page {{ background: {DARK_PAGE} !important; }} "
         f".hm-card, .hm-card > table {{ background: {DARK_CARD} !important; }} "
+        f".hm-tint, .hm-tint > table {{ background: {look.dark_tint} !important; }} "
+        f".hm-band, .hm-band > table {{ background: {look.band} !important; }} "
         f".hm-ink, .hm-ink div, .hm-ink h1, .hm-ink h2, .hm-ink h3, .hm-ink img {{ color: {DARK_INK} !important; }} "
         # Colours that HTML from elsewhere brings were chosen for white paper.
         f".hm-html * {{ color: {DARK_INK} !important; background: transparent !important; "
         f"border-color: {DARK_RULE} !important; }} "
         f".hm-ink a {{ color: {look.dark_link} !important; }} "
+        f".hm-tint .hm-ink a {{ color: {look.dark_tint_link} !important; }} "
         f".hm-ink blockquote, .hm-ink td, .hm-ink th, .hm-ink hr {{ border-color: {DARK_RULE} !important; }} "
         f".hm-soft div, .hm-soft a {{ color: {DARK_SOFT} !important; border-color: {DARK_SOFT} !important; }} "
         # A logo of dark letters on no ground of its own could not be seen.
@@ -124,31 +131,53 @@ def write_logo(look: Look) -> str:
 
 def write_blocks(design: Design, setting: Setting, conditions: Conditions) -> Iterable[str]:
     """Yield the sections of a design, from the logo to the small print below it."""
-    written = [(block, write_block(block, setting)) for block in design.blocks]
+    rooms = rooms_of([ground_of(block) for block in design.blocks])
+    written = [(block, write_block(block, setting, room)) for block, room in zip(design.blocks, rooms, strict=True)]
     filled = [(block, section) for block, section in written if section]
     yield write_top(setting.look)
-    on_page = True
+    on_page, before = True, None
     for block, section in filled:
         if on_page != (block.kind in ON_PAGE):
+            # The one of the two that stands on the card.
+            yield write_gap(block if on_page or before is None else before, setting)
             on_page = not on_page
-            yield write_card('<mj-spacer height="24px" />')
+        before = block
         number = number_of(block, conditions)
         yield f"<mj-raw>{OPENING % number}</mj-raw>{section}<mj-raw>{CLOSING % number}</mj-raw>" if number else section
     if not on_page:
-        yield write_card('<mj-spacer height="24px" />')
+        yield write_gap(filled[-1][0], setting)
     yield write_section('<mj-spacer height="24px" />')
 
 
-def write_block(block: Block, setting: Setting) -> str:
+def write_gap(block: Block, setting: Setting) -> str:
+    """Return the room at an end of the card; what stands on a colour there reaches the edge."""
+    return write_card('<mj-spacer height="24px" />', setting.look) if ground_of(block) == "none" else ""
+
+
+def ground_of(block: Block) -> str:
+    """Return what a block stands on, of GROUNDS."""
+    return str(block.data.get("ground", "none"))
+
+
+def rooms_of(grounds: Sequence[str]) -> Iterable[tuple[int, int]]:
+    """Yield the pixels above and below each block: there are some at the edges of a colour that several share."""
+    for before, own, after in zip(("none", *grounds), grounds, (*grounds[1:], "none"), strict=False):
+        yield ROOM if own not in ("none", before) else 0, ROOM if own not in ("none", after) else 0
+
+
+def write_block(block: Block, setting: Setting, room: tuple[int, int]) -> str:
     """Return the section of a block; "" where there is nothing in it yet."""
     if block.kind == BlockKind.COLUMNS:
-        return write_columns(block, setting)
+        return write_columns(block, setting, room)
     if block.kind == BlockKind.PRODUCT:
         return write_product(block, setting)
-    element = write_element(block, setting, WIDTH - 2 * SIDE)
+    ground = ground_of(block)
+    element = write_element(block, replace(setting, ground=ground), WIDTH - 2 * SIDE)
     if not element:
         return ""
-    return write_section(element, padding=f"0 {PHONE_SIDE}px") if block.kind in ON_PAGE else write_card(element)
+    if block.kind in ON_PAGE:
+        return write_section(element, padding=f"0 {PHONE_SIDE}px")
+    return write_card(element, setting.look, ground, room)
 
 
 def write_section(element: str, *, padding: str = "0", background_color: str | None = None) -> str:
@@ -157,23 +186,30 @@ def write_section(element: str, *, padding: str = "0", background_color: str | N
     return f"<mj-section{given}><mj-column>{element}</mj-column></mj-section>"
 
 
-def write_card(element: str) -> str:
+def write_card(element: str, look: Look, ground: str = "none", room: tuple[int, int] = (0, 0)) -> str:
     """Return a section of the card with one column."""
-    given = attributes(css_class="hm-card", background_color=CARD, padding=f"0 {SIDE}px")
+    given = card_attributes(look, ground) + attributes(padding=f"{room[0]}px {SIDE}px {room[1]}px")
     return f'<mj-section{given}><mj-column css-class="hm-fit">{element}</mj-column></mj-section>'
 
 
-def write_columns(block: Block, setting: Setting) -> str:
+def card_attributes(look: Look, ground: str, more: str = "") -> str:
+    """Return classes and colour of a section of the card that stands on a ground."""
+    return attributes(css_class=f"hm-card{more}{ON_GROUND[ground]}", background_color=look.paper(ground).ground)
+
+
+def write_columns(block: Block, setting: Setting, room: tuple[int, int]) -> str:
     """Return two columns; on a phone the right one comes below the left one."""
-    left = RATIOS[block.data["ratio"]]
+    left, ground = RATIOS[block.data["ratio"]], block.data["ground"]
+    on_ground = replace(setting, ground=ground)
     columns = []
     for side, part in (("left", left), ("right", 100 - left)):
-        room = (WIDTH - 2 * (SIDE - GAP)) * part // 100 - 2 * GAP
-        inner = "".join(write_element(one, setting, room) for one in block.data[side])
+        width = (WIDTH - 2 * (SIDE - GAP)) * part // 100 - 2 * GAP
+        inner = "".join(write_element(one, on_ground, width) for one in block.data[side])
         columns.append((part, inner))
     if not any(inner for _part, inner in columns):
         return ""
-    given = attributes(css_class="hm-card hm-wide", background_color=CARD, padding=f"0 {SIDE - GAP}px 8px")
+    given = card_attributes(setting.look, ground, " hm-wide")
+    given += attributes(padding=f"{room[0]}px {SIDE - GAP}px {room[1] + 8}px")
     written = "".join(f'<mj-column width="{part}%" padding="0 {GAP}px">{inner}</mj-column>' for part, inner in columns)
     return f"<mj-section{given}>{written}</mj-section>"
 

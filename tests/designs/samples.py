@@ -20,10 +20,10 @@ def full_design() -> Design:
         "<ul><li><p>送料無料</p></li><li><p>即日発送</p></li></ul><blockquote><p>お客様の声</p></blockquote>"
     )
     blocks = [
-        one("heading", text="初夏の新作が届きました", level=1, align="center"),
+        one("heading", text="初夏の新作が届きました", level=1, align="center", ground="accent"),
         one("picture", picture=5, alt="木の机に並んだ3つの茶碗", href="https://shop.example/", width=100),
-        one("text", html=text),
-        one("button", label="新作を見る", href="https://shop.example/new?a=1&b=2"),
+        one("text", html=text, ground="accent"),
+        one("button", label="新作を見る", href="https://shop.example/new?a=1&b=2", ground="accent"),
         one("divider", space=40),
         one("heading", text="今月のおすすめ"),
         one(
@@ -39,6 +39,7 @@ def full_design() -> Design:
                     "id": "right2",
                 },
             ],
+            ground="soft",
         ),
         one(
             "product",

@@ -93,6 +93,23 @@ def test_what_cannot_be_used_keeps_its_value_and_holds_the_block_open():
     assert change(good, "close:", look=LOOK).open == ""
 
 
+def test_a_page_older_than_a_field_loses_nothing():
+    """What a page that was loaded before an update does not post stays as it is."""
+    state = change(edited(), "add::heading", look=LOOK)
+    band = read_posted(posted(state, text="夏", level="1", align="center", ground="accent"))
+    old = read_posted(posted(band, text="秋", level="1", align="center"))
+    data = old.design.blocks[0].data
+    assert (data["text"], data["ground"], old.errors) == ("秋", "accent", [])
+
+
+def test_what_stands_in_a_column_has_no_ground_of_its_own():
+    state = change(edited(), "add::columns", look=LOOK)
+    assert "ground" in state.form.fields
+    state = change(state, f"add:{state.open}.left:text", look=LOOK)
+    assert "ground" not in state.form.fields
+    assert "ground" not in read_posted(posted(state, html="a", align="left")).form.fields
+
+
 def test_text_is_cleaned_and_plain_lines_become_paragraphs():
     state = change(edited(), "add::text", look=LOOK)
     typed = read_posted(posted(state, html='<p style="color:red">a<script>x</script><strong>b</strong></p>'))

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from designs.blocks import MAX_BLOCKS, BlockKind, Design, new_block, read_design
-from designs.brands import Look
+from designs.blocks import GROUNDS, MAX_BLOCKS, BlockKind, Design, new_block, read_design
+from designs.brands import DARK_INK, Look
+from designs.colours import contrast
 from designs.exceptions import DesignRefused
 from designs.models import BrandFont
 from designs.rendering import Rendered, render_design
@@ -103,6 +104,39 @@ def test_every_kind_can_be_cut_out_also_for_outlook(first):
         page = render(*blocks).html
         assert len(REGION.findall(page)) == 1
         assert fault_of(page) == fault_of(without_regions(page)) == ""
+
+
+@pytest.mark.parametrize("accent", ["#1a5fb4", "#f5c518", "#101010", "#ffffff"])
+def test_words_on_a_colour_can_be_read(accent):
+    look = Look(accent=accent)
+    for ground in GROUNDS:
+        paper = look.paper(ground)
+        assert contrast(paper.text, paper.ground) >= 4.5
+        assert contrast(paper.link, paper.ground) >= 4.5
+    assert contrast(look.dark_tint_link, look.dark_tint) >= 4.5
+    assert contrast(DARK_INK, look.dark_tint) >= 4.5
+
+
+def test_a_ground_reaches_from_edge_to_edge():
+    page = render(one("heading", text="A", ground="accent"), one("footer", text="B")).html
+    band = re.findall(r'class="hm-card hm-band"[^>]*', page)
+    assert band
+    assert all("#1a5fb4" in part for part in band)
+    # No white above or below it.
+    assert "height:24px;line-height:24px" not in page.split("hm-band")[0]
+    assert page.count('class="hm-card"') == 0
+
+
+def test_a_button_on_a_band_changes_its_colours():
+    page = render(one("button", label="A", href="https://a.example/", ground="accent")).html
+    assert re.search(r'<td[^>]*bgcolor="#ffffff"', page)
+
+
+def test_what_stands_in_columns_stands_on_their_ground():
+    part = one("text", html='<p><a href="https://a.example/">x</a></p>', ground="accent") | {"id": "part"}
+    page = render(one("columns", left=[part], ground="soft")).html
+    assert "hm-tint" in page
+    assert "hm-band" not in page.split("<body")[1]
 
 
 def test_one_heading_is_the_title():
