@@ -16,7 +16,7 @@ from signup.figures import count
 from signup.models import RequestState, SignupForm, SignupRequest
 from signup.public_forms import HONEYPOT, PublicForm, is_too_quick, mark_shown
 from signup.requesting import Visit, lists_of, take_request, wording_of
-from signup.words import JA, Words, words_in
+from signup.words import Words, words_in, words_preferred
 
 
 def address_of(request: HttpRequest) -> str:
@@ -27,6 +27,12 @@ def address_of(request: HttpRequest) -> str:
 def find_form(token: str) -> SignupForm | None:
     """Return the form of a token."""
     return SignupForm.objects.select_related("workspace", "sender").filter(token=token).first()
+
+
+def show_unknown(request: HttpRequest, template: str) -> HttpResponse:
+    """Say that a link leads nowhere, in the reader's language since no form is known."""
+    words = words_preferred(request.headers.get("Accept-Language", ""))
+    return show(request, template, words, None, status=404)
 
 
 def show(
@@ -43,9 +49,9 @@ def show(
 def form_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show a form; on POST take the request and say the same to everybody."""
     form = find_form(token)
-    words = words_in(form.language) if form else JA
     if form is None:
-        return show(request, "signup/closed.html", words, None, status=404)
+        return show_unknown(request, "signup/closed.html")
+    words = words_in(form.language)
     if not form.is_open() or not lists_of(form):
         return show(request, "signup/closed.html", words, form.sender, status=410)
     typed = PublicForm(request.POST if request.method == "POST" else None, form=form, words=words)
@@ -74,7 +80,7 @@ def sent_page(request: HttpRequest, token: str) -> HttpResponse:
     """Say what is said after every request."""
     form = find_form(token)
     if form is None:
-        return show(request, "signup/closed.html", JA, None, status=404)
+        return show_unknown(request, "signup/closed.html")
     return show(request, "signup/sent.html", words_in(form.language), form.sender, form=form)
 
 
@@ -87,7 +93,7 @@ def confirm_page(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     signup = find_request(token, now=now)
     if signup is None:
-        return show(request, "signup/unknown.html", JA, None, status=404)
+        return show_unknown(request, "signup/unknown.html")
     words, form = words_in(signup.form.language), signup.form
     if request.method == "POST":
         if not confirm(signup, ip=address_of(request), now=now):

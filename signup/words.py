@@ -185,6 +185,15 @@ EN = Words(
 WORDS = {FormLanguage.JA.value: JA, FormLanguage.EN.value: EN}
 
 
+def words_preferred(accepted: str) -> Words:
+    """Return the words of the first language that a browser names and we have (Accept-Language, RFC 9110 section 12.5.4).
+
+    Browsers name the one their owner likes best first.
+    """
+    named = (part.strip()[:2].lower() for part in accepted.split(","))
+    return next((WORDS[language] for language in named if language in WORDS), JA)
+
+
 def words_in(language: str) -> Words:
     """Return the words of a language (FormLanguage), Japanese for one that is not known."""
     return WORDS.get(language, JA)

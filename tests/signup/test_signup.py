@@ -134,6 +134,9 @@ def test_a_request_that_nobody_confirms_is_forgotten(relay, client):
     SignupRequest.objects.update(asked_at=now - timedelta(days=7, minutes=1))
     assert client.get(link).status_code == client.post(link).status_code == 404
     assert "期限" in client.get(link).content.decode()
+    english = client.get(link, headers={"Accept-Language": "fr-FR, en-GB;q=0.8, ja;q=0.5"}).content.decode()
+    assert 'lang="en"' in english
+    assert "too old" in english
     assert requesting.forget_requests(now=now) == 1
     assert not Subscriber.objects.exists()
 
