@@ -17,11 +17,27 @@ from bounces.models import Door, RawNotice
 from bounces.processing import process
 from campaigns import reaper
 from campaigns.claims import Claim, claim_due, fence
+from campaigns.draft_parts import Content, write_parts
+from campaigns.drafts import COPIED_OF_DRAFT
 from campaigns.freezing import freeze_recipients
-from campaigns.models import Campaign, CampaignState, Delivery, Lane
+from campaigns.models import Campaign, CampaignState, Delivery, Draft, Label, Lane
 from campaigns.outcomes import record_outcome
 from campaigns.rendering import Renderer
-from hypermail.demo_content import LISTS, MAILINGS, SENDER, SENDER_ADDRESS, WORKSPACE_NAME, Mailing
+from designs.blocks import FOOTER_TEXT, new_id
+from designs.models import BodyKind
+from hypermail.demo_content import (
+    AGREEMENT,
+    FORM_DESCRIPTION,
+    FORM_HEADING,
+    FORM_NAME,
+    LABEL,
+    LISTS,
+    MAILINGS,
+    SENDER,
+    SENDER_ADDRESS,
+    WORKSPACE_NAME,
+    Mailing,
+)
 from hypermail.demo_reactions import react
 from lists.csv_import import Choice, create_import, queue_import
 from lists.csv_reading import Format
@@ -33,6 +49,7 @@ from mta.sandbox.notices import build_notice
 from mta.verdicts import Phase
 from senders.models import Sender
 from senders.registry import create_sender
+from signup.models import SignupForm, Wording
 
 BATCH = 500
 AGREED_BEFORE = timedelta(days=30)
@@ -53,10 +70,13 @@ def fill(workspace: Workspace, *, now: datetime) -> None:
     lists = {name: import_list(workspace, name, file, now=agreed) for name, file in LISTS}
     Subscriber.objects.filter(workspace=workspace).update(created_at=agreed, updated_at=agreed)
     sender = create_sender(workspace, SENDER_ADDRESS, SENDER)
+    make_form(workspace, lists[LISTS[0][0]], sender, now=agreed)
+    label = Label.objects.create(workspace=workspace, name=LABEL)
     for mailing in MAILINGS:
         campaign = write_campaign(workspace, mailing, sender, lists)
         if mailing.after is None:
             continue
+        label.campaigns.add(campaign)
         at = timezone.localtime(now + mailing.after).replace(hour=10, minute=0, second=0, microsecond=0)
         campaign.state, campaign.scheduled_at = CampaignState.SCHEDULED, at
         campaign.save(update_fields=["state", "scheduled_at"])
@@ -80,11 +100,37 @@ def import_list(workspace: Workspace, name: str, file: str, *, now: datetime) ->
 
 def write_campaign(workspace: Workspace, mailing: Mailing, sender: Sender, lists: dict[str, MailingList]) -> Campaign:
     """Store a mailing as a draft."""
+    content = content_of(mailing)
+    parts = write_parts(content, workspace)
     campaign = Campaign.objects.create(
-        workspace=workspace, subject=mailing.subject, text=mailing.text, html=mailing.html, sender=sender
+        workspace=workspace,
+        subject=content.subject,
+        preheader=content.preheader,
+        text=parts.text,
+        html=parts.html,
+        sender=sender,
     )
+    Draft.objects.create(campaign=campaign, **{name: getattr(content, name) for name in COPIED_OF_DRAFT})
     campaign.mailing_lists.set([lists[name] for name in mailing.lists])
     return campaign
+
+
+def content_of(mailing: Mailing) -> Content:
+    """Return what a person would have written."""
+    if not mailing.blocks:
+        return Content(mailing.subject, mailing.preheader, BodyKind.TEXT, text=mailing.text)
+    footer = ("footer", {"text": str(FOOTER_TEXT)})
+    blocks = [{"id": new_id(), "kind": kind, "data": dict(data)} for kind, data in (*mailing.blocks, footer)]
+    return Content(mailing.subject, mailing.preheader, BodyKind.BLOCKS, {"v": 1, "blocks": blocks}, text_by_hand=False)
+
+
+def make_form(workspace: Workspace, mailing_list: MailingList, sender: Sender, *, now: datetime) -> None:
+    """Make a form by which people come onto a list."""
+    form = SignupForm.objects.create(
+        workspace=workspace, sender=sender, name=FORM_NAME, heading=FORM_HEADING, description=FORM_DESCRIPTION
+    )
+    form.mailing_lists.add(mailing_list)
+    Wording.objects.create(form=form, number=1, text=AGREEMENT, since=now)
 
 
 def send(campaign: Campaign, *, at: datetime) -> None:

@@ -1,7 +1,9 @@
-"""The words of the demonstration: lists, sender and mailings of a fictional shop."""
+"""The words of the demonstration: lists, sender, mailings and sign-up form of a fictional shop."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from senders.registry import SenderDetails
 
@@ -18,96 +20,112 @@ SENDER = SenderDetails(
 LISTS = (("メルマガ会員", "kaiin.csv"), ("セミナー参加者", "seminar.csv"))
 
 
+FORM_NAME = "ホームページの登録フォーム"
+FORM_HEADING = "みほん商店だより"
+FORM_DESCRIPTION = "新商品と催しのお知らせを、月に2〜3回お送りします。"
+AGREEMENT = "みほん商店株式会社からのお知らせメールを、入力したアドレスで受け取ることに同意します。"
+LABEL = "定期便"
+
+
 @dataclass(frozen=True, slots=True)
 class Mailing:
-    """A mailing and when it was sent or is to be sent, counted from the seeding; None for a draft."""
+    """A mailing and when it was sent or is to be sent, counted from the seeding; None for a draft.
+
+    `blocks` are kinds and what they hold (designs/blocks.py); a mail of text alone has `text` instead.
+    """
 
     subject: str
-    text: str
-    html: str
+    preheader: str
     lists: tuple[str, ...]
     after: timedelta | None
+    blocks: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    text: str = ""
 
 
-def page(heading: str, *paragraphs: str, link: str = "") -> str:
-    """Return a simple HTML part: a heading, paragraphs and, where `link` is given, a button."""
-    button = (
-        '<p style="margin:24px 0"><a href="https://mihon-shoten.example/" style="display:inline-block;'
-        "padding:12px 24px;border-radius:6px;background:#1d4ed8;color:#ffffff;text-decoration:none;"
-        f'font-weight:bold">{link}</a></p>'
-        if link
-        else ""
-    )
-    body = "".join(f'<p style="margin:0 0 16px">{paragraph}</p>' for paragraph in paragraphs)
-    return (
-        '<!doctype html><html lang="ja"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"></head>'
-        '<body style="margin:0;background:#f4f5f7">'
-        '<div style="max-width:600px;margin:0 auto;padding:32px 24px;background:#ffffff;'
-        'font-family:sans-serif;font-size:16px;line-height:1.8;color:#222222">'
-        f'<h1 style="font-size:22px;line-height:1.5;margin:0 0 24px">{heading}</h1>{body}{button}</div></body></html>'
-    )
+def heading(text: str, *, level: int = 2, align: str = "left", ground: str = "none") -> tuple[str, Mapping[str, Any]]:
+    return "heading", {"text": text, "level": level, "align": align, "ground": ground}
 
 
+def words(html: str, *, align: str = "left", ground: str = "none") -> tuple[str, Mapping[str, Any]]:
+    return "text", {"html": html, "align": align, "ground": ground}
+
+
+def button(label: str, page: str = "", *, ground: str = "none") -> tuple[str, Mapping[str, Any]]:
+    return "button", {"label": label, "href": f"https://mihon-shoten.example/{page}", "ground": ground}
+
+
+def product(name: str, price: str, text: str, page: str) -> tuple[str, Mapping[str, Any]]:
+    href = f"https://mihon-shoten.example/{page}"
+    return "product", {"name": name, "price": price, "text": text, "label": "商品を見る", "href": href}
+
+
+SPACE = ("divider", {"space": 16, "line": False})
 MAILINGS = (
     Mailing(
         "【みほん商店】秋の新商品のご案内",
-        "{{name|お客様}} 様\n\nいつもみほん商店をご利用いただき、ありがとうございます。\n"
-        "秋の新商品が入荷しました。ぜひお店でご覧ください。\n\nhttps://mihon-shoten.example/\n",
-        page(
-            "秋の新商品が入荷しました",
-            "{{name|お客様}} 様",
-            "いつもみほん商店をご利用いただき、ありがとうございます。",
-            '実りの秋にぴったりの<a href="https://mihon-shoten.example/utsuwa/">器</a>と'
-            '<a href="https://mihon-shoten.example/nuno/">布もの</a>をそろえました。ぜひお店でご覧ください。',
-            link="新商品を見る",
-        ),
+        "実りの秋にぴったりの器と布ものをそろえました。",
         ("メルマガ会員",),
         timedelta(days=-21),
+        (
+            heading("秋の新商品が入荷しました", level=1, align="center", ground="accent"),
+            words("<p>実りの秋にぴったりの器と布ものをそろえました。</p>", align="center", ground="accent"),
+            button("新商品を見る", ground="accent"),
+            SPACE,
+            words("<p>{{name|お客様}} 様</p><p>いつもみほん商店をご利用いただき、ありがとうございます。</p>"),
+            product(
+                "飴釉の飯碗", "2,420円(税込)", "手になじむ丸みと、深い飴色の釉薬。電子レンジで使えます。", "utsuwa/"
+            ),
+            product("麻のふきん 3枚組", "1,650円(税込)", "使うほど柔らかくなる、国産の麻です。", "nuno/"),
+        ),
     ),
     Mailing(
         "【みほん商店】会員様限定クーポンのお知らせ",
-        "{{name|お客様}} 様\n\n日ごろの感謝を込めて、10%引きクーポンをお届けします。\n"
-        "ご来店の際にこのメールをご提示ください。\n",
-        page(
-            "会員様限定 10%引きクーポン",
-            "{{name|お客様}} 様",
-            "日ごろの感謝を込めて、クーポンをお届けします。ご来店の際にこのメールをご提示ください。",
-        ),
+        "ご来店の際にご提示ください。10%引きになります。",
         ("メルマガ会員", "セミナー参加者"),
         timedelta(days=-14),
+        (
+            heading("会員様限定クーポン", level=1),
+            words("<p>{{name|お客様}} 様</p><p>日ごろの感謝を込めて、クーポンをお届けします。</p>"),
+            heading("全品 10%引き", level=1, align="center", ground="accent"),
+            words("<p>ご来店の際に、このメールをご提示ください。</p>", align="center", ground="accent"),
+        ),
     ),
     Mailing(
         "【みほん商店】年末年始の営業時間",
-        "{{name|お客様}} 様\n\n年末は12月30日まで、年始は1月5日から営業いたします。\n"
-        "どうぞよろしくお願いいたします。\n",
         "",
         ("メルマガ会員", "セミナー参加者"),
         timedelta(days=-7),
+        text="{{name|お客様}} 様\n\n年末は12月30日まで、年始は1月5日から営業いたします。\nどうぞよろしくお願いいたします。\n",
     ),
     Mailing(
         "【みほん商店】冬のセールを先行でご案内",
-        "{{name|お客様}} 様\n\n冬のセールを、メルマガ会員の皆さまに一足早くご案内します。\n"
-        "https://mihon-shoten.example/sale\n",
-        page(
-            "冬のセール 先行ご案内",
-            "{{name|お客様}} 様",
-            "メルマガ会員の皆さまに一足早くご案内します。人気の品はお早めにどうぞ。",
-            link="セール会場へ",
-        ),
+        "メルマガ会員の皆さまに、一足早くご案内します。",
         ("メルマガ会員",),
         timedelta(days=5),
+        (
+            heading("冬のセール 先行ご案内", level=1, align="center", ground="accent"),
+            words("<p>メルマガ会員の皆さまに、一足早くご案内します。</p>", align="center", ground="accent"),
+            button("セール会場へ", "sale/", ground="accent"),
+            SPACE,
+            words("<p>{{name|お客様}} 様</p><p>人気の品は数に限りがあります。お早めにどうぞ。</p>"),
+        ),
     ),
     Mailing(
         "セミナー「やさしい器の選び方」へのご招待",
-        "{{name|お客様}} 様\n\n春のセミナーの日程が決まりました。下書きのまま保存してあります。\n",
-        page(
-            "やさしい器の選び方",
-            "{{name|お客様}} 様",
-            "ご好評のセミナーを、春にもう一度開きます。お席に限りがありますので、お早めにお申し込みください。",
-            link="申し込む",
-        ),
+        "ご好評のセミナーを、春にもう一度開きます。",
         ("セミナー参加者",),
         None,
+        (
+            heading("やさしい器の選び方", level=1, ground="accent"),
+            SPACE,
+            words("<p>{{name|お客様}} 様</p><p>ご好評のセミナーを、春にもう一度開きます。</p>"),
+            words(
+                "<p><strong>日時</strong> 3月14日(日)14:00〜15:30<br><strong>会場</strong> みほん商店 2階</p>",
+                ground="soft",
+            ),
+            SPACE,
+            words("<p>お席に限りがありますので、お早めにお申し込みください。</p>"),
+            button("申し込む", "seminar/"),
+        ),
     ),
 )

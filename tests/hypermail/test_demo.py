@@ -7,12 +7,14 @@ from django.db.models import Min
 
 from accounts.models import Workspace
 from bounces.models import RawNotice
-from campaigns.models import Campaign, CampaignState, Delivery
+from campaigns.models import Campaign, CampaignState, Delivery, Draft
 from campaigns.progress import measure
+from designs.models import BodyKind
 from hypermail import demo
 from lists.models import AddressError, Consent, MailingList, StopReason, Subscriber
 from senders.dkim_keys import choose_signers
 from senders.models import Sender
+from signup.models import SignupForm
 from tracking.figures import reactions_of
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +32,9 @@ def test_the_workspace_has_lists_mailings_failures_and_stops():
     assert choose_signers(Sender.objects.get(workspace=workspace).domain.dkim_keys.all())
     states = list(Campaign.objects.order_by("pk").values_list("state", flat=True))
     assert states == [CampaignState.DONE] * 3 + [CampaignState.SCHEDULED, CampaignState.DRAFT]
+    kinds = list(Draft.objects.order_by("campaign").values_list("kind", flat=True))
+    assert kinds == [BodyKind.BLOCKS, BodyKind.BLOCKS, BodyKind.TEXT, BodyKind.BLOCKS, BodyKind.BLOCKS]
+    assert [form.is_open() for form in SignupForm.objects.all()] == [True]
     for campaign in Campaign.objects.filter(state=CampaignState.DONE):
         assert measure(campaign).failed > 0
         assert measure(campaign).sent > 50
