@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import Workspace
 from campaigns.freezing import freeze_in_chunks
 from campaigns.lanes import find_lane
-from campaigns.models import Audience, Campaign, CampaignState, Delivery
+from campaigns.models import Audience, Campaign, CampaignState, Delivery, SplitRule, SplitTest, Variant
+from campaigns.split_tests import release_rest
 from lists.models import MailingList, Subscriber, Subscription
 from mta.mail_domains import Enquiry
 from mta.routes import RELAY
@@ -126,9 +127,8 @@ class Scenario:
         self.tidy()
         return seconds
 
-    def freeze(self) -> tuple[float, list[float]]:
+    def freeze(self, campaign: Campaign) -> tuple[float, list[float]]:
         """Start a campaign; return the seconds it took, and how long each step held its locks."""
-        campaign = self.make_campaign()
         begun = time.perf_counter()
         held = list(freeze_in_chunks(campaign.pk, now=timezone.now(), enquiry=Enquiry(seconds=0)))
         seconds = time.perf_counter() - begun
@@ -137,6 +137,22 @@ class Scenario:
         self.require(campaign.recipient_count or 0)
         self.tidy()
         return seconds, held
+
+    def make_test(self, campaign: Campaign) -> SplitTest:
+        """Give a campaign an A/Bテスト of two variants for a fifth of the people."""
+        Variant.objects.create(campaign=campaign, number=1, subject="B", text="B")
+        return SplitTest.objects.create(campaign=campaign, share=20, rule=SplitRule.HAND)
+
+    def release(self, campaign: Campaign, test: SplitTest) -> tuple[float, int]:
+        """Decide the test; return the seconds until the rest was due, and how many they were."""
+        Campaign.objects.filter(pk=campaign.pk).update(state=CampaignState.SENDING)
+        now = timezone.now()
+        SplitTest.objects.filter(pk=test.pk).update(winner=1, decide_at=now, decided_at=now)
+        begun = time.perf_counter()
+        moved = release_rest(test.pk, now=now)
+        seconds = time.perf_counter() - begun
+        self.tidy()
+        return seconds, moved
 
     def require(self, rows: int) -> None:
         """Raise RuntimeError unless everybody has a row."""
@@ -150,8 +166,12 @@ def run(recipients: int) -> dict[str, Any]:
     scenario = Scenario(recipients)
     idle = peak_memory()
     before = scenario.copy_barely()
-    seconds, held = scenario.freeze()
+    seconds, held = scenario.freeze(scenario.make_campaign())
     after = scenario.copy_barely()
+    campaign = scenario.make_campaign()
+    test = scenario.make_test(campaign)
+    split_seconds, split_held = scenario.freeze(campaign)
+    release_seconds, moved = scenario.release(campaign, test)
     bare = (before + after) / 2
     return {
         "recipients": recipients,
@@ -160,6 +180,10 @@ def run(recipients: int) -> dict[str, Any]:
         "ratio": round(seconds / bare, 2),
         "steps": len(held),
         "longest_lock_seconds": round(max(held), 3),
+        "split_freeze_seconds": round(split_seconds, 2),
+        "split_longest_lock_seconds": round(max(split_held), 3),
+        "split_released": moved,
+        "split_release_seconds": round(release_seconds, 2),
         "memory_mb": round(peak_memory(), 1),
         "memory_before_mb": round(idle, 1),
     }
