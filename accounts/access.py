@@ -7,10 +7,12 @@ from typing import Concatenate, ParamSpec, cast
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Role
 from accounts.requests import OperatorRequest, WorkspaceRequest
+from accounts.time_zones import keep_zone, system_zone
 
 P = ParamSpec("P")
 View = Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]
@@ -43,7 +45,7 @@ def member_required(role: Role = Role.VIEWER) -> Callable[[View[P]], PlainView[P
 def operator_required(view: Callable[Concatenate[OperatorRequest, P], HttpResponseBase]) -> PlainView[P]:
     """Allow a view to the operator of the installation (a superuser), whatever workspaces he works in.
 
-    A stranger is sent to the login page; anybody else gets 403 with a sentence.
+    Times are in the zone of the installation there, which the page says. A stranger is sent to the login page; anybody else gets 403 with a sentence.
     """
 
     @wraps(view)
@@ -51,6 +53,10 @@ def operator_required(view: Callable[Concatenate[OperatorRequest, P], HttpRespon
         operator = cast(OperatorRequest, request)
         if not operator.user.is_superuser:
             raise PermissionDenied(_("この画面は、このシステムの運営者だけが開けます。"))
-        return view(operator, *args, **kwargs)
+        operator.is_of_installation = True
+        with timezone.override(system_zone()):
+            response = view(operator, *args, **kwargs)
+        keep_zone(response, system_zone())
+        return response
 
     return cast(PlainView[P], login_required(guarded))

@@ -148,6 +148,7 @@ DETAILS = {
     "list": _("リスト"),
     "bulk": _("一括操作の番号"),
     "error_limit": _("エラー停止までの回数"),
+    "time_zone": _("タイムゾーン"),
     "stop_unknown_at_once": _("宛先不明は1回で配信停止"),
     "count_unknown_reason": _("原因不明も数える"),
     "stopped": _("配信停止にした件数"),

@@ -1,10 +1,12 @@
-"""Puts the member's workspace on the request."""
+"""Puts the member's workspace on the request, and its clock on the wall."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from accounts.models import Membership
+from accounts.time_zones import keep_zone, system_zone
 
 SESSION_KEY = "workspace"
 
@@ -12,7 +14,8 @@ SESSION_KEY = "workspace"
 class WorkspaceMiddleware:
     """Sets `request.workspace` and `request.membership`, both None for strangers.
 
-    The session names the workspace; without a valid name it is the member's oldest one.
+    The session names the workspace; without a valid name it is the member's oldest one. Times are shown and read in the
+    workspace's zone, for strangers in the installation's.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -22,7 +25,11 @@ class WorkspaceMiddleware:
         membership = find_membership(request)
         request.membership = membership  # type: ignore[attr-defined]
         request.workspace = membership.workspace if membership else None  # type: ignore[attr-defined]
-        return self.get_response(request)
+        zone = membership.workspace.zone if membership else system_zone()
+        with timezone.override(zone):
+            response = self.get_response(request)
+        keep_zone(response, zone)
+        return response
 
 
 def find_membership(request: HttpRequest) -> Membership | None:

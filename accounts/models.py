@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models import F
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -56,6 +58,8 @@ class Workspace(models.Model):
     name = models.CharField(_("ワークスペース名"), max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
     is_demo = models.BooleanField(default=False)
+    # IANA's name of the zone in which its times are shown, typed and meant (accounts.time_zones).
+    time_zone = models.CharField(_("タイムゾーン"), max_length=64, default="Asia/Tokyo", db_default="Asia/Tokyo")
     error_limit = models.PositiveSmallIntegerField(_("エラー停止までの回数"), default=3)
     stop_unknown_at_once = models.BooleanField(_("宛先不明は1回で配信停止にする"), default=True)
     count_unknown_reason = models.BooleanField(_("原因不明のエラーも数える"), default=False)
@@ -81,6 +85,15 @@ class Workspace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of its clock."""
+        return ZoneInfo(self.time_zone)
+
+    def in_zone(self) -> timezone.override:
+        """Return a context in which times are shown and read by its clock; for processes, which have no request."""
+        return timezone.override(self.zone)
 
 
 class Role(models.TextChoices):

@@ -19,3 +19,5 @@ class OperatorRequest(HttpRequest):
     """A request of the installation's operator, after `operator_required`."""
 
     user: User
+    # Set by `operator_required`: the page is not about a workspace, and names the zone of its times.
+    is_of_installation: bool

@@ -17,7 +17,6 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from django.urls import reverse
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -107,7 +106,7 @@ def receive(webhook: Webhook, post: Post) -> int:
     try:
         events = [event for event in OPENERS[Service(webhook.service)](webhook, post) if is_telling(event, webhook)]
     except WebhookRefused as refused:
-        when = localtime(post.now).strftime("%Y/%m/%d %H:%M")
+        when = post.now.astimezone(webhook.workspace.zone).strftime("%Y/%m/%d %H:%M")
         Webhook.objects.filter(pk=webhook.pk).update(problem=f"{when} {refused.sentence}"[:500])
         raise
     with transaction.atomic():

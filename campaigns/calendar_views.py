@@ -15,7 +15,6 @@ from accounts.access import member_required
 from accounts.models import Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import recurrences
-from campaigns.closed_times import zone
 from campaigns.holidays import holiday_name
 from campaigns.models import Campaign, CampaignState, Recurrence
 from campaigns.quiet_words import WEEKDAYS
@@ -88,14 +87,14 @@ def to_come(workspace: Workspace, begin: datetime, end: datetime) -> Iterator[En
     waiting = recurrences.running(workspace.pk).filter(paused_at=None, next_at__lt=end)
     for recurrence in waiting[:READ]:
         after = max(recurrence.next_at or begin, begin) - timedelta(microseconds=1)
-        for at in between(recurrences.plan_of(recurrence), after, end, zone()):
+        for at in between(recurrences.plan_of(recurrence), after, end, workspace.zone):
             yield Entry(at, recurrence.master, recurrence)
 
 
 def weeks_of(workspace: Workspace, first: date, *, today: date) -> list[list[Day]]:
     """Return the weeks of a month, from Monday on, each with its seven days."""
-    begin = datetime.combine(first, time(), zone())
-    end = datetime.combine(following_month(first), time(), zone())
+    begin = datetime.combine(first, time(), workspace.zone)
+    end = datetime.combine(following_month(first), time(), workspace.zone)
     weeks = [
         [Day(day, day.month == first.month, day == today, holiday_name(day)) for day in week]
         for week in Calendar().monthdatescalendar(first.year, first.month)
@@ -103,7 +102,7 @@ def weeks_of(workspace: Workspace, first: date, *, today: date) -> list[list[Day
     days = {day.day: day for week in weeks for day in week}
     found = chain(sent_and_scheduled(workspace, begin, end), to_come(workspace, begin, end))
     for entry in sorted(found, key=lambda entry: entry.at):
-        days[entry.at.astimezone(zone()).date()].entries.append(entry)
+        days[entry.at.astimezone(workspace.zone).date()].entries.append(entry)
     return weeks
 
 
@@ -111,7 +110,7 @@ def weeks_of(workspace: Workspace, first: date, *, today: date) -> list[list[Day
 @member_required()
 def calendar(request: WorkspaceRequest) -> HttpResponse:
     """Show a month of mailings; `month` is the one that is asked for."""
-    today = timezone.now().astimezone(zone()).date()
+    today = timezone.now().astimezone(request.workspace.zone).date()
     first = read_month(request.GET.get("month", ""), today)
     context = {
         "first": first,

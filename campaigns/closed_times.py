@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -21,9 +20,9 @@ KEPT = (CampaignState.SCHEDULED, CampaignState.STARTING, CampaignState.SENDING)
 BATCH = 100
 
 
-def zone() -> ZoneInfo:
-    """Return the installation's zone, in which all rules are meant."""
-    return ZoneInfo(settings.TIME_ZONE)
+def zone_of(workspace_id: int) -> ZoneInfo:
+    """Return the zone of a workspace, in which its rules are meant, as it is stored at this moment."""
+    return Workspace.objects.only("time_zone").get(pk=workspace_id).zone
 
 
 def workspace_hours(workspace_id: int) -> QuerySet[QuietHours]:
@@ -48,9 +47,9 @@ def rules_for(campaign: Campaign) -> Rules:
     return rules_in(workspace_hours(campaign.workspace_id).first())
 
 
-def columns(rules: Rules, *, now: datetime) -> dict[str, datetime | None]:
+def columns(rules: Rules, zone: ZoneInfo, *, now: datetime) -> dict[str, datetime | None]:
     """Return the fields of a campaign that say when it is closed: now, or next."""
-    stretch = next_closed(rules, now, zone())
+    stretch = next_closed(rules, now, zone)
     if stretch is None:
         return {"closed_from": None, "closed_until": None}
     return {"closed_from": stretch.begins, "closed_until": stretch.ends}
@@ -61,7 +60,8 @@ def renew(campaign_id: int, *, now: datetime) -> None:
     with transaction.atomic():
         # Locked, so that a rule that is being saved is not overtaken by what was read before.
         campaign = Campaign.objects.select_for_update(no_key=True).only("quiet_mode", "workspace").get(pk=campaign_id)
-        Campaign.objects.filter(pk=campaign.pk).update(**columns(rules_for(campaign), now=now))
+        values = columns(rules_for(campaign), zone_of(campaign.workspace_id), now=now)
+        Campaign.objects.filter(pk=campaign.pk).update(**values)
 
 
 def renew_workspace(workspace_id: int, *, now: datetime) -> int:
@@ -69,7 +69,15 @@ def renew_workspace(workspace_id: int, *, now: datetime) -> int:
     with transaction.atomic():
         rules = rules_in(workspace_hours(workspace_id).select_for_update().first())
         following = Campaign.objects.filter(workspace=workspace_id, quiet_mode=QuietMode.WORKSPACE, state__in=KEPT)
-        return following.update(**columns(rules, now=now))
+        return following.update(**columns(rules, zone_of(workspace_id), now=now))
+
+
+def renew_all(workspace_id: int, *, now: datetime) -> None:
+    """Write the closed time of all mailings of a workspace anew, because its clock is another one."""
+    renew_workspace(workspace_id, now=now)
+    own = Campaign.objects.filter(workspace=workspace_id, quiet_mode=QuietMode.OWN, state__in=KEPT)
+    for pk in list(own.order_by("pk").values_list("pk", flat=True)):
+        renew(pk, now=now)
 
 
 def renew_due(*, now: datetime) -> int:
@@ -138,7 +146,7 @@ def told(rules: Rules) -> dict[str, Any]:
 
 def opening(campaign: Campaign, at: datetime) -> datetime | None:
     """Return when a start at `at` really begins to send; None where nothing is closed then."""
-    begin = first_open(rules_for(campaign), at, zone())
+    begin = first_open(rules_for(campaign), at, campaign.workspace.zone)
     return begin if begin > at else None
 
 
@@ -146,11 +154,11 @@ def lifetime_ends(campaign: Campaign, began: datetime, lifetime: timedelta) -> d
     """Return when a lifetime is over that began then: it does not run in the closed times of the campaign."""
     if campaign.closed_until is None:
         return began + lifetime
-    return deadline(rules_for(campaign), began, lifetime, zone())
+    return deadline(rules_for(campaign), began, lifetime, campaign.workspace.zone)
 
 
 def oldest_beginning(campaign: Campaign, lifetime: timedelta, *, now: datetime) -> datetime:
     """Return the latest beginning of a lifetime that is over by now."""
     if campaign.closed_until is None:
         return now - lifetime
-    return oldest_alive(rules_for(campaign), now, lifetime, zone())
+    return oldest_alive(rules_for(campaign), now, lifetime, campaign.workspace.zone)

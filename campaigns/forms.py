@@ -1,6 +1,6 @@
 """Forms for composing, testing and scheduling. They clean input and write nothing else."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from django import forms
@@ -8,11 +8,13 @@ from django.core.exceptions import ValidationError
 from django.forms.utils import ErrorDict
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.functional import lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.form_fields import one_line
 from accounts.models import Workspace
+from accounts.time_zones import zone_words
 from campaigns.audience_forms import AudienceFields
 from campaigns.draft_parts import Content, kind_posted
 from campaigns.merge_tags import blank_controls, broken_tags, explain_unknown, find_tags
@@ -278,13 +280,36 @@ class TestMailForm(forms.Form):
             raise ValidationError(str(error)) from error
 
 
+def zone_hint() -> str:
+    """Return by which clock a time is typed."""
+    return gettext("%sで入力してください。") % zone_words()
+
+
+class ClockField(forms.DateTimeField):
+    """A date and time by the present clock.
+
+    As with 繰り返し, a time that the clock leaves out is as much later as it jumps, and of one that it shows twice the
+    first is meant.
+    """
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Read what was typed; raises ValidationError for what is no time."""
+        try:
+            return super().to_python(value)
+        except ValidationError as error:
+            if error.code != "ambiguous_timezone" or not error.params:
+                raise
+            typed: datetime = error.params["datetime"]
+            return typed.replace(tzinfo=error.params["current_timezone"]).astimezone(UTC)
+
+
 class ScheduleForm(forms.Form):
     """When a campaign is sent."""
 
-    at = forms.DateTimeField(
+    at = ClockField(
         label=_("配信日時"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=_("日本時間で入力してください。"),
+        help_text=lazy(zone_hint, str)(),
         error_messages={
             "required": _("配信日時を入力してください。"),
             "invalid": _("日時は「2026-12-01 10:00」の形で入力してください。"),

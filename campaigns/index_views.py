@@ -14,7 +14,6 @@ from django.views.decorators.http import require_safe
 from accounts.access import member_required
 from accounts.models import Workspace
 from accounts.requests import WorkspaceRequest
-from campaigns.closed_times import zone
 from campaigns.models import Campaign, CampaignQuerySet, CampaignState, Label, Recurrence
 from campaigns.sender_notes import notes_of
 from campaigns.views import AUDIENCE
@@ -36,6 +35,7 @@ class SearchForm(forms.Form):
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.zone = workspace.zone
         labels = cast("forms.ModelChoiceField[Label]", self.fields["label"])
         labels.queryset = Label.objects.filter(workspace=workspace).order_by("name")
 
@@ -48,10 +48,10 @@ class SearchForm(forms.Form):
         if label := data.get("label"):
             campaigns = campaigns.filter(labels=label)
         if begin := data.get("begin"):
-            at = datetime.combine(begin, time(), zone())
+            at = datetime.combine(begin, time(), self.zone)
             campaigns = campaigns.filter(Q(started_at__gte=at) | Q(started_at=None, scheduled_at__gte=at))
         if end := data.get("end"):
-            at = datetime.combine(end, time(), zone()) + timedelta(days=1)
+            at = datetime.combine(end, time(), self.zone) + timedelta(days=1)
             campaigns = campaigns.filter(Q(started_at__lt=at) | Q(started_at=None, scheduled_at__lt=at))
         return campaigns
 

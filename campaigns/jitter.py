@@ -3,8 +3,7 @@
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
-
-from django.utils import timezone
+from zoneinfo import ZoneInfo
 
 from campaigns.models import Campaign, QuietMode
 
@@ -27,16 +26,16 @@ def start_offset(provider: str, campaign: Campaign, now: datetime) -> timedelta:
     """
     if provider not in KEPT_OFF or campaign.quiet_mode == QuietMode.NONE:
         return timedelta(0)
-    hour = nearest_hour(now)
+    hour = nearest_hour(now, campaign.workspace.zone)
     if abs(now - hour) > NEAR:
         return timedelta(0)
     begin = hour + FIRST + SPREAD * share(provider, campaign)
     return max(begin - now, timedelta(0))
 
 
-def nearest_hour(now: datetime) -> datetime:
-    """Return the full hour next to a moment, by the clocks of the installation's zone."""
-    local = now.astimezone(timezone.get_default_timezone())
+def nearest_hour(now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the full hour next to a moment, by the clocks of a zone: some have other minutes than Japan's."""
+    local = now.astimezone(zone)
     past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
     return now - past if past < HOUR / 2 else now - past + HOUR
 

@@ -68,7 +68,8 @@ def mail_late(campaign_id: int, *, now: datetime) -> int:
         return 0
     campaign = Campaign.objects.select_related("workspace").get(pk=campaign_id)
     url = settings.BASE_URL + reverse("campaign_detail", args=[campaign.pk])
-    text = render_to_string("campaigns/late_mail.txt", {"campaign": campaign, "url": url}).rstrip() + "\n"
+    with campaign.workspace.in_zone():
+        text = render_to_string("campaigns/late_mail.txt", {"campaign": campaign, "url": url}).rstrip() + "\n"
     subject = _("[Hypermail] %s: 予約した配信を始めずに待っています") % one_line(campaign.workspace.name)
     mails = [EmailMessage(subject, text, to=[user.email]) for user in managers(campaign.workspace)]
     return send(mails, f"late start of campaign {campaign.pk}")

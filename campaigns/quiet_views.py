@@ -35,7 +35,7 @@ def quiet_hours(request: WorkspaceRequest) -> HttpResponse:
                 request, _("予約済みと配信中の%(count)s件に、すぐに適用しました。") % {"count": f"{concerned:,}"}
             )
         return redirect("quiet_hours")
-    closed = next_closed(rules, now, closed_times.zone())
+    closed = next_closed(rules, now, request.workspace.zone)
     context = {"form": form, "words": rules_words(rules), "is_closed": closed is not None and closed.begins <= now}
     if closed:
         context |= {"begins": moment_words(closed.begins, now), "ends": moment_words(closed.ends, now)}

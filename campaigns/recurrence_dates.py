@@ -56,6 +56,21 @@ def following(plan: Plan, after: datetime, zone: ZoneInfo) -> datetime | None:
     return None
 
 
+def moved(plan: Plan, at: datetime, before: ZoneInfo, zone: ZoneInfo, *, now: datetime) -> datetime:
+    """Return when the mailing of `at`, planned by the clock of `before`, goes by that of another zone: on the same day.
+
+    So no day has two of them and none is left out. Where its time is over there already, it stays where it is; the next
+    one is by the new clock.
+    """
+    first = at.astimezone(before).date()
+    for day in (first, first - DAY):
+        if plan.has_day(day) and moment(plan, day, before) == at:
+            found = moment(plan, day, zone)
+            return found if found > now else at
+    # It stayed once before.
+    return at
+
+
 def newest_until(plan: Plan, until: datetime, zone: ZoneInfo) -> datetime | None:
     """Return the last moment that is not behind `until`; None where the two months before it have none."""
     end = until.astimezone(zone).date()

@@ -31,7 +31,8 @@ def mail_occurrence(occurrence_id: int) -> int:
     recurrence = occurrence.recurrence
     url = settings.BASE_URL + reverse("recurrence_detail", args=[recurrence.pk])
     context = {"occurrence": occurrence, "recurrence": recurrence, "url": url}
-    text = render_to_string("campaigns/recurrence_mail.txt", context).rstrip() + "\n"
+    with recurrence.workspace.in_zone():
+        text = render_to_string("campaigns/recurrence_mail.txt", context).rstrip() + "\n"
     subject = _("[Hypermail] %s: 繰り返しの配信を始められませんでした") % one_line(recurrence.workspace.name)
     mails = [EmailMessage(subject, text, to=[user.email]) for user in managers(recurrence.workspace)]
     return send(mails, f"occurrence {occurrence.pk}")

@@ -18,7 +18,6 @@ from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import recurrences
 from campaigns.approvals import is_approved, needs_approval
-from campaigns.closed_times import zone
 from campaigns.models import Campaign, Recurrence
 from campaigns.recurrence_dates import Plan, following
 from campaigns.recurrence_forms import PlanForm
@@ -80,7 +79,7 @@ def times_to_come(recurrence: Recurrence) -> Iterator[datetime]:
     plan, at = recurrences.plan_of(recurrence), recurrence.next_at
     while at is not None and recurrence.paused_at is None:
         yield at
-        at = following(plan, at, zone())
+        at = following(plan, at, recurrence.workspace.zone)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

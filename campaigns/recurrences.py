@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -11,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.audit import record
-from accounts.models import User
+from accounts.models import User, Workspace
 from campaigns.approvals import (
     digest_of,
     is_approved,
@@ -20,10 +21,10 @@ from campaigns.approvals import (
     not_approved_sentence,
     void_changed,
 )
-from campaigns.closed_times import zone
+from campaigns.closed_times import zone_of
 from campaigns.drafts import make_copy
 from campaigns.models import Approval, Campaign, CampaignState, Occurrence, Recurrence, Rhythm
-from campaigns.recurrence_dates import Plan, following, newest_until
+from campaigns.recurrence_dates import Plan, following, moved, newest_until
 from campaigns.scheduling import schedule
 from campaigns.sendable import CampaignError
 
@@ -146,7 +147,7 @@ def stopped(recurrence: Recurrence) -> CampaignError:
 
 def require_next(campaign: Campaign, plan: Plan, *, now: datetime) -> datetime:
     """Return the next time of a plan; raises CampaignError where it has none."""
-    found = following(plan, now, zone())
+    found = following(plan, now, campaign.workspace.zone)
     if found is None:
         raise CampaignError(campaign, _("終了日までに配信する日がありません。終了日を確かめてください。"))
     return found
@@ -156,6 +157,20 @@ def lock(campaign_id: int) -> Campaign:
     """Return a campaign with its row locked; always before the row of its recurrence, so that nobody waits in a circle."""
     found = Campaign.objects.select_for_update(no_key=True, of=("self",)).select_related("workspace", "sender__domain")
     return found.get(pk=campaign_id)
+
+
+def follow_zone(workspace: Workspace, before: ZoneInfo, *, now: datetime) -> int:
+    """Let the recurrences of a workspace follow its new zone, in the transaction that stores it; return how many.
+
+    Their plans stay as they are, and so does what was approved. Those that are paused are planned when they go on.
+    """
+    waiting = Recurrence.objects.filter(workspace=workspace, stopped_at=None, paused_at=None, next_at__isnull=False)
+    found = list(waiting.select_for_update(no_key=True).order_by("pk"))
+    for recurrence in found:
+        if recurrence.next_at is not None:
+            at = moved(plan_of(recurrence), recurrence.next_at, before, workspace.zone, now=now)
+            Recurrence.objects.filter(pk=recurrence.pk).update(next_at=at)
+    return len(found)
 
 
 # ── by the tick ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,12 +200,13 @@ def make_next(recurrence: Recurrence, *, now: datetime) -> bool:
     with transaction.atomic():
         master = lock(recurrence.master_id)
         waiting = Recurrence.objects.filter(pk=recurrence.pk, next_at=seen, paused_at=None)
-        current = waiting.select_related("started_by").first()
+        current = waiting.select_for_update(no_key=True, of=("self",)).select_related("started_by").first()
         if current is None or seen is None:
             return False
-        plan = plan_of(current)
-        at = max(seen, newest_until(plan, now, zone()) or seen)
-        if not waiting.update(next_at=following(plan, now, zone())):
+        # Read behind the lock, which whoever changes the zone waits for or has.
+        plan, zone = plan_of(current), zone_of(current.workspace_id)
+        at = max(seen, newest_until(plan, now, zone) or seen)
+        if not waiting.update(next_at=following(plan, now, zone)):
             return False
         occurrence, is_new = Occurrence.objects.get_or_create(recurrence=current, at=at)
         if is_new:

@@ -157,7 +157,8 @@ class Run:
     def judge(self, resolver: MxResolver, *, now: datetime) -> None:
         """Read, ask and write; raises CleaningError and ListsError."""
         workspace = Workspace.objects.get(pk=self.about.workspace)
-        self.read_all(workspace, now=now)
+        with workspace.in_zone():
+            self.read_all(workspace, now=now)
         if self.about.asks_dns:
             self.ask_dns(resolver)
         self.write()

@@ -7,9 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Membership, Workspace
+from accounts.time_zones import zone_words
 
 THEME_COOKIE = "theme"
 THEMES = ("light", "dark")
@@ -93,10 +95,17 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "sandbox_enabled": settings.SANDBOX,
         "navigation": list(find_entries(request.path, groups_for(request, membership))),
         "workspaces": find_workspaces(membership) if membership else [],
+        "zone_note": zone_note(request),
         "theme": theme if theme in THEMES else "",
         # django-htmx looks for the nonce under this name, django-csp gives it as CSP_NONCE.
         "csp_nonce": getattr(request, "csp_nonce", None),
     }
+
+
+def zone_note(request: HttpRequest) -> str:
+    """Return whose times a page shows, where they are not simply Japan's; on the operator's pages always."""
+    is_said = getattr(request, "is_of_installation", False) or get_current_timezone_name() != "Asia/Tokyo"
+    return zone_words() if is_said else ""
 
 
 def groups_for(request: HttpRequest, membership: Membership | None) -> tuple[Group, ...]:

@@ -3,9 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from accounts.time_zones import find_name, is_known_to_database
 
 MAX_LIMIT = 100
 MAX_PERIOD = 3650
@@ -80,8 +83,15 @@ class RuleForm(forms.ModelForm[Workspace]):
 
 
 class WorkspaceForm(RuleForm):
-    """The name of a workspace, when errors stop an address, and when stops are held for review (A7, B16)."""
+    """The name of a workspace, its clock, when errors stop an address, and when stops are held for review (A7, B16)."""
 
+    time_zone = forms.CharField(
+        label=_("タイムゾーン"),
+        max_length=64,
+        widget=forms.TextInput(attrs={"list": "time-zones", "spellcheck": "false", "autocapitalize": "off"}),
+        help_text=_("画面に表示する日時と、入力する日時は、この地域の時刻です。都市名の一部を入力すると候補が出ます。"),
+        error_messages={"required": _("タイムゾーンを選んでください(例: Asia/Tokyo)。")},
+    )
     hold_percent = hold_field(
         _("宛先不明を保留にする割合(%)"),
         _(
@@ -96,6 +106,7 @@ class WorkspaceForm(RuleForm):
     class Meta(RuleForm.Meta):
         fields = (
             "name",
+            "time_zone",
             *RuleForm.Meta.fields,
             "stop_unknown_at_once",
             "count_unknown_reason",
@@ -108,3 +119,18 @@ class WorkspaceForm(RuleForm):
             "stop_unknown_at_once": _("存在しないアドレスへの送信を続けると、送信元の評価が下がります。"),
             "count_unknown_reason": _("理由を読み取れないエラーメールも、1回として数えます。"),
         }
+
+    def clean_time_zone(self) -> str:
+        """Return IANA's spelling of a zone that the database knows too."""
+        name = find_name(self.cleaned_data["time_zone"])
+        if not name:
+            raise ValidationError(
+                gettext("その名前のタイムゾーンはありません。候補から選んでください(例: Asia/Tokyo)。")
+            )
+        if not is_known_to_database(name):
+            raise ValidationError(
+                gettext(
+                    "データベースがこのタイムゾーンを知らないため、使えません。同じ時刻の別の地域を選んでください。"
+                )
+            )
+        return name

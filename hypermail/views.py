@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
+from accounts.time_zones import zone_choices
 from campaigns.error_gate import gate_of
 from hypermail.context import THEME_COOKIE, THEMES
 from hypermail.dashboard import read_dashboard
@@ -33,7 +34,7 @@ def home(request: WorkspaceRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @member_required(Role.ADMIN)
 def workspace_settings(request: WorkspaceRequest) -> HttpResponse:
-    """Change the workspace's name and when errors stop an address; a lowered limit applies at once (A7).
+    """Change the workspace's name, its clock and when errors stop an address; a lowered limit applies at once (A7).
 
     Where a new value would stop addresses, their number is told and asked about first.
     """
@@ -50,7 +51,8 @@ def workspace_settings(request: WorkspaceRequest) -> HttpResponse:
                 _("新しい設定で停止の回数に達していた%(count)s件を配信停止にしました。") % {"count": f"{stopped:,}"},
             )
         return redirect("settings")
-    return render(request, "hypermail/settings.html", {"form": form})
+    context = {"form": form, "zones": zone_choices()}
+    return render(request, "hypermail/settings.html", context)
 
 
 def own_workspace(request: WorkspaceRequest) -> Workspace:

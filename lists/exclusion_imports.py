@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User, Workspace
+from accounts.time_zones import system_zone
 from lists.exceptions import ClaimLost, UnreadableFile
 from lists.exclusion_entries import Entry, save_entries
 from lists.exclusion_files import Reading, read_exclusions
@@ -61,7 +62,9 @@ def run_exclusions(import_id: int, *, now: datetime) -> bool:
         return False
     job = ExclusionImport.objects.select_related("workspace", "created_by").get(pk=import_id)
     try:
-        write(job, read(job, now=now), now=now)
+        # The last day of an entry is one of the workspace's, or of the installation's.
+        with timezone.override(job.workspace.zone if job.workspace else system_zone()):
+            write(job, read(job, now=now), now=now)
     except UnreadableFile as error:
         held(job).update(state=ExclusionImportState.FAILED, message=error.sentence, finished_at=now)
     except ClaimLost:

@@ -115,7 +115,9 @@ def check_import(import_id: int, *, now: datetime) -> bool:
 def work(csv_import: CsvImport, claim: Claim, run: Callable[[], None], *, now: datetime) -> bool:
     """Do the work of a claim; what people can be told ends the import with a sentence. False where it was taken over."""
     try:
-        _work(csv_import, claim, run, now)
+        # Times in a file that name no zone are by the workspace's clock.
+        with csv_import.workspace.in_zone():
+            _work(csv_import, claim, run, now)
     except ClaimLost:
         logger.warning("import %d was taken over while attempt %d ran", claim.import_id, claim.attempt)
         return False

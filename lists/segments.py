@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
@@ -24,7 +24,6 @@ from django.db.models.lookups import (
     LessThan,
     LessThanOrEqual,
 )
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
@@ -37,13 +36,13 @@ ASCII_SMALL: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmn
 
 
 def compile_group(group: Group, workspace: Workspace, *, now: datetime) -> Q:
-    """Return the condition on Subscriber; days are those of the installation's time zone at `now`.
+    """Return the condition on Subscriber; days are those of the workspace's clock at `now`.
 
     Raises SegmentRefused where a condition names a list that is gone, or of another workspace. The subscribers are not
     kept to the workspace: whoever asks does that.
     """
     require_lists(group, workspace)
-    return _compile(group, now)
+    return _compile(group, now.astimezone(workspace.zone))
 
 
 def compile_segment(segment: Segment, *, now: datetime) -> Q:
@@ -173,19 +172,20 @@ def _compile_event(condition: Condition, now: datetime) -> Q:
 
 
 def _compile_date(condition: Condition, now: datetime) -> Q:
-    today = timezone.localdate(now, timezone.get_default_timezone())
+    """Compile a question about days: those of the zone of `now`."""
+    today = now.date()
     is_moment = not condition.attribute
     if condition.op == "anniversary":
         days = days_like(today + timedelta(days=condition.value))
-        return _on_days(days) if is_moment else Q(In(Substr(AttributeDate(condition.attribute), 6), days))
+        return _on_days(days, now.tzinfo) if is_moment else Q(In(Substr(AttributeDate(condition.attribute), 6), days))
     if condition.op == "month":
         month = month_of(condition.value, today)
         if is_moment:
-            return Q(Exact(ExtractMonth("created_at", tzinfo=timezone.get_default_timezone()), month))
+            return Q(Exact(ExtractMonth("created_at", tzinfo=now.tzinfo), month))
         return Q(Exact(Substr(AttributeDate(condition.attribute), 6, 2), Value(f"{month:02}")))
     first, last = span_of(condition, today)
     if is_moment:
-        return _joined(first, last)
+        return _joined(first, last, now.tzinfo)
     value = AttributeDate(condition.attribute)
     found = Q(IsNull(value, False))
     if first is not None:
@@ -229,9 +229,8 @@ def month_of(value: str, today: date) -> int:
     return int(value)
 
 
-def _joined(first: date | None, last: date | None) -> Q:
-    """Compile "joined from the first to the last day", both as days of the installation's time zone."""
-    zone = timezone.get_default_timezone()
+def _joined(first: date | None, last: date | None, zone: tzinfo | None) -> Q:
+    """Compile "joined from the first to the last day", both as days of a zone."""
     found = Q()
     if first is not None:
         found &= Q(created_at__gte=datetime.combine(first, time(), zone))
@@ -241,8 +240,7 @@ def _joined(first: date | None, last: date | None) -> Q:
     return found
 
 
-def _on_days(days: list[str]) -> Q:
-    zone = timezone.get_default_timezone()
+def _on_days(days: list[str], zone: tzinfo | None) -> Q:
     found = Q()
     for month, day in (text.split("-") for text in days):
         found |= Q(Exact(ExtractMonth("created_at", tzinfo=zone), int(month))) & Q(

@@ -181,7 +181,8 @@ def mail_link(proof_id: int, *, now: datetime) -> int:
         "url": settings.BASE_URL + reverse("address_proof", args=[token_of(proof)]),
     }
     subject = _("[Hypermail] 送信元アドレスの確認のお願い")
-    text = render_to_string("senders/address_mail.txt", context).rstrip() + "\n"
+    with proof.sender.workspace.in_zone():
+        text = render_to_string("senders/address_mail.txt", context).rstrip() + "\n"
     return send([EmailMessage(subject, text, to=[proof.sender.address])], f"address proof {proof.pk}")
 
 

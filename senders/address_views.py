@@ -50,4 +50,5 @@ def address_proof(request: HttpRequest, token: str) -> HttpResponse:
     if proof is None or (request.method == "POST" and not done):
         return render(request, "senders/address_proof_unknown.html", status=404)
     context = {"proof": proof, "sender": proof.sender, "done": done, "warning": tell_address_only(proof.sender.domain)}
-    return render(request, "senders/address_proof.html", context)
+    with proof.sender.workspace.in_zone():
+        return render(request, "senders/address_proof.html", context)

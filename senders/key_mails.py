@@ -51,4 +51,6 @@ def compose(domain: SenderDomain, keys: list[DkimKey]) -> tuple[str, str]:
         "workspace": one_line(domain.workspace.name),
         "domain": name,
     }
-    return subject, render_to_string("senders/key_mail.txt", context).rstrip() + "\n"
+    with domain.workspace.in_zone():
+        text = render_to_string("senders/key_mail.txt", context).rstrip() + "\n"
+    return subject, text

@@ -3,7 +3,6 @@
 from datetime import date, datetime, timedelta
 
 from django.db.models import F, Sum
-from django.utils.timezone import localtime
 
 from signup.models import FormDay, SignupForm
 
@@ -13,8 +12,8 @@ KINDS = ("requests", "confirmed", "refused")
 
 
 def count(form: SignupForm, kind: str, *, now: datetime) -> None:
-    """Add one to a figure (of KINDS) of a form's present day."""
-    day = localtime(now).date()
+    """Add one to a figure (of KINDS) of a form's present day, by the clock of its workspace."""
+    day = now.astimezone(form.workspace.zone).date()
     FormDay.objects.bulk_create([FormDay(form=form, day=day)], ignore_conflicts=True)
     FormDay.objects.filter(form=form, day=day).update(**{kind: F(kind) + 1})
 

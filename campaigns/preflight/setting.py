@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Final
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -111,7 +110,7 @@ def check_hour(campaign: Campaign, *, at: datetime, now: datetime) -> Iterator[F
             "hour_closed",
             _("配信禁止時間にあたるため、実際に送り始めるのは%sです。") % moment_words(begin, now),
         )
-    hour = timezone.localtime(begin or at).hour
+    hour = (begin or at).astimezone(campaign.workspace.zone).hour
     if hour >= NIGHT_FROM or hour < NIGHT_UNTIL:
         yield yellow(
             "hour_night",

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from lucide.templatetags.lucide import lucide
 
+from accounts.time_zones import zone_words
 from campaigns.models import Campaign
 from campaigns.send_window import closed_words
 
@@ -24,6 +25,12 @@ def is_checkbox(field: BoundField) -> bool:
 def closed_until(campaign: Campaign) -> str:
     """Return until when a mailing rests in its 配信禁止時間, in words; empty where it does not."""
     return closed_words(campaign, now=timezone.now())
+
+
+@register.simple_tag
+def zone() -> str:
+    """Return how sentences call the times of the page, as "日本時間"."""
+    return zone_words()
 
 
 @register.simple_tag

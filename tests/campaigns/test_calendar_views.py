@@ -1,6 +1,7 @@
 """カレンダー: what was sent, what is scheduled and what will be repeated, on the days of the zone."""
 
 from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -8,14 +9,13 @@ from django.urls import reverse
 
 from campaigns import recurrences
 from campaigns.calendar_views import read_month, weeks_of
-from campaigns.closed_times import zone
 from campaigns.models import CampaignState, Rhythm
 from campaigns.recurrence_dates import Plan
 from tests.factories import make_campaign, make_list, make_user, make_workspace
 
 
 def at(*parts):
-    return datetime(*parts).replace(tzinfo=zone())  # noqa: DTZ001
+    return datetime(*parts).replace(tzinfo=ZoneInfo("Asia/Tokyo"))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize(

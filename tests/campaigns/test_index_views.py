@@ -1,6 +1,7 @@
 """The list of campaigns: search by subject, label, state and period, in as many queries however many there are."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -8,7 +9,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from campaigns.closed_times import zone
 from campaigns.models import Campaign, CampaignState, Comment, Label
 from tests.factories import make_campaign, make_list, make_sender, make_user, make_workspace
 
@@ -28,7 +28,7 @@ def client(workspace):
 
 
 def at(*parts):
-    return datetime(*parts).replace(tzinfo=zone())  # noqa: DTZ001
+    return datetime(*parts).replace(tzinfo=ZoneInfo("Asia/Tokyo"))  # noqa: DTZ001
 
 
 def subjects(client, **asked):

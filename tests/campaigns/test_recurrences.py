@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
@@ -12,7 +13,6 @@ from django.urls import reverse
 
 from accounts.models import AuditEntry, Role
 from campaigns import approvals, late_starts, recurrence_mails, recurrences, scheduling, tasks
-from campaigns.closed_times import zone
 from campaigns.drafts import COPIED
 from campaigns.models import (
     ApprovalRule,
@@ -32,8 +32,8 @@ from tests.factories import make_campaign, make_list, make_subscriber, make_user
 
 pytestmark = pytest.mark.django_db
 # A Monday morning; the mailing goes on Tuesdays at ten.
-NOW = datetime(2026, 11, 23, 9, tzinfo=zone())
-FIRST = datetime(2026, 11, 24, 10, tzinfo=zone())
+NOW = datetime(2026, 11, 23, 9, tzinfo=ZoneInfo("Asia/Tokyo"))
+FIRST = datetime(2026, 11, 24, 10, tzinfo=ZoneInfo("Asia/Tokyo"))
 WEEK = timedelta(days=7)
 TUESDAYS = Plan(Rhythm.WEEKLY, time(10), frozenset({1}))
 STEPS = (recurrences.make_due, late_starts.hold_late, scheduling.start_due)

@@ -40,6 +40,7 @@ def fields(**changes: str) -> dict[str, str]:
     """Return what the browser sends; the check box of 宛先不明 is ticked."""
     unchanged = {
         "name": "みほん商店",
+        "time_zone": "Asia/Tokyo",
         "error_limit": "3",
         "error_counting": "consecutive",
         "error_period_days": "90",
