@@ -36,7 +36,7 @@ from lists.models import MailingList
 from senders.models import Sender
 
 # What the form stores beside the content, each column by itself.
-SETTINGS = ("sender", "doubt_policy", "quiet_mode", "late_tolerance", "wants_tracking")
+SETTINGS = ("sender", "doubt_policy", "quiet_mode", "late_tolerance", "wants_tracking", "wants_seeds")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -29,6 +29,7 @@ COPIED: Final = (
     "quiet_mode",
     "late_tolerance",
     "wants_tracking",
+    "wants_seeds",
 )
 COPIED_OF_DRAFT: Final = ("kind", "blocks", "source", "text", "text_by_hand")
 # What one person saves within this time is one version.

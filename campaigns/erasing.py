@@ -7,7 +7,7 @@ from django.db.models import CharField, F, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat, Lower
 
 from campaigns.erased import PREFIX
-from campaigns.models import CLAIMABLE, Delivery, DeliveryState, TestMail
+from campaigns.models import CLAIMABLE, Delivery, DeliveryState, Tester, TestMail
 from campaigns.tally import mark_all_due
 from lists.traces import ERASED, Gone
 from tracking.writing import erase_hits
@@ -33,6 +33,8 @@ def erase_mails(gone: Gone, now: datetime) -> None:
     mark_all_due({campaign for _pk, campaign in rows}, now=now)
     tests = TestMail.objects.filter(campaign__workspace=gone.workspace)
     tests.filter(subscriber__in=gone.people).delete()
+    testers = Tester.objects.filter(workspace=gone.workspace)
+    testers.alias(small=Lower("address")).filter(small__in=gone.keys).delete()
     tests.alias(small=Lower("address")).filter(small__in=gone.keys).delete()
 
 

@@ -20,12 +20,11 @@ from campaigns.draft_parts import Content, kind_posted
 from campaigns.merge_tags import blank_controls, broken_tags, explain_unknown, find_tags
 from campaigns.models import Campaign, DoubtPolicy, QuietMode
 from campaigns.quiet_forms import tolerance_field
+from campaigns.tester_forms import seeds_words
 from designs.blocks import Design
 from designs.markdown_writing import MAX_MARKDOWN
 from designs.models import BodyKind
 from designs.regions import without_marks
-from lists.address import InvalidAddress, clean_address
-from lists.models import Subscriber
 from senders.models import Sender
 from tracking.links import rules_of
 
@@ -90,6 +89,7 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
             "quiet_mode",
             "late_tolerance",
             "wants_tracking",
+            "wants_seeds",
         )
         labels = {
             "sender": _("送信元"),
@@ -142,6 +142,7 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
         cast(forms.ChoiceField, self.fields["doubt_policy"]).choices = DoubtPolicy.choices
         cast(forms.ChoiceField, self.fields["quiet_mode"]).choices = QuietMode.choices
         self.fields["wants_tracking"].help_text = tracking_words(workspace)
+        self.fields["wants_seeds"].help_text = seeds_words(workspace)
         # Whoever does not send it leaves it as it is.
         self.fields["quiet_mode"].required = False
 
@@ -259,25 +260,6 @@ def tracking_words(workspace: Workspace) -> str:
     if not (rules.opens or rules.clicks):
         return gettext("ワークスペースの設定で計測していないため、選んでも計測しません。")
     return gettext("ワークスペースの「計測」の設定に従います。テストメールは計測しません。")
-
-
-class TestMailForm(forms.Form):
-    """Where a test mail goes, and whose values it shows."""
-
-    address = forms.CharField(label=_("テスト送信先"), max_length=320)
-    subscriber = forms.ModelChoiceField(
-        Subscriber.objects.none(), required=False, label=_("差し込みに使う購読者"), empty_label=_("差し込みなし")
-    )
-
-    def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        cast("forms.ModelChoiceField[Subscriber]", self.fields["subscriber"]).queryset = people
-
-    def clean_address(self) -> str:
-        try:
-            return clean_address(self.cleaned_data["address"]).address
-        except InvalidAddress as error:
-            raise ValidationError(str(error)) from error
 
 
 def zone_hint() -> str:

@@ -23,6 +23,7 @@ from campaigns.reactions import freeze_tracking
 from campaigns.recipient_rows import Place, drop_deliveries, find_places, insert_rows, split_by_shown, split_by_variant
 from campaigns.showing import shown_value
 from campaigns.split_tests import begin_test
+from campaigns.test_mails import queue_seeds
 from campaigns.variants import draw_all
 from lists.audience import Audience
 from lists.conditions import SegmentRefused
@@ -322,4 +323,5 @@ def begin_sending(campaign: Campaign, *, now: datetime) -> None:
     freeze_author(campaign)
     freeze_tracking(campaign, now=now)
     begin_test(campaign, now=now)
+    queue_seeds(campaign)
     campaign.save(update_fields=["state", "lifetime_from", "tally_due_at", "author", "is_tracked"])

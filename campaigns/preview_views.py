@@ -1,22 +1,20 @@
-"""The page on which a mailing is checked before it is sent: preview, test mail, schedule."""
+"""The page on which a mailing is checked before it is sent: preview, schedule."""
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import member_required
-from accounts.models import Role, Workspace
+from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
 from campaigns.approval_views import approval_context
@@ -26,12 +24,11 @@ from campaigns.authors import shared_values
 from campaigns.closed_times import opening
 from campaigns.comment_views import CommentForm, comments_of
 from campaigns.content_check_views import asked_context
-from campaigns.forms import ScheduleForm, TestMailForm
-from campaigns.freezing import find_refusal
+from campaigns.forms import ScheduleForm
 from campaigns.label_forms import LabelsForm
 from campaigns.legal import missing_in_text
 from campaigns.merge_tags import fill_line
-from campaigns.models import Campaign, TestMail
+from campaigns.models import Campaign
 from campaigns.preflight.check import check
 from campaigns.preflight.setting import HOUR_CODES, check_hour
 from campaigns.preview_regions import CHOICES as REGION_CHOICES
@@ -42,6 +39,8 @@ from campaigns.rendering import person_values, preview
 from campaigns.sendable import CampaignError
 from campaigns.sender_notes import note_of
 from campaigns.split_words import chosen_variant, split_context
+from campaigns.test_mails import tests_context
+from campaigns.tester_forms import TestMailForm, new_test_form
 from campaigns.variants import as_variant
 from campaigns.views import find_campaign
 from designs.inbox import inbox_lines
@@ -67,7 +66,6 @@ PREVIEWS = (
 )
 # How many subscribers the preview offers to choose from; any other one is found by address.
 CHOICES = 20
-TESTS_AN_HOUR = 100
 # Seconds that the page looks for people to show, and counts them; what is left is counted while it is read.
 LOOK = 0.05
 COUNT = 0.1
@@ -143,9 +141,8 @@ def show_preview(
         "hours": list(check_hour(campaign, at=at, now=now)) if at else [],
         "footer_added": bool(missing_in_text(shown.text)),
         "schedule_form": schedule_form,
-        "test_form": test_form
-        or TestMailForm(people=Subscriber.objects.none(), initial={"address": request.user.email}),
-        "test_mails": campaign.test_mails.order_by("-pk")[:5],
+        "test_form": test_form or new_test_form(campaign, request.user),
+        **tests_context(campaign),
     }
     return render(request, "campaigns/preview.html", context)
 
@@ -227,49 +224,6 @@ def preview_inbox(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "region_choices": REGION_CHOICES if campaign.conditions else (),
     }
     return render(request, "campaigns/preview_inbox.html", context)
-
-
-def too_many_tests(workspace: Workspace) -> str:
-    """Return why no more test mails are sent for now, or nothing: a test is for a look, not a way around lists."""
-    hour = timezone.now() - timedelta(hours=1)
-    if TestMail.objects.filter(campaign__workspace=workspace, created_at__gte=hour).count() < TESTS_AN_HOUR:
-        return ""
-    return _("テストメールは1時間に%d通までです。時間をおいてお試しください。") % TESTS_AN_HOUR
-
-
-@require_POST
-@member_required(Role.EDITOR)
-def send_test(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Queue a test mail; its result appears on the check page."""
-    campaign = find_campaign(request.workspace, pk)
-    people = Subscriber.objects.for_workspace(request.workspace)
-    form = TestMailForm(request.POST, people=people)
-    if refusal := find_refusal(campaign) or too_many_tests(request.workspace):
-        messages.error(request, refusal)
-    elif form.is_valid():
-        TestMail.objects.create(
-            campaign=campaign,
-            address=form.cleaned_data["address"],
-            subscriber=form.cleaned_data["subscriber"],
-            variant=chosen_variant(request.POST, campaign),
-        )
-        messages.success(
-            request, _("%(address)s へテストメールを送ります。") % {"address": form.cleaned_data["address"]}
-        )
-    else:
-        return show_preview(request, campaign, test_form=form)
-    chosen = request.POST.get("subscriber", "")
-    shown = f"?subscriber={chosen}" if chosen.isdecimal() else ""
-    return redirect(reverse("campaign_preview", args=[pk]) + shown)
-
-
-@require_safe
-@member_required()
-def test_results(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """The newest test mails and what the server said, asked for while one is on its way."""
-    campaign = find_campaign(request.workspace, pk)
-    context = {"campaign": campaign, "test_mails": campaign.test_mails.order_by("-pk")[:5]}
-    return render(request, "campaigns/_test_results.html", context)
 
 
 @require_POST

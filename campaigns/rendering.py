@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.utils import timezone
 
-from campaigns.authors import Author, author_of, read_sender, required_sender, shared_values, signers_of
+from campaigns.authors import Author, author_of, required_sender, shared_values, signers_of
 from campaigns.bodies import Edition, cut_body, edition_of, subject_of, whole_body_of, write_body
 from campaigns.compiled import CompiledCampaign
 from campaigns.links import MESSAGE_ID, feedback_id, links_of, list_id, sample_links, unsubscribe_url
@@ -149,22 +149,6 @@ class Renderer:
             ),
             rcpt_to=quote_address(delivery.address),
             data=self.sign(build(mail), sender, campaign, date=mail.date),
-        )
-
-    def render_test(
-        self, campaign: Campaign, person: Subscriber | None, *, to: str, number: int, now: datetime
-    ) -> Outgoing:
-        """Return a test mail: the content as `person` gets it, sent to `to`. Its Return-Path is the sender."""
-        sender = required_sender(campaign)
-        token = tokens.make("test-mail", number, secret=settings.SECRET_KEY)
-        content = preview(campaign, person)
-        marked = Content(subject=f"[テスト] {content.subject}", text=content.text, html=content.html)
-        mail = compose(read_sender(sender), marked, to=("", to), token=token, date=now)
-        return Outgoing(
-            id=number,
-            mail_from=sender.address,
-            rcpt_to=quote_address(to),
-            data=self.sign(build(mail), sender, None, date=now),
         )
 
     def sign(self, message: bytes, sender: Sender, campaign: Campaign | None, *, date: datetime) -> bytes:

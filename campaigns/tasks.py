@@ -34,7 +34,7 @@ from campaigns import (
     turns,
 )
 from campaigns.freezing import freeze_recipients, starts_to_hint
-from campaigns.models import Campaign, TestMail, TestMailState
+from campaigns.models import Campaign
 from lists.exclusion_entries import forget_old
 from mta import pace_store
 from mta.tasks import hint_mail_domains, hint_route_checks
@@ -98,8 +98,8 @@ def hint_starts(*, now: datetime) -> None:
 
 
 def hint_test_mails(*, now: datetime) -> None:
-    """Ask for queued test mails to be sent."""
-    for pk in TestMail.objects.filter(state=TestMailState.QUEUED).values_list("pk", flat=True)[:20]:
+    """Ask for queued test mails and seeds to be sent."""
+    for pk in test_mails.tests_to_hint(now=now):
         send_test_mail.apply_async((pk,), queue="send", expires=STALE)
 
 

@@ -28,6 +28,7 @@ from campaigns.sendable import CampaignError
 from campaigns.sender_notes import note_of
 from campaigns.split_pages import read_split, result_words, undecided_of
 from campaigns.tally import figures, normal_percent
+from campaigns.test_mails import seeds_context
 from campaigns.variants import split_test_of
 from tracking.figures import reactions_of
 
@@ -49,7 +50,12 @@ def campaign_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
     campaign = find_campaign(request.workspace, pk)
     if campaign.state == CampaignState.DRAFT:
         return redirect("campaign_preview", pk=pk)
-    context = follow_context(campaign) | result_context(campaign) | {"sender_note": note_of(campaign)}
+    context = (
+        follow_context(campaign)
+        | result_context(campaign)
+        | {"sender_note": note_of(campaign)}
+        | seeds_context(campaign)
+    )
     return render(request, "campaigns/detail.html", context)
 
 

@@ -32,12 +32,15 @@ from campaigns.models.quiet_hours import QuietHours
 from campaigns.models.recurrence import Occurrence, Recurrence, Rhythm
 from campaigns.models.split_test import LETTERS, NEVER, UNDECIDED, SplitRule, SplitTest, Variant, VariantFigure
 from campaigns.models.test_mail import TestMail, TestMailState
+from campaigns.models.tester import MOST_SEEDS, MOST_TESTERS, Tester
 
 __all__ = [
     "CLAIMABLE",
     "FAILURES",
     "LETTERS",
     "LIVE",
+    "MOST_SEEDS",
+    "MOST_TESTERS",
     "NEVER",
     "PLANNED",
     "TERMINAL",
@@ -82,6 +85,7 @@ __all__ = [
     "Tally",
     "TestMail",
     "TestMailState",
+    "Tester",
     "Variant",
     "VariantFigure",
     "default_lifetime",

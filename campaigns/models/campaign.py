@@ -150,6 +150,8 @@ class Campaign(models.Model):
     # when the sending begins (campaigns/reactions.py).
     wants_tracking = models.BooleanField(_("開封とクリックを計測する"), default=True)
     is_tracked = models.BooleanField(default=False)
+    # Whether the workspace's シード get a copy when the sending begins.
+    wants_seeds = models.BooleanField(_("シードにも送る"), default=True, db_default=False)
     # 配信禁止時間 (QuietHours): nothing is claimed or fenced from closed_from until closed_until, the present or the
     # next closed time. The tick looks for the one that follows (campaigns/quiet_hours.py).
     quiet_mode = models.CharField(

@@ -36,6 +36,7 @@ NOT_APPROVED = {
     "lifetime_from",
     "author",
     "is_tracked",
+    "wants_seeds",
     "closed_from",
     "closed_until",
     "people_generation",

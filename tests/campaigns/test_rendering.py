@@ -9,10 +9,12 @@ import dkim
 import pytest
 from django.conf import settings
 
+from campaigns import models
 from campaigns.freezing import freeze_recipients
 from campaigns.links import unsubscribe_url
 from campaigns.models import CampaignState, Delivery
 from campaigns.rendering import Renderer, preview
+from campaigns.test_mails import render_test
 from mta import return_path, tokens
 from senders.allow_links import allow_url
 from senders.dkim_keys import generate_key
@@ -152,7 +154,9 @@ def test_a_sender_whose_address_alone_is_proved_signs_only_by_a_key_that_was_fou
     def is_signed():
         row = Delivery.objects.select_related("campaign__sender__domain").get()
         sent = [Renderer().render(row), Renderer().render_plainly(row)]
-        sent.append(Renderer().render_test(row.campaign, None, to="a@example.jp", number=1, now=DATE))
+        sent.append(
+            render_test(Renderer(), models.TestMail(pk=1, campaign=row.campaign, address="a@example.jp"), now=DATE)
+        )
         return {b"DKIM-Signature" in outgoing.data for outgoing in sent}
 
     assert is_signed() == {False}
@@ -189,7 +193,7 @@ def test_preview_shows_what_a_subscriber_gets_and_its_link_changes_nothing():
 def test_a_test_mail_is_marked_and_returns_to_the_sender():
     sender = make_sender()
     campaign = make_campaign(make_list(sender.workspace), sender=sender)
-    outgoing = Renderer().render_test(campaign, None, to="me@example.com", number=1, now=DATE)
+    outgoing = render_test(Renderer(), models.TestMail(pk=1, campaign=campaign, address="me@example.com"), now=DATE)
     message = email.message_from_bytes(outgoing.data, policy=email.policy.default)
     assert message["Subject"] == "[テスト] 秋のお知らせ"
     assert outgoing.mail_from == sender.address

@@ -15,7 +15,18 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.models import Membership, Role, User, Workspace
 from bounces.models import Bounce, Door, Mailbox, NoticeState, NoticeUpload, RawNotice, Webhook
-from campaigns.models import Campaign, Comment, DomainCap, DraftVersion, Label, Recurrence, SplitTest, StopHold, Variant
+from campaigns.models import (
+    Campaign,
+    Comment,
+    DomainCap,
+    DraftVersion,
+    Label,
+    Recurrence,
+    SplitTest,
+    StopHold,
+    Tester,
+    Variant,
+)
 from campaigns.tally import refresh
 from designs.models import Picture, Template
 from lists.models import AttributeDefinition, BulkJob, CsvImport, Exclusion, ExclusionImport, MailingList, Segment
@@ -188,6 +199,7 @@ def make_people_parts(workspace: Workspace, user: User) -> None:
 def make_plans(workspace: Workspace, mailing_list: MailingList, sender: Sender) -> None:
     master = make_campaign(mailing_list, sender=sender, subject=f"{MARK}の定期便")
     Recurrence.objects.create(pk=PK, workspace=workspace, master=master, rhythm="weekly", weekdays="1", at="10:00")
+    Tester.objects.create(pk=PK, workspace=workspace, name=MARK, address="hiyoko@example.jp")
     Label.objects.create(pk=PK, workspace=workspace, name=f"{MARK}便").campaigns.add(master)
     Comment.objects.create(pk=PK, campaign=master, text=MARK, at=timezone.now())
 

@@ -12,13 +12,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import reaper
+from campaigns import models, reaper
 from campaigns.bodies import Edition, body_of
 from campaigns.freezing import freeze_recipients
 from campaigns.models import Campaign, CampaignState, Delivery
 from campaigns.reactions import hits_are_due, prove_doubts, take_hits
 from campaigns.rendering import Renderer, preview
 from campaigns.tasks import SLOW_STEPS
+from campaigns.test_mails import render_test
 from lists.csv_columns import attribute_names_for
 from lists.models import Engagement
 from tests.factories import make_campaign, make_list, make_subscriber, make_user
@@ -209,7 +210,7 @@ def test_no_column_of_a_file_takes_the_tag_of_our_links():
 def test_previews_and_test_mails_are_not_measured(campaign):
     assert "/c/" not in preview(campaign, None).html
     assert "/o/" not in preview(campaign, None).html
-    outgoing = Renderer().render_test(campaign, None, to="me@example.jp", number=1, now=NOW)
+    outgoing = render_test(Renderer(), models.TestMail(pk=1, campaign=campaign, address="me@example.jp"), now=NOW)
     assert f"/o/{campaign.pk}/".encode() not in outgoing.data
     assert Renderer().render(row_of(campaign)).data != outgoing.data
 
