@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Role
 from campaigns import models, tasks, test_mails
+from campaigns.rendering import Content
 from campaigns.sendable import CampaignError
 from senders.models import SenderDomain
 from tests.campaigns.turns import drain, relay_url, work_off
@@ -213,7 +214,7 @@ def test_an_element_is_put_first(page, result):
 
 
 def test_what_a_note_says_is_no_markup():
-    content = test_mails.mark_test(test_mails.Content("件名", "本文", "<p>本文</p>"), "「<b>」と&")
+    content = test_mails.mark_test(Content("件名", "本文", "<p>本文</p>"), "「<b>」と&")
     assert "「&lt;b&gt;」と&amp;" in content.html
     assert "「<b>」と&" in content.text
 
