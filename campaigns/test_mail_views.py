@@ -89,7 +89,7 @@ def preflight_part(request: WorkspaceRequest, pk: int) -> HttpResponse:
     campaign = find_campaign(request.workspace, pk)
     report = report_of(request, campaign) if campaign.is_editable() else None
     context = {"campaign": campaign, "report": report, "ticks": request.GET.getlist("tick")}
-    return render(request, "campaigns/_preflight_part.html", context)
+    return render(request, "campaigns/_preflight_answer.html", context)
 
 
 @require_safe

@@ -110,12 +110,13 @@ def queue_seeds(campaign: Campaign) -> None:
 
 def note_of_report(report: Report) -> str:
     """Return what 配信前チェック found as the lines that a test mail begins with."""
-    found = [*report.reds, *report.yellows]
+    # That no test was sent yet is over with this one.
+    yellows = [finding for finding in report.yellows if finding.code != "test_mail"]
     head = _("【配信前チェックの結果】配信できない理由 %(reds)d件、確認が必要な項目 %(yellows)d件") % {
         "reds": len(report.reds),
-        "yellows": len(report.yellows),
+        "yellows": len(yellows),
     }
-    return "\n".join([head, *(f"・{finding.sentence}" for finding in found)])
+    return "\n".join([head, *(f"・{finding.sentence}" for finding in (*report.reds, *yellows))])
 
 
 class TestMailLedger:

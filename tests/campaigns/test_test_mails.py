@@ -190,8 +190,9 @@ def test_the_result_of_the_check_stands_before_both_parts(relay, campaign, edito
     tasks.send_test_mail(models.TestMail.objects.get().pk)
     text, html = parts_of(relay)
     assert text.startswith("【配信前チェックの結果】配信できない理由 ")
-    # Found in this draft: its list is empty.
+    # Found in this draft: its list is empty. That it was not tested yet is no news in a test.
     assert "・" in text.split("─")[0]
+    assert "テストメール" not in text.split("─")[0]
     assert "こんにちは" in text
     before, after = html.split("<body class='a'>")
     assert "【配信前チェックの結果】" not in before
@@ -234,4 +235,5 @@ def test_the_check_alone_keeps_the_ticks_that_were_made(campaign, editor):
     code = report.yellows[0].code
     page = editor.get(part, {"tick": [code]}).content.decode()
     assert page.count(" checked") == 1
+    assert "先に、配信前チェック" in page
     assert f'value="{code}"' in page
