@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.access import member_required
@@ -19,9 +20,10 @@ from designs.block_conditions import BlockCondition, may_have_condition, stored_
 from designs.block_forms import BlockForm
 from designs.blocks import IN_COLUMNS, Block, BlockKind
 from designs.brands import look_of
-from designs.draft_editing import SIDES, EditedDesign, change, read_posted
+from designs.draft_editing import SIDES, EditedDesign, change, chosen_blocks, put_in, read_posted
 from designs.exceptions import DesignRefused
 from designs.models import Picture
+from designs.snippets import block_snippets, blocks_of, store_blocks
 from designs.text_writing import write_words
 from lists.segment_fields import Field, fields_of
 from lists.segment_words import describe
@@ -110,6 +112,7 @@ def blocks_context(edited: EditedDesign) -> dict[str, Any]:
         "place": next((row.block.id for row in rows if row.is_open), ""),
         "kinds": kinds,
         "inner_kinds": [kind for kind in kinds if kind[0] in IN_COLUMNS],
+        "snippets": block_snippets(edited.workspace) if edited.workspace else [],
     }
 
 
@@ -122,7 +125,38 @@ def edited_posted(request: WorkspaceRequest) -> EditedDesign:
     """Return the blocks of the form with its button done. Raises DesignRefused."""
     edited = read_posted(request.POST, pictures=pictures_of(request.workspace), workspace=request.workspace)
     action = request.POST.get("do", "")
+    word, _sign, place = action.partition(":")
+    if word == "keep":
+        return keep_snippet(request, edited, place)
+    if word == "put":
+        return put_snippet(request, edited, place)
     return change(edited, action, look=look_of(request.workspace)) if action else edited
+
+
+def keep_snippet(request: WorkspaceRequest, edited: EditedDesign, block_id: str) -> EditedDesign:
+    """Make a snippet of a block, or of all; the mail stays as it is."""
+    if edited.errors:
+        return edited
+    name = request.POST.get("keep-name", "")
+    try:
+        kept = store_blocks(
+            request.workspace,
+            chosen_blocks(edited, block_id),
+            name=name,
+            replaces="keep-over" in request.POST,
+            actor=request.user,
+        )
+    except DesignRefused as error:
+        return replace(edited, problem=error.sentence, named=name)
+    return replace(edited, notice=_("部品「%s」を保存しました。どのメールにも入れられます。") % kept.name)
+
+
+def put_snippet(request: WorkspaceRequest, edited: EditedDesign, place: str) -> EditedDesign:
+    """Put a copy of the chosen snippet in."""
+    try:
+        return put_in(edited, place, blocks_of(request.workspace, request.POST.get("put-snippet", "")))
+    except DesignRefused as error:
+        return replace(edited, problem=error.sentence)
 
 
 @require_POST

@@ -14,6 +14,7 @@ from campaigns.audience_forms import AudienceForm
 from campaigns.merge_tags import FALLBACKS, FIXED_TAGS
 from campaigns.preflight.people import COUNT, count_lacking, may_lack
 from campaigns.tag_formats import FORMATS
+from designs.snippets import snippets_of
 from lists.attributes import attributes_of
 from lists.audience import audience_condition
 from lists.conditions import SegmentRefused
@@ -27,6 +28,7 @@ def tags(request: WorkspaceRequest) -> HttpResponse:
         "people": [(found.name, found.label) for found in attributes_of(request.workspace)],
         "fixed": list(FIXED_TAGS.items()),
         "fallbacks": FALLBACKS,
+        "snippets": snippets_of(request.workspace).exclude(text=""),
         "formats": [(name, form.example) for name, form in FORMATS.items()],
     }
     return render(request, "campaigns/_edit_tags.html", context)

@@ -4,7 +4,8 @@ The form has a hidden `block` (JSON) for each block in its order, `open` (the id
 these inputs (`b-…`). A button sends the whole form with `do`: `add:<place>:<kind>`, `up:<id>`, `down:<id>`,
 `move:<id>:<number>`, `copy:<id>`, `remove:<id>`, `open:<id>`, `close:`, or `show:…` for the condition of the open block
 (designs/block_conditions.py). A place is the id of the block before, empty
-for the end, or `<id>.left` and `<id>.right` for the end of a column.
+for the end, or `<id>.left` and `<id>.right` for the end of a column. `keep:<id>` (`keep:` for all but the footer) makes a
+snippet of what stands there, and `put:<place>` puts one in: whoever reads the form does both with designs/snippets.py.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ Change = Callable[[Siblings, int], Siblings]
 class EditedDesign:
     """The blocks as far as they were built; `form` is that of the block with the id `open`, `problem` what was refused.
 
+    `notice` says what was done beside them; `named` is the name that was typed for a snippet which was refused.
     `condition` is there while its condition is built, which needs the `workspace`.
     """
 
@@ -57,6 +59,8 @@ class EditedDesign:
     pictures: Iterable[Picture] = field(default=(), repr=False)
     condition: BlockCondition | None = None
     workspace: Workspace | None = None
+    notice: str = ""
+    named: str = ""
 
     @property
     def errors(self) -> list[tuple[str, str]]:
@@ -180,12 +184,34 @@ def add(edited: EditedDesign, place: str, kind: str, *, look: Look) -> EditedDes
     return changed if changed.problem else show_block(changed, block.id)
 
 
-def before_footer(blocks: Sequence[Block], block: Block) -> tuple[Block, ...]:
-    """Return the blocks with one more at their end, where the footer stays the last."""
+def put_in(edited: EditedDesign, place: str, blocks: Sequence[Block]) -> EditedDesign:
+    """Put copies of blocks below the one at a place, or below the columns that it stands in; open none."""
+    if edited.errors:
+        return edited
+    copies = [copy_block(block) for block in blocks]
+    before = next((found.id for found in edited.design.blocks if find(Design((found,)), place)), "")
+    if before:
+        design = rewrite(edited.design, before, lambda row, at: put(row, at, [row[at], *copies]))
+    else:
+        design = Design(before_footer(edited.design.blocks, *copies))
+    changed = keep(edited, design)
+    return changed if changed.problem else show_block(changed, "")
+
+
+def chosen_blocks(edited: EditedDesign, block_id: str) -> list[Block]:
+    """Return the block with an id, or with "" all but the footer: every mail has its own."""
+    if not block_id:
+        return [block for block in edited.design.blocks if block.kind != BlockKind.FOOTER]
+    found = find(edited.design, block_id)
+    return [found] if found else []
+
+
+def before_footer(blocks: Sequence[Block], *more: Block) -> tuple[Block, ...]:
+    """Return the blocks with more at their end, where the footer stays the last."""
     at = len(blocks)
-    if block.kind != BlockKind.FOOTER and blocks and blocks[-1].kind == BlockKind.FOOTER:
+    if more[-1].kind != BlockKind.FOOTER and blocks and blocks[-1].kind == BlockKind.FOOTER:
         at -= 1
-    return (*blocks[:at], block, *blocks[at:])
+    return (*blocks[:at], *more, *blocks[at:])
 
 
 def keep(edited: EditedDesign, design: Design) -> EditedDesign:

@@ -42,7 +42,7 @@ def store_picture(
 ) -> tuple[Picture, bool]:
     """Store an uploaded picture; return it and whether it is new. The same content is the same row.
 
-    Raises PictureRefused.
+    Raises PictureRefused; PictureUnavailable where it cannot be stored, and then there is none.
     """
     found = encode(file)
     digest = hashlib.sha256(found.data).hexdigest()
@@ -83,7 +83,7 @@ def find_uses(picture: Picture) -> Iterator[Use]:
             yield Use(_("テンプレート"), template.name, reverse("template_detail", args=[template.pk]))
     for snippet in Snippet.objects.filter(workspace=picture.workspace_id).order_by("name").iterator():
         if holds_picture(snippet.blocks, picture):
-            yield Use(_("差し込み部品"), snippet.name, "")
+            yield Use(_("差し込み部品"), snippet.name, reverse("snippet_detail", args=[snippet.pk]))
 
 
 def holds_picture(stored: Any, picture: Picture) -> bool:
@@ -96,7 +96,10 @@ def holds_picture(stored: Any, picture: Picture) -> bool:
 
 
 def delete_picture(picture: Picture, *, actor: User, find_more: FindUses) -> None:
-    """Delete a picture and its file. Raises PictureRefused where it is shown somewhere, which would lose it."""
+    """Delete a picture and its file, both or none.
+
+    Raises PictureRefused where it is shown somewhere, which would lose it, and PictureUnavailable.
+    """
     with transaction.atomic():
         Picture.objects.select_for_update().get(pk=picture.pk)
         if next(find_uses(picture), None) or find_more(picture):
@@ -104,4 +107,5 @@ def delete_picture(picture: Picture, *, actor: User, find_more: FindUses) -> Non
         name = file_of(picture)
         picture.delete()
         record(picture.workspace, actor, "picture.delete", picture.name)
-        transaction.on_commit(lambda: picture_storage().delete(name))
+        # Last: where a bucket cannot be asked, all is as before.
+        picture_storage().delete(name)

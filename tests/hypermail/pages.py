@@ -28,7 +28,7 @@ from campaigns.models import (
     Variant,
 )
 from campaigns.tally import refresh
-from designs.models import Picture, Template
+from designs.models import Picture, Snippet, Template
 from lists.models import AttributeDefinition, BulkJob, CsvImport, Exclusion, ExclusionImport, MailingList, Segment
 from mta.models import Pace
 from senders.dkim_keys import generate_key
@@ -206,6 +206,7 @@ def make_plans(workspace: Workspace, mailing_list: MailingList, sender: Sender) 
 
 def make_designs(workspace: Workspace) -> None:
     now = timezone.now()
+    Snippet.objects.create(pk=PK, workspace=workspace, name=f"{MARK}の署名", text=MARK)
     Template.objects.create(pk=PK, workspace=workspace, name=f"{MARK}の型", kind="text", text=MARK, created_at=now)
     size = {"kind": "png", "width": 4, "height": 4, "bytes": 4}
     Picture.objects.create(

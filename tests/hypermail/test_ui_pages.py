@@ -140,6 +140,8 @@ FRAMES = {
     "sandbox_html",
     "starter_frame",
     "template_frame",
+    "snippet_frame",
+    "snippet_text",
 }
 
 

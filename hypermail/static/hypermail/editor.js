@@ -158,8 +158,9 @@
   });
   document.addEventListener("visibilitychange", () => document.hidden && save());
   window.addEventListener("online", save);
-  form.addEventListener("input", (event) => isMine(event.target) && touch());
-  form.addEventListener("change", (event) => isMine(event.target) && touch(300));
+  const isWritten = (target) => isMine(target) && !target.closest("[data-aside]");
+  form.addEventListener("input", (event) => isWritten(event.target) && touch());
+  form.addEventListener("change", (event) => isWritten(event.target) && touch(300));
 
   // The copy in this browser, until the server said yes.
   function copyName() {
@@ -274,12 +275,13 @@
 
   async function change(action, focused, name) {
     note();
-    const body = new URLSearchParams(read().filter(isContent));
+    const asides = ["keep-name", "keep-over", "put-snippet"];
+    const body = new URLSearchParams(read().filter((pair) => isContent(pair) || asides.includes(pair[0])));
     body.set("do", action);
     if (!(await swap(body))) return;
     focus(action, focused, name);
-    // To look into a block changes nothing.
-    if (/^(open:|close:|show:(begin|done)$)/.test(action)) {
+    // To look into a block or to keep one changes nothing.
+    if (/^(open:|close:|keep:|show:(begin|done)$)/.test(action)) {
       present = written();
     } else {
       note();
@@ -296,7 +298,9 @@
       (again || [...parts].at(action === "show:begin" ? 1 : -1))?.focus({ preventScroll: true });
       return;
     }
-    if (word === "open" || word === "add" || word === "copy") {
+    if (word === "put") {
+      list.querySelector("[name='put-snippet']")?.focus();
+    } else if (word === "open" || word === "add" || word === "copy") {
       const opened = list.querySelector(".block-form");
       const first = opened?.querySelector("input:not([type='hidden']), textarea, select");
       opened?.scrollIntoView({ block: "nearest" });
@@ -427,16 +431,26 @@
   const showTag = () => find("tag-name") && (find("tag-written").textContent = writeTag());
   form.addEventListener("input", showTag);
   document.body.addEventListener("htmx:load", showTag);
-  form.addEventListener("click", (event) => {
-    if (!event.target.closest("[data-put-tag]")) return;
+  function putText(text) {
     const place = target.isConnected ? target : form.elements.subject;
     const rich = place.closest("[data-rich-area]");
     if (rich) {
-      rich.dispatchEvent(new CustomEvent("put-text", { detail: writeTag() }));
+      rich.dispatchEvent(new CustomEvent("put-text", { detail: text }));
       return;
     }
     place.focus();
-    place.setRangeText(writeTag(), place.selectionStart, place.selectionEnd, "end");
+    place.setRangeText(place instanceof HTMLTextAreaElement ? text : text.replace(/\s*\n\s*/g, " "), place.selectionStart, place.selectionEnd, "end");
     place.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  async function putSnippet() {
+    const answer = await fetch(find("snippet-choice").value).catch(() => null);
+    if (answer?.ok && !answer.redirected) putText((await answer.text()).trim());
+    else show("failed");
+  }
+
+  form.addEventListener("click", (event) => {
+    if (event.target.closest("[data-put-tag]")) putText(writeTag());
+    if (event.target.closest("[data-put-snippet]")) putSnippet();
   });
 })();

@@ -79,7 +79,7 @@ async function mount(area) {
     else row.hidden = true;
     editor.commands.focus();
   });
-  place.addEventListener("put-text", (event) => editor.chain().focus().insertContent({ type: "text", text: event.detail }).run());
+  place.addEventListener("put-text", (event) => editor.chain().focus().insertContent(paragraphs(event.detail)).run());
   // A label leads to what is seen.
   area.labels[0]?.addEventListener("click", () => editor.commands.focus());
   const isFocused = document.activeElement === area;
@@ -87,6 +87,15 @@ async function mount(area) {
   area.after(frame);
   if (isFocused) editor.commands.focus();
   show();
+}
+
+// Words of one line go into the one that is written, more of them are paragraphs of their own.
+function paragraphs(text) {
+  if (!text.includes("\n")) return { type: "text", text };
+  return text.split(/\n\s*\n/).map((part) => ({
+    type: "paragraph",
+    content: part.split("\n").flatMap((line, number) => [...(number ? [{ type: "hardBreak" }] : []), ...(line ? [{ type: "text", text: line }] : [])]),
+  }));
 }
 
 function mountAll() {
