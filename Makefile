@@ -34,6 +34,7 @@ fmt: $(VENV)/.dev
 # Write requirements*.txt anew from requirements*.in; the only target that asks the package index for versions.
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-s3.in -o requirements-s3.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
 # Messages a second beside what the machine could do at most (docs/performance.md), and notices a second.

@@ -55,9 +55,14 @@ class Picture(models.Model):
         return self.name
 
     @property
+    def src(self) -> str:
+        """Where our own pages load it from."""
+        return picture_storage().url(str(self.file.name))
+
+    @property
     def url(self) -> str:
         """Where recipients load it from, as a whole address."""
-        return urljoin(settings.BASE_URL + "/", self.file.url)
+        return urljoin(settings.BASE_URL + "/", self.src)
 
 
 class BrandFont(models.TextChoices):

@@ -36,6 +36,10 @@ class PictureRefused(DesignsError):
     """A file that cannot be used as a picture."""
 
 
+class PictureUnavailable(PictureRefused):
+    """Where pictures are kept cannot be asked, or refuses: no fault of the picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A picture as it is stored; sizes in pixels."""

@@ -22,7 +22,7 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from designs.middleware import PublicFile
 from designs.models import Picture, picture_storage
-from designs.picture_encoding import MAX_BYTES, PictureRefused
+from designs.picture_encoding import MAX_BYTES, PictureRefused, PictureUnavailable
 from designs.picture_forms import MAX_FILES, PictureForm, PicturesForm
 from designs.pictures import TYPES, store_picture
 from lists.uploads import refuse_many_files, refuse_uploads_above
@@ -61,6 +61,10 @@ def store_all(request: WorkspaceRequest, form: PicturesForm) -> list[int]:
             picture, is_new = store_picture(
                 request.workspace, file, name=file.name or "", actor=request.user, now=timezone.now()
             )
+        except PictureUnavailable as error:
+            # The others would wait as long, for the same answer.
+            form.add_error("pictures", f"{file.name}: {error.sentence}")
+            break
         except PictureRefused as error:
             form.add_error("pictures", f"{file.name}: {error.sentence}")
             continue
@@ -98,14 +102,19 @@ def picture_describe(request: WorkspaceRequest) -> HttpResponse:
 
 
 @require_safe
-def picture_file(request: HttpRequest, name: str) -> PublicFile:
-    """Give a picture to whoever knows its address: it stands in the mails. Asks no database."""
+def picture_file(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Give a picture to whoever knows its address: it stands in the mails. Asks no database.
+
+    Also where they are in a bucket: mails that were sent before have this address.
+    """
     if not NAME.fullmatch(name):
         raise Http404
     try:
         file = picture_storage().open(name)
     except FileNotFoundError:
         raise Http404 from None
+    except PictureUnavailable:
+        return HttpResponse(status=503, headers={"Retry-After": "60", "Cache-Control": "no-store"})
     return PublicFile(
         file,
         content_type=TYPES[name.rpartition(".")[2]],

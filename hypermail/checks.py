@@ -2,10 +2,13 @@
 
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from mta.routes import RouteError, parse_route
@@ -119,6 +122,26 @@ def check_link_checks(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [Error(text, hint=_("テスト専用の設定です。0にしてください。"), id="hypermail.E006")]
 
 
+def check_pictures(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """E007: where the pictures of mails are kept. Whether a bucket can be reached is told when one is uploaded."""
+    faults = []
+    url = urlsplit(settings.PICTURES_BASE_URL)
+    if settings.PICTURES_BASE_URL and (url.scheme not in ("http", "https") or not url.netloc or url.query):
+        faults.append(_("PICTURES_BASE_URLは「https://」で始まるURLにしてください。"))
+    if settings.PICTURES_S3_BUCKET:
+        if bool(settings.PICTURES_S3_ACCESS_KEY) != bool(settings.PICTURES_S3_SECRET_KEY):
+            faults.append(
+                _("PICTURES_S3_ACCESS_KEYとPICTURES_S3_SECRET_KEYは、両方を設定するか、両方を空にしてください。")
+            )
+        if settings.PICTURES_S3_ADDRESSING not in ("auto", "path", "virtual"):
+            faults.append(_("PICTURES_S3_ADDRESSINGは auto、path、virtual のどれかにしてください。"))
+        try:
+            import_string(settings.STORAGES["pictures"]["BACKEND"])
+        except ImproperlyConfigured as error:
+            faults.append(str(error))
+    return [Error(fault, id="hypermail.E007") for fault in faults]
+
+
 def register_all() -> None:
     """Tell Django of the checks; called once, when the apps are ready."""
     register(check_encryption_keys, Tags.security)
@@ -128,4 +151,5 @@ def register_all() -> None:
     register(check_sending_ips, "mail")
     register(check_public_names, "mail", deploy=True)
     register(check_sandbox, "mail", deploy=True)
+    register(check_pictures, "mail")
     register(check_link_checks, Tags.security, deploy=True)

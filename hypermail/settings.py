@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import django_stubs_ext
@@ -304,13 +305,39 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env("STATIC_ROOT", default=str(DATA_DIR / "static")))
 MEDIA_ROOT = DATA_DIR / "files"
-STORAGES = {
+# Of mails: public, unlike uploaded lists. Where anybody loads them; without one, over our own page at /p/.
+PICTURES_BASE_URL: str = env("PICTURES_BASE_URL", default="")
+# The bucket (Amazon S3, Cloudflare R2, MinIO …) that keeps them instead of DATA_DIR/pictures.
+PICTURES_S3_BUCKET: str = env("PICTURES_S3_BUCKET", default="")
+PICTURES_S3_ENDPOINT: str = env("PICTURES_S3_ENDPOINT", default="")
+PICTURES_S3_REGION: str = env("PICTURES_S3_REGION", default="")
+PICTURES_S3_ACCESS_KEY: str = env("PICTURES_S3_ACCESS_KEY", default="")
+PICTURES_S3_SECRET_KEY: str = env("PICTURES_S3_SECRET_KEY", default="")
+PICTURES_S3_PREFIX: str = env("PICTURES_S3_PREFIX", default="")
+# path, virtual or auto. Servers of one's own seldom have a host name for each bucket.
+PICTURES_S3_ADDRESSING: str = env("PICTURES_S3_ADDRESSING", default="path" if PICTURES_S3_ENDPOINT else "auto")
+_pictures_url = PICTURES_BASE_URL.rstrip("/") + "/" if PICTURES_BASE_URL else "/p/"
+STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    # Of mails: public, unlike uploaded lists.
     "pictures": {
+        "BACKEND": "designs.bucket_storage.BucketStorage",
+        "OPTIONS": {
+            "bucket_name": PICTURES_S3_BUCKET,
+            "endpoint_url": PICTURES_S3_ENDPOINT or None,
+            "region_name": PICTURES_S3_REGION or None,
+            # Without them, as boto3 finds them: the role of the machine, AWS_ACCESS_KEY_ID and so on.
+            "access_key": PICTURES_S3_ACCESS_KEY or None,
+            "secret_key": PICTURES_S3_SECRET_KEY or None,
+            "location": PICTURES_S3_PREFIX.strip("/"),
+            "addressing_style": PICTURES_S3_ADDRESSING,
+            "base_url": _pictures_url,
+        },
+    }
+    if PICTURES_S3_BUCKET
+    else {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         # A name tells the content, so what is written over is the same.
-        "OPTIONS": {"location": DATA_DIR / "pictures", "base_url": "/p/", "allow_overwrite": True},
+        "OPTIONS": {"location": DATA_DIR / "pictures", "base_url": _pictures_url, "allow_overwrite": True},
     },
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -319,12 +346,15 @@ STORAGES = {
     },
 }
 
+# Other hosts that our pages load pictures of mails from.
+_pictures = urlsplit(_pictures_url)
+PICTURE_HOSTS = [f"{_pictures.scheme}://{_pictures.netloc}"] if _pictures.netloc else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
         "style-src": [SELF],
-        "img-src": [SELF, "data:"],
+        "img-src": [SELF, "data:", *PICTURE_HOSTS],
         "frame-src": [SELF],
         "frame-ancestors": [SELF],
         "base-uri": [NONE],

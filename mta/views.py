@@ -34,7 +34,7 @@ MAIL_POLICY = {
     "script-src": [NONE],
     "frame-src": [NONE],
     "style-src": [UNSAFE_INLINE],
-    "img-src": [SELF, "data:"],
+    "img-src": [SELF, "data:", *settings.PICTURE_HOSTS],
     "frame-ancestors": [SELF],
     "base-uri": [NONE],
     "form-action": [NONE],

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -18,7 +19,7 @@ def read_wanted(path: Path) -> Iterator[Requirement]:
         line = line.partition("#")[0].strip()
         if line.startswith("-r "):
             yield from read_wanted(path.parent / line.removeprefix("-r ").strip())
-        elif line:
+        elif line and not line.startswith("-c "):
             yield Requirement(line)
 
 
@@ -42,16 +43,18 @@ def find_faults(wanted: Path, lock: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print the faults of both locks; return 1 if there are any."""
-    run, dev = ROOT / "requirements.txt", ROOT / "requirements-dev.txt"
-    faults = [*find_faults(ROOT / "requirements.in", run), *find_faults(ROOT / "requirements-dev.in", dev)]
-    dev_pins = read_pins(dev)
-    faults += [
-        f"{name} is pinned differently in the two locks"
-        for name, versions in read_pins(run).items()
-        if versions != dev_pins.get(name)
-    ]
-    for lock in (run, dev):
+    """Print the faults of all locks; return 1 if there are any."""
+    # Each holds all of the one before.
+    locks = [ROOT / name for name in ("requirements.txt", "requirements-s3.txt", "requirements-dev.txt")]
+    faults = [fault for lock in locks for fault in find_faults(lock.with_suffix(".in"), lock)]
+    for smaller, larger in pairwise(locks):
+        pins = read_pins(larger)
+        faults += [
+            f"{name} is pinned differently in {smaller.name} and {larger.name}"
+            for name, versions in read_pins(smaller).items()
+            if versions != pins.get(name)
+        ]
+    for lock in locks:
         if lock.read_text().count("--hash=") < len(read_pins(lock)):
             faults.append(f"{lock.name} lacks hashes")
     sys.stdout.write("".join(f"{fault}\n" for fault in faults))

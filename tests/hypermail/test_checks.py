@@ -38,6 +38,8 @@ def ids(*, deploy: bool = True) -> set[str]:
         ("REQUIRED_CHECKS", ["dkim", "proof"], "hypermail.E004"),
         ("SENDING_IPS", ["203.0.113.9", "203.0.113.0/28"], "hypermail.E005"),
         ("LINK_CHECK_PRIVATE", True, "hypermail.E006"),
+        ("PICTURES_BASE_URL", "cdn.shop.example/pictures", "hypermail.E007"),
+        ("PICTURES_BASE_URL", "ftp://cdn.shop.example", "hypermail.E007"),
         ("BASE_URL", "http://localhost:8000", "hypermail.W001"),
         ("RETURN_DOMAIN", "bounce.localhost", "hypermail.W002"),
         ("EHLO_NAME", "localhost", "hypermail.W003"),
@@ -50,6 +52,53 @@ def test_names_the_fault(settings: Settings, name: str, value: object, expected:
     assert expected not in ids()
     setattr(settings, name, value)
     assert expected in ids()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PICTURES_S3_SECRET_KEY", "", "両方を設定"),
+        ("PICTURES_S3_ADDRESSING", "dns", "auto、path、virtual"),
+    ],
+)
+def test_names_what_is_wrong_with_a_bucket(settings: Settings, name: str, value: str, sentence: str) -> None:
+    settings.PICTURES_S3_BUCKET = "mails"
+    settings.PICTURES_S3_ACCESS_KEY, settings.PICTURES_S3_SECRET_KEY = "key", "secret"
+    assert "hypermail.E007" not in ids()
+    setattr(settings, name, value)
+    assert [sentence in str(one.msg) for one in run_checks() if one.id == "hypermail.E007"] == [True]
+
+
+def test_without_the_packages_of_a_bucket_the_check_says_what_to_install() -> None:
+    """In a process that does not find them, as one where requirements.txt alone was installed."""
+    hidden = (
+        "import sys; sys.modules['boto3'] = None; from django.core.management import execute_from_command_line as run; "
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", hidden + "run(['manage.py', 'check'])"],
+        env=os.environ | {"PICTURES_S3_BUCKET": "mails", "DJANGO_SETTINGS_MODULE": "hypermail.settings"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 1
+    assert "requirements-s3.txt" in outcome.stderr
+
+
+def test_without_a_bucket_nothing_of_it_is_loaded() -> None:
+    code = (
+        "import django, sys; django.setup(); from designs.models import picture_storage; picture_storage().url('a'); "
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", code + "print('boto3' in sys.modules, 'storages' in sys.modules)"],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "hypermail.settings"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert outcome.stdout == "False False\n"
 
 
 def test_a_laptop_is_not_asked_for_public_names(settings: Settings) -> None:
