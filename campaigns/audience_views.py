@@ -1,5 +1,6 @@
 """Counts whom a mailing is sent to, slice by slice, while it is written and before it is sent."""
 
+import json
 from typing import Any
 
 from django.http import HttpResponse
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
+from campaigns.audience_figures import Figures, count_figures, read_figures
 from campaigns.audience_forms import AudienceForm
 from campaigns.audiences import audience_of
 from campaigns.views import find_campaign
@@ -31,6 +33,12 @@ def count_audience(
     return {"slice": count_slice(workspace, condition, begun or Slice(), budget=budget)}
 
 
+def draft_mark(audience: Audience) -> str:
+    """Return a mark of what is chosen, so that a count is not gone on with for another choice."""
+    ids = [*audience.lists, "|", *(found.pk for found in audience.segments), "|", *audience.excluded_lists]
+    return mark_of([*ids, "|", *(found.pk for found in audience.excluded_segments)])
+
+
 @require_safe
 @member_required()
 def campaign_audience(request: WorkspaceRequest, pk: int) -> HttpResponse:
@@ -50,9 +58,41 @@ def draft_audience(request: WorkspaceRequest) -> HttpResponse:
         twice = [str(text) for name in ("excluded_lists", "excluded_segments") for text in form.errors.get(name, [])]
         return render(request, "campaigns/_audience_count.html", {"is_open": True, "problem": "".join(twice)})
     audience = form.audience()
-    ids = [*audience.lists, "|", *(found.pk for found in audience.segments), "|", *audience.excluded_lists]
-    mark = mark_of([*ids, "|", *(found.pk for found in audience.excluded_segments)])
-    # A count that was begun for another choice is not gone on with.
+    mark = draft_mark(audience)
     begun = read_slice(request.POST) if request.POST.get("mark") == mark else None
     context = count_audience(request.workspace, audience, begun)
     return render(request, "campaigns/_audience_count.html", context | {"mark": mark})
+
+
+@require_safe
+@member_required()
+def campaign_audience_parts(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Go on counting how the audience of a draft becomes its recipients."""
+    campaign = find_campaign(request.workspace, pk)
+    context = count_parts(request.workspace, audience_of(campaign), read_figures(request.GET))
+    return render(request, "campaigns/_audience_parts.html", context | {"campaign": campaign})
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def draft_audience_parts(request: WorkspaceRequest) -> HttpResponse:
+    """Count what is chosen in the form of a mailing the same way; stores nothing."""
+    form = AudienceForm(request.POST, workspace=request.workspace)
+    if not form.is_valid():
+        return render(request, "campaigns/_audience_parts.html")
+    audience = form.audience()
+    mark = draft_mark(audience)
+    begun = read_figures(request.POST) if request.POST.get("mark") == mark else Figures()
+    context = count_parts(request.workspace, audience, begun, mark=mark)
+    return render(request, "campaigns/_audience_parts.html", context)
+
+
+def count_parts(workspace: Workspace, audience: Audience, begun: Figures, *, mark: str = "") -> dict[str, Any]:
+    """Return the figures of an audience as far as they are counted, or the sentence of what is wrong with it."""
+    if audience.is_empty:
+        return {}
+    try:
+        figures = count_figures(workspace, audience, begun, now=timezone.now())
+    except SegmentRefused as error:
+        return {"problem": error.sentence}
+    return {"figures": figures, "audience": audience, "carried": json.dumps(figures.carried() | {"mark": mark})}

@@ -43,25 +43,41 @@ def people_of(workspace: Workspace, audience: Audience, *, now: datetime) -> Sub
     return people.filter(audience_condition(workspace, audience, now=now))
 
 
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The condition on Subscriber of an audience, whatever their status, in the steps that take people away.
+
+    `included` are those whom it names, `allowed` those who are not on the 除外リスト, `kept` those whom it does not leave
+    out.
+    """
+
+    included: Q
+    allowed: Q
+    kept: Q
+
+
 def audience_condition(workspace: Workspace, audience: Audience, *, now: datetime) -> Q:
     """Return the condition on Subscriber of an audience, whatever their status. Raises SegmentRefused.
 
     Who is on the 除外リスト does not belong to it.
     """
+    stages = audience_stages(workspace, audience, now=now)
+    return stages.included & stages.allowed & stages.kept
+
+
+def audience_stages(workspace: Workspace, audience: Audience, *, now: datetime) -> Stages:
+    """Return the condition of an audience step by step. Raises SegmentRefused."""
     included = Q(Exists(places_on(audience.lists)))
     if audience.segments:
         anywhere = Q()
         for segment in audience.segments:
             anywhere |= compile_segment(segment, now=now)
         included = included | (anywhere & listed(workspace)) if audience.lists else anywhere & listed(workspace)
-    condition = included
-    if has_exclusions(workspace.pk):
-        condition &= exclude_condition(workspace.pk, now=now)
-    if audience.excluded_lists:
-        condition &= ~Q(Exists(places_on(audience.excluded_lists)))
+    allowed = exclude_condition(workspace.pk, now=now) if has_exclusions(workspace.pk) else Q()
+    kept = ~Q(Exists(places_on(audience.excluded_lists))) if audience.excluded_lists else Q()
     for segment in audience.excluded_segments:
-        condition &= is_not(compile_segment(segment, now=now))
-    return condition
+        kept &= is_not(compile_segment(segment, now=now))
+    return Stages(included, allowed, kept)
 
 
 def is_not(condition: Q) -> Q:
