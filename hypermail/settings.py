@@ -133,6 +133,7 @@ HIT_KEEP_DAYS = min(max(1, env.int("HIT_KEEP_DAYS", default=365)), 36_500)
 INSTALLED_APPS = [
     "hypermail",
     "bounces",
+    "archive",
     "signup",
     "campaigns",
     "cleaning",

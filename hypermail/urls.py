@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("designs.urls")),
     path("", include("tracking.urls")),
     path("", include("campaigns.urls")),
+    path("", include("archive.urls")),
     path("", include("signup.urls")),
     path("", include("bounces.urls")),
     path("", include("mta.urls")),

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.audit import record
 from accounts.models import Membership, Role, User, Workspace
+from archive.models import Archive
 from bounces.models import Bounce, Door, Mailbox, NoticeState, NoticeUpload, RawNotice, Webhook
 from campaigns.models import (
     Campaign,
@@ -64,6 +65,10 @@ PUBLIC = {
     "account_reset_password_from_key_done",
     "address_proof",
     "allow_page",
+    "archive_feed",
+    "archive_index",
+    "archive_links",
+    "archive_mailing",
     "click",
     "healthz",
     "hook",
@@ -146,6 +151,8 @@ def make_full_workspace() -> Workspace:
     form = SignupForm.objects.create(pk=PK, workspace=workspace, sender=sender, name=MARK, heading=MARK)
     form.mailing_lists.add(mailing_list)
     Wording.objects.create(form=form, number=1, text=MARK, since=started)
+    # Public, so there is nothing of the workspace in it.
+    Archive.objects.create(mailing_list=mailing_list, token="x", title="公開の便り", published_at=started)  # noqa: S106
     StopHold.objects.create(pk=PK, campaign=campaign, provider="docomo", unknown=1, tried=1, opened_at=started)
     content = {"subject": MARK, "kind": "text", "text": MARK}
     DraftVersion.objects.create(pk=PK, campaign=campaign, revision=1, saved_by=user, saved_at=started, content=content)

@@ -134,6 +134,7 @@ def check_policy(answer: HttpResponseBase, outline: Outline) -> None:
 
 # These show somebody else's mail, with its own styles, in a frame with a policy of its own.
 FRAMES = {
+    "archive_preview",
     "brand_sample",
     "campaign_preview_frame",
     "campaign_report_frame",
