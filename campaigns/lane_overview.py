@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Workspace
 from campaigns.models import CLAIMABLE, Campaign, CampaignState, Delivery, DeliveryState, Lane
-from campaigns.tally import figures
+from campaigns.tally import Figures, figures
 from mta.models import MailRoute, Pace, RouteCircuit, RouteKind
 from mta.pace import FULL, Speed, rate_of
 from mta.pace_store import speed_of
@@ -116,13 +116,36 @@ def waiting_lanes(campaign: Campaign) -> list[Lane]:
     return list(lanes.filter(has_waiting=True).order_by("pk"))
 
 
-def find_troubles(lanes: Sequence[Lane], *, now: datetime) -> list[ProviderRow]:
+def find_troubles(lanes: Sequence[Lane], around: Surroundings, *, now: datetime) -> list[ProviderRow]:
     """Return the providers among these lanes whose mails do not go at the usual speed; their numbers are not counted."""
-    if not lanes:
-        return []
-    around = read_surroundings()
     rows = [describe(own, 0, around, now=now) for own in group_by_provider(lanes).values()]
     return [row for row in rows if row.standing != Standing.NORMAL]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """How one provider's mails of one mailing get on; the numbers are those of the newest 集計."""
+
+    provider: ProviderRow
+    waiting: int
+    deferred: int
+    accepted: int
+    failed: int
+
+
+def follow_lanes(campaign: Campaign, lanes: Sequence[Lane], around: Surroundings, *, now: datetime) -> list[LaneRow]:
+    """Return a line for each provider where rows of a campaign wait, the largest first; none before they were counted."""
+    counted = figures([campaign.pk]).by_provider()
+    if not counted:
+        return []
+    rows = []
+    for name, own in group_by_provider(lanes).items():
+        found = counted.get(name, Figures())
+        deferred = found.number((DeliveryState.DEFERRED,))
+        waiting = found.number(WAITING) - deferred
+        row = describe(own, waiting, around, now=now)
+        rows.append(LaneRow(row, waiting, deferred, found.accepted, found.failed))
+    return sorted(rows, key=lambda row: (-row.waiting - row.deferred, row.provider.label))
 
 
 def group_by_provider(lanes: Iterable[Lane]) -> dict[str, list[Lane]]:

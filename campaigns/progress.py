@@ -140,11 +140,17 @@ class ReasonCount:
     number: int
 
 
-def count_reasons(campaign: Campaign) -> list[ReasonCount]:
-    """Return the reasons of a campaign's failures, the commonest first."""
-    rows = Delivery.objects.filter(campaign=campaign).failures().order_by()
-    counted = rows.values_list("kind", "reason").annotate(number=Count("pk")).order_by("-number", "reason")
+def count_reasons(campaign: Campaign, progress: Progress) -> list[ReasonCount]:
+    """Return the reasons of a campaign's failures, the commonest first; of a large one as they were counted last."""
+    if not progress.failed:
+        return []
+    if progress.is_tallied:
+        counted = list(figures([campaign.pk]).by_reason().items())
+    else:
+        rows = Delivery.objects.filter(campaign=campaign).failures().order_by()
+        found = rows.values_list("kind", "reason").annotate(number=Count("pk")).order_by("-number", "reason")
+        counted = [((kind, reason), number) for kind, reason, number in found]
     return [
         ReasonCount(str(Kind(kind or Kind.UNKNOWN).label), str(Reason(reason or Reason.UNKNOWN).label), reason, number)
-        for kind, reason, number in counted
+        for (kind, reason), number in counted
     ]

@@ -16,7 +16,7 @@ from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
 from campaigns.error_gate import gate_of
-from campaigns.lane_overview import find_troubles, waiting_lanes
+from campaigns.lane_overview import find_troubles, follow_lanes, read_surroundings, waiting_lanes
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
 from campaigns.paging import ReportPaginator, fetch
 from campaigns.progress import WAITING, Progress, apart_from, count_reasons, measure, route_waits
@@ -77,6 +77,7 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
     progress: Progress = measure(campaign)
     live = campaign.is_running() or campaign.state == CampaignState.SCHEDULED or progress.settling
     lanes = waiting_lanes(campaign) if campaign.is_running() else []
+    around = read_surroundings() if lanes else None
     now = timezone.now()
     waits = route_waits(lanes, now=now)
     undecided = undecided_of(campaign) if campaign.is_running() else 0
@@ -87,7 +88,8 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
         "live": live,
         # Told once for each route, and not again for each provider.
         "route_waits": waits,
-        "troubles": find_troubles(apart_from(lanes, waits), now=now),
+        "troubles": find_troubles(apart_from(lanes, waits), around, now=now) if around else [],
+        "lane_rows": follow_lanes(campaign, lanes, around, now=now) if around else [],
         # Why a large mailing takes its time, and how long at least.
         "limit": limit,
         "rate": measure_rate(campaign, progress, progress.remaining - undecided, now=now)
@@ -99,7 +101,7 @@ def follow_context(campaign: Campaign) -> dict[str, Any]:
         "is_due": campaign.scheduled_at is not None and campaign.scheduled_at <= now,
         "window": send_window(campaign, lanes, now=now),
         "steerable": campaign.is_running() or campaign.state == CampaignState.SCHEDULED,
-        "reasons": count_reasons(campaign) if progress.failed else [],
+        "reasons": count_reasons(campaign, progress),
         # Why nothing or little is sent, where the workspace fails too much (A15).
         "gate": gate_of(campaign.workspace) if live else None,
     }

@@ -300,7 +300,7 @@ def test_the_pages_cost_a_bounded_number_of_queries(editor, admin, workspace, cl
     for client, name, args, most in (
         (admin, "quiet_hours", [], 6),
         (editor, "campaign_schedule_note", [draft.pk], 6),
-        (editor, "campaign_progress", [campaign.pk], 15),
+        (editor, "campaign_progress", [campaign.pk], 16),
         (editor, "campaign_progress", [scheduled.pk], 15),
         (editor, "campaign_edit", [draft.pk], 18),
     ):
