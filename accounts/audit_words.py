@@ -7,6 +7,7 @@ ACTIONS = {
     "workspace.settings": _("設定の変更"),
     "workspace.quiet_hours": _("配信禁止時間の変更"),
     "workspace.tracking": _("計測の設定の変更"),
+    "workspace.link_host": _("リンクのドメインの変更"),
     "workspace.approval": _("承認の設定の変更"),
     "workspace.limit_applied": _("エラー停止の回数の適用"),
     "member.invite": _("メンバーの追加"),

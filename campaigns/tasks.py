@@ -20,6 +20,7 @@ from campaigns import (
     gate_mails,
     holds,
     late_starts,
+    link_hosts,
     reactions,
     reaper,
     recoveries,
@@ -95,6 +96,12 @@ def hint_starts(*, now: datetime) -> None:
     """Ask for the recipients of starting campaigns to be frozen."""
     for pk in starts_to_hint(now=now).values_list("pk", flat=True):
         start_campaign.apply_async((pk,), queue="work", expires=STALE)
+
+
+def hint_link_hosts(*, now: datetime) -> None:
+    """Ask for hosts of links to be checked."""
+    for pk in link_hosts.due_hosts(now=now):
+        check_link_host.apply_async((pk,), queue="work", expires=STALE)
 
 
 def hint_test_mails(*, now: datetime) -> None:
@@ -175,6 +182,7 @@ STEPS: tuple[Step, ...] = (
 )
 # What nobody waits for.
 SLOW_STEPS: tuple[Step, ...] = (
+    hint_link_hosts,
     error_gate.evaluate_due,
     hint_gate_mails,
     hint_mail_domains,
@@ -228,6 +236,12 @@ def send_test_mail(test_mail_id: int) -> None:
 def check_draft_content(content_check_id: int) -> None:
     """Ask others about the content of a draft."""
     content_checks.run(content_check_id, now=timezone.now())
+
+
+@shared_task
+def check_link_host(host_id: int) -> None:
+    """Ask whether the host of a workspace's links leads here."""
+    link_hosts.check_due(host_id, now=timezone.now())
 
 
 @shared_task

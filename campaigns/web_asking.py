@@ -126,6 +126,15 @@ def ask(asker: Asker, url: str) -> Asked:
     return Asked(Verdict.FAR)
 
 
+def ask_header(asker: Asker, url: str, name: str) -> tuple[Asked, str]:
+    """Return what is at an address itself, not where it leads on to, and a header of the answer, "" where it has none."""
+    try:
+        status, headers = ask_once(asker, split(url))
+    except _Stop as stop:
+        return stop.asked, ""
+    return judge(status, headers), str(headers.get(name, ""))
+
+
 def judge(status: int, headers: Message) -> Asked:
     """Return what the last answer means."""
     if status in UNTOLD:

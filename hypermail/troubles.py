@@ -14,6 +14,7 @@ from bounces.models import Mailbox
 from senders.domain_names import display_domain
 from senders.lights import light_of
 from senders.models import SenderDomain
+from tracking.models import LinkHost
 
 # At most so many of each sort are named.
 MOST = 3
@@ -32,7 +33,7 @@ class Trouble:
 
 def find_troubles(workspace: Workspace) -> list[Trouble]:
     """Return what somebody should look at; asks nothing but the database."""
-    return [*domain_troubles(workspace), *mailbox_troubles(workspace)]
+    return [*domain_troubles(workspace), *mailbox_troubles(workspace), *host_troubles(workspace)]
 
 
 def domain_troubles(workspace: Workspace) -> Iterator[Trouble]:
@@ -59,3 +60,9 @@ def mailbox_troubles(workspace: Workspace) -> Iterator[Trouble]:
             _("受信メールボックス %(name)s を読み取れないため、エラーメールを数えられていません: %(why)s") % words
         )
         yield Trouble("warn", sentence, reverse("mailbox_detail", args=[mailbox.pk]))
+
+
+def host_troubles(workspace: Workspace) -> Iterator[Trouble]:
+    """Yield the host of the links where it does not lead here: mailings do without it meanwhile."""
+    for host in LinkHost.objects.filter(workspace=workspace).exclude(problem=""):
+        yield Trouble("warn", _("リンクのドメイン: %s") % host.problem, reverse("link_host"))

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="click",
     ),
     path("o/<int:campaign>/<str:token>.gif", tracking.views.open_pixel, name="open_pixel"),
+    path("l/<str:token>", tracking.views.link_proof, name="link_proof"),
     path("", views.home, name="home"),
     path("settings/", views.workspace_settings, name="settings"),
     path("settings/limit-preview/", views.limit_preview, name="settings_limit_preview"),

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import Workspace
 from mta import tokens
-from tracking.models import TrackedLink, TrackedMailing, TrackedVariant, TrackingRules
+from tracking.models import LinkHost, TrackedLink, TrackedMailing, TrackedVariant, TrackingRules
 from tracking.rewriting import add_picture, is_trackable, rewrite_html, rewrite_text
 
 # The purpose of the tokens (mta/tokens.py): one for all links of a mail, within its campaign.
@@ -51,36 +52,52 @@ def rules_of(workspace: Workspace) -> TrackingRules:
     return TrackingRules.objects.filter(workspace=workspace).first() or TrackingRules(workspace=workspace)
 
 
-def link_url(campaign: int, number: int) -> str:
-    """Return the address of a link, with the tag for the token."""
-    return _with_tag(reverse("click", args=[campaign, number, _PLACE]))
+def base_of(workspace: Workspace) -> str:
+    """Return what the links of a workspace's mailings begin with, of those that begin now: its own host, or BASE_URL."""
+    own = LinkHost.objects.filter(workspace=workspace, is_good=True).values_list("name", flat=True).first()
+    return host_base(own) if own else settings.BASE_URL
 
 
-def picture_url(campaign: int) -> str:
+def host_base(host: str) -> str:
+    """Return what links over a host begin with: it leads to the web server that BASE_URL leads to."""
+    ours = urlsplit(settings.BASE_URL)
+    return f"{ours.scheme}://{host}:{ours.port}" if ours.port else f"{ours.scheme}://{host}"
+
+
+def base_of_mailing(campaign: int) -> str:
+    """Return what the links of a measured mailing begin with."""
+    return TrackedMailing.objects.values_list("base", flat=True).get(pk=campaign) or settings.BASE_URL
+
+
+def link_url(base: str, campaign: int, number: int) -> str:
+    """Return the address of a link, with the tag for the token; `base` is what it begins with."""
+    return _with_tag(base, reverse("click", args=[campaign, number, _PLACE]))
+
+
+def picture_url(base: str, campaign: int) -> str:
     """Return the address of the picture, with the tag for the token."""
-    return _with_tag(reverse("open_pixel", args=[campaign, _PLACE]))
+    return _with_tag(base, reverse("open_pixel", args=[campaign, _PLACE]))
 
 
-def _with_tag(path: str) -> str:
-    base: str = settings.BASE_URL
+def _with_tag(base: str, path: str) -> str:
     return base + path.replace(_PLACE, "{{" + TOKEN_TAG + "}}")
 
 
 class Links:
-    """Numbers the targets of a mailing, each target once."""
+    """Numbers the targets of a mailing, each target once; its links begin with `base`."""
 
-    def __init__(self, campaign: int) -> None:
+    def __init__(self, campaign: int, base: str) -> None:
         self.campaign = campaign
+        self.base = base
         self.numbers: dict[str, int] = {}
 
     def replace(self, url: str) -> str | None:
         """Return the link of ours for an address; None for one that stays as it is."""
-        own_pages = f"{settings.BASE_URL}/"
-        if not is_trackable(url) or url.startswith(own_pages):
+        if not is_trackable(url) or url.startswith((f"{settings.BASE_URL}/", f"{self.base}/")):
             return None
         if url not in self.numbers and len(self.numbers) >= MOST_LINKS:
             return None
-        return link_url(self.campaign, self.numbers.setdefault(url, len(self.numbers) + 1))
+        return link_url(self.base, self.campaign, self.numbers.setdefault(url, len(self.numbers) + 1))
 
 
 def freeze_mailing(
@@ -92,7 +109,7 @@ def freeze_mailing(
     in which the sending begins.
     """
     others = others or {}
-    rules, links = rules_of(workspace), Links(campaign)
+    rules, links = rules_of(workspace), Links(campaign, base_of(workspace))
     own, count = rewrite_body(body, rules, links)
     rewritten = {variant: rewrite_body(other, rules, links) for variant, other in others.items()}
     if own == body and all(rewritten[variant][0] == other for variant, other in others.items()):
@@ -104,6 +121,7 @@ def freeze_mailing(
         html=own.html,
         own_links=count if others else None,
         has_picture=rules.opens and any(one.html for one in (body, *others.values())),
+        base=links.base,
         frozen_at=now,
     )
     TrackedVariant.objects.bulk_create(
@@ -129,7 +147,7 @@ def rewrite_body(body: Body, rules: TrackingRules, links: Links) -> tuple[Body, 
     text = rewrite_text(body.text, replace) if rules.clicks and rules.texts else body.text
     html = rewrite_html(body.html, replace) if rules.clicks else body.html
     if rules.opens and html:
-        html = add_picture(html, picture_url(links.campaign))
+        html = add_picture(html, picture_url(links.base, links.campaign))
     return Body(text, html), len(found)
 
 

@@ -26,6 +26,24 @@ class TrackingRules(models.Model):
         return f"{self.workspace_id} {self.opens} {self.clicks} {self.texts}"
 
 
+class LinkHost(models.Model):
+    """A host of a workspace's own (リンクのドメイン) for the links and the picture of its mails, in place of ours."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="link_host")
+    # In ASCII; one workspace has it, so that nobody writes in the name of another.
+    name = models.CharField(_("リンクのドメイン"), max_length=253, unique=True)
+    # Whether it led to this installation when it was asked last; mailings that begin use it then.
+    is_good = models.BooleanField(default=False)
+    # What was wrong then, for people.
+    problem = models.CharField(max_length=300, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    # When it is to be asked again.
+    due_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class TrackedMailing(models.Model):
     """The body of a mailing with the links of ours, frozen when its sending began: a retry gives the same bytes."""
 
@@ -39,6 +57,8 @@ class TrackedMailing(models.Model):
     # Whether it counts opens.
     has_picture = models.BooleanField(default=False)
     frozen_at = models.DateTimeField()
+    # What its links of ours begin with; "" = BASE_URL.
+    base = models.CharField(max_length=300, blank=True, default="", db_default="")
     # When the single hits were deleted; the figures stay.
     forgotten_at = models.DateTimeField(null=True, blank=True)
 

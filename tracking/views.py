@@ -17,9 +17,10 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from tracking import buffer, writing
 from tracking.forms import RulesForm
+from tracking.hosts import HEADER, our_host, proof_of
 from tracking.links import UnknownLink, read_token, rules_of, target_of
 from tracking.machines import read_source
-from tracking.models import OPEN
+from tracking.models import OPEN, LinkHost
 from tracking.rewriting import is_safe_target, quote_unfit
 from tracking.saving import save_rules
 
@@ -64,6 +65,15 @@ def open_pixel(request: HttpRequest, campaign: int, token: str) -> HttpResponse:
     return HttpResponse(PICTURE, content_type="image/gif", headers=HEADERS)
 
 
+@require_safe
+def link_proof(request: HttpRequest, token: str) -> HttpResponse:
+    """Prove that a host leads here; 404 for a token that is not ours."""
+    proof = proof_of(token)
+    if proof is None:
+        raise Http404
+    return HttpResponse(status=204, headers={**HEADERS, HEADER: proof})
+
+
 def note_hit(request: HttpRequest, campaign: int, delivery: int, number: int) -> None:
     """Keep a hit; whoever only asks whether something is there (HEAD) made none. Raises nothing."""
     if request.method != "GET":
@@ -92,5 +102,6 @@ def tracking_settings(request: WorkspaceRequest) -> HttpResponse:
         else:
             messages.info(request, _("変更はありません。"))
         return redirect("tracking_settings")
-    context = {"form": form, "keep_days": writing.keeping().days}
+    host = LinkHost.objects.filter(workspace=request.workspace).first()
+    context = {"form": form, "keep_days": writing.keeping().days, "host": host, "our_host": our_host()}
     return render(request, "tracking/settings.html", context)

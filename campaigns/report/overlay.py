@@ -11,7 +11,7 @@ from campaigns.merge_tags import fill_html
 from campaigns.models import Campaign
 from campaigns.preview_regions import label_html
 from tracking.figures import LinkFigure
-from tracking.links import frozen_body, link_url, picture_url
+from tracking.links import base_of_mailing, frozen_body, link_url, picture_url
 from tracking.rewriting import ELEMENT, add_picture, rewrite_html
 
 # Where links of the mail lead in the overlay: nowhere. The number says which one it is.
@@ -35,8 +35,9 @@ def overlay_html(campaign: Campaign, links: tuple[LinkFigure, ...]) -> str:
     Every block is there, those with a condition under its words. For a sandboxed frame alone. Nothing in it leads anywhere, and the picture that counts opens is not loaded. "" where
     the mailing has no HTML part.
     """
-    page = frozen_body(campaign.pk).html.replace(add_picture("", picture_url(campaign.pk)), "")
-    numbers = {link_url(campaign.pk, link.number): link.number for link in links}
+    base = base_of_mailing(campaign.pk)
+    page = frozen_body(campaign.pk).html.replace(add_picture("", picture_url(base, campaign.pk)), "")
+    numbers = {link_url(base, campaign.pk, link.number): link.number for link in links}
     page = rewrite_html(page, lambda url: f"{_PLACE}{numbers[url]}" if url in numbers else "#")
     page = label_html(campaign, page)
     values = shared_values(campaign) | sample_links()

@@ -29,6 +29,7 @@ APPS = (
     "campaigns",
     "bounces",
     "signup",
+    "archive",
     "hypermail",
 )
 

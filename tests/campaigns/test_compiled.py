@@ -198,8 +198,12 @@ def test_gives_what_the_plain_way_gives_with_measured_links(text, html, people, 
     ]
     campaign = deliveries[0].campaign
     renderer = renderer_with(*keys)
-    body, links = write_body(campaign), Links(campaign.pk)
-    tracked = add_picture(rewrite_html(body.html, links.replace), picture_url(campaign.pk)) if body.html else ""
+    body, links = write_body(campaign), Links(campaign.pk, "http://testserver")
+    tracked = (
+        add_picture(rewrite_html(body.html, links.replace), picture_url("http://testserver", campaign.pk))
+        if body.html
+        else ""
+    )
     renderer.bodies[campaign.pk, 0] = Body(rewrite_text(body.text, links.replace), tracked)
     for delivery in deliveries:
         delivery.campaign = campaign

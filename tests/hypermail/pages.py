@@ -73,6 +73,7 @@ PUBLIC = {
     "healthz",
     "hook",
     "open_pixel",
+    "link_proof",
     "picture_file",
     "preferences",
     "preferences_sample",
@@ -182,7 +183,7 @@ def make_split_test(campaign: Campaign, started: datetime) -> None:
 def make_tracking(workspace: Workspace, campaign: Campaign) -> None:
     refresh(campaign, now=timezone.now())
     Campaign.objects.filter(pk=PK).update(is_tracked=True, html=f"<p>{MARK}</p>")
-    html = f'<a href="{link_url(PK, 1)}">{MARK}</a>'
+    html = f'<a href="{link_url("http://testserver", PK, 1)}">{MARK}</a>'
     mailing = TrackedMailing.objects.create(
         campaign=PK, workspace=workspace, text=MARK, html=html, has_picture=True, frozen_at=timezone.now()
     )

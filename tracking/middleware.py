@@ -1,0 +1,32 @@
+"""Lets the links in mails come in by whatever host leads here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+# Links, pictures and the proof of a host: what they answer depends on no host.
+PATHS: Final = ("/c/", "/o/", "/l/")
+FORWARDED: Final = "HTTP_X_FORWARDED_HOST"
+
+
+class LinkHostMiddleware:
+    """Answers these paths as if they had been asked for at BASE_URL: ALLOWED_HOSTS need not name the hosts of customers.
+
+    Every other page stays closed there.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.host = urlsplit(settings.BASE_URL).netloc
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request."""
+        if request.path_info.startswith(PATHS):
+            request.META["HTTP_HOST"] = self.host
+            request.META.pop(FORWARDED, None)
+        return self.get_response(request)
