@@ -22,8 +22,9 @@ from campaigns.variants import dressed
 from designs.regions import cut_text
 from tracking.links import Body
 
-# A recipient's name without a fallback, with the title of courtesy behind it: 「お客様様」 would be wrong.
-NAME: Final = re.compile(r"\{\{[ \t　]*name[ \t　]*(?:\|[ \t　]*)?\}\}(?:[ \t　]*(?:様|さま|さん|殿))?")
+# A recipient's name with its fallback, and a title of courtesy behind it.
+NAME: Final = re.compile(r"\{\{[ \t　]*name[ \t　]*(?:\|([^{}\r\n]*))?\}\}([ \t　]*(?:様|さま|さん|殿))?")
+TITLES: Final = ("様", "さま", "さん", "殿")
 # Characters of the text that feeds tell of a mailing without a preheader.
 EXCERPT: Final = 200
 
@@ -84,5 +85,13 @@ def excerpt_of(archive: Archive, campaign: Campaign) -> str:
 
 
 def name_reader(archive: Archive, text: str) -> str:
-    """Return a text in which whoever reads it stands for a name that it greets without a fallback."""
-    return NAME.sub(words_in(archive.language).reader, text)
+    """Return a text that greets whoever reads it: by the fallback of a name, else as a reader, with one title of courtesy."""
+    reader = words_in(archive.language).reader
+
+    def greet(match: re.Match[str]) -> str:
+        fallback = (match[1] or "").strip()
+        # 「お客様 様」 would be wrong.
+        title = match[2] if fallback and match[2] and not fallback.endswith(TITLES) else ""
+        return "{{name|" + (fallback or reader) + "}}" + title
+
+    return NAME.sub(greet, text)

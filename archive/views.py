@@ -19,7 +19,7 @@ from archive.choosing import mailings_of
 from archive.editing import choose_mailing, save_archive, switch_archive
 from archive.forms import ArchiveForm
 from archive.models import Archive
-from archive.public_content import feed_url, index_url
+from archive.public_content import dress, feed_url, index_url, subject_of
 from archive.public_views import show_mailing, signup_url
 from campaigns.models import Campaign, Part
 from campaigns.views import AUDIENCE
@@ -63,11 +63,11 @@ def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
     archive = archive_of(find_list(request, pk))
     context: dict[str, Any] = {"archive": archive, "mailing_list": archive.mailing_list}
     if archive.pk:
-        mailings = mailings_of(archive).defer("text", "html").prefetch_related(*AUDIENCE)
-        page = Paginator(mailings, PAGE).get_page(request.GET.get("page"))
+        mailings = mailings_of(archive).defer("text", "html").select_related("workspace", "sender")
+        page = Paginator(mailings.prefetch_related(*AUDIENCE), PAGE).get_page(request.GET.get("page"))
         context |= {
             "page": page,
-            "rows": [(one, notes_of(one)) for one in page],
+            "rows": [(one, subject_of(archive, one), notes_of(one)) for one in dress(page)],
             "url": index_url(archive),
             "feed_url": feed_url(archive),
             "has_form": bool(signup_url(archive)),

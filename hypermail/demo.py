@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Workspace
+from archive.models import Archive
 from bounces.intake import store_raw
 from bounces.models import Door, RawNotice
 from bounces.processing import process
@@ -70,7 +71,7 @@ def fill(workspace: Workspace, *, now: datetime) -> None:
     lists = {name: import_list(workspace, name, file, now=agreed) for name, file in LISTS}
     Subscriber.objects.filter(workspace=workspace).update(created_at=agreed, updated_at=agreed)
     sender = create_sender(workspace, SENDER_ADDRESS, SENDER)
-    make_form(workspace, lists[LISTS[0][0]], sender, now=agreed)
+    open_doors(workspace, lists[LISTS[0][0]], sender, now=agreed)
     label = Label.objects.create(workspace=workspace, name=LABEL)
     for mailing in MAILINGS:
         campaign = write_campaign(workspace, mailing, sender, lists)
@@ -124,13 +125,16 @@ def content_of(mailing: Mailing) -> Content:
     return Content(mailing.subject, mailing.preheader, BodyKind.BLOCKS, {"v": 1, "blocks": blocks}, text_by_hand=False)
 
 
-def make_form(workspace: Workspace, mailing_list: MailingList, sender: Sender, *, now: datetime) -> None:
-    """Make a form by which people come onto a list."""
-    form = SignupForm.objects.create(
-        workspace=workspace, sender=sender, name=FORM_NAME, heading=FORM_HEADING, description=FORM_DESCRIPTION
-    )
+def open_doors(workspace: Workspace, mailing_list: MailingList, sender: Sender, *, now: datetime) -> None:
+    """Make a form by which people come onto a list, and the archive in which everybody reads what is sent to it."""
+    words = {"heading": FORM_HEADING, "description": FORM_DESCRIPTION}
+    form = SignupForm.objects.create(workspace=workspace, sender=sender, name=FORM_NAME, **words)
     form.mailing_lists.add(mailing_list)
     Wording.objects.create(form=form, number=1, text=AGREEMENT, since=now)
+    opened = {"published_at": now, "adds_since": now}
+    Archive.objects.create(
+        mailing_list=mailing_list, form=form, title=FORM_HEADING, description=FORM_DESCRIPTION, **opened
+    )
 
 
 def send(campaign: Campaign, *, at: datetime) -> None:

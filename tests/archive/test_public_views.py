@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from archive.models import Choice
 from campaigns.models import Campaign, SplitTest, Variant
-from tests.archive.making import make_archive, make_sent
+from tests.archive.making import make_archive, make_many_sent, make_sent
 from tests.factories import make_list, make_workspace
 from tests.signup.making import make_form
 
@@ -94,6 +94,25 @@ def test_text_is_shown_as_text():
     assert "Dear reader,\n&lt;b&gt;friend&lt;/b&gt;" in page
     assert '<a href="https://shop.example/" rel="nofollow">' in page
     assert "All past emails" in page
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("{{name}} 様", "お客様"),
+        ("{{ name | }}さん", "お客様"),
+        ("{{name|お客様}} 様", "お客様"),
+        ("{{name|会員}}様", "会員様"),
+        ("{{name}}、こんにちは", "お客様、こんにちは"),
+        ("{{会社名|御社}}様", "御社様"),
+    ],
+)
+def test_nobody_is_greeted_by_one_title_of_courtesy(written, shown):
+    archive = make_archive()
+    campaign = make_sent(archive, subject=written, text=f"{written}。")
+    page = read(path_of(archive, campaign))
+    assert f"<h1>{shown}</h1>" in page
+    assert f"{shown}。" in page
 
 
 def test_the_winner_of_an_ab_test_is_what_is_read():
@@ -217,14 +236,7 @@ def test_form_is_linked_while_it_takes_people():
 
 def test_a_thousand_mailings_cost_no_more_than_one(django_assert_max_num_queries):
     archive = make_archive()
-    first = make_sent(archive, html=HTML)
-    fields = {"workspace": first.workspace, "sender": first.sender, "state": "done", "text": "本文", "html": HTML}
-    others = Campaign.objects.bulk_create(
-        Campaign(subject=f"第{at}号", started_at=first.started_at, **fields) for at in range(999)
-    )
-    Campaign.mailing_lists.through.objects.bulk_create(
-        Campaign.mailing_lists.through(campaign=one, mailing_list=archive.mailing_list) for one in others
-    )
+    first = make_many_sent(archive, 1000, html=HTML)
     for path, most in (
         (path_of(archive), 5),
         (path_of(archive) + "?page=50", 5),

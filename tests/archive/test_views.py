@@ -11,7 +11,7 @@ from accounts.models import AuditEntry, Role
 from archive.models import Archive, Choice
 from campaigns.models import Campaign
 from lists.list_deletion import delete_list
-from tests.archive.making import make_archive, make_sent
+from tests.archive.making import make_archive, make_many_sent, make_sent
 from tests.factories import make_list, make_user
 from tests.signup.making import make_form
 
@@ -195,13 +195,7 @@ def test_an_archive_goes_with_its_workspace(workspace):
 
 def test_a_thousand_mailings_are_listed_by_few_questions(workspace, editor, django_assert_max_num_queries):
     archive = make_archive(make_list(workspace))
-    first = make_sent(archive)
-    others = Campaign.objects.bulk_create(
-        Campaign(workspace=workspace, sender=first.sender, state="done", subject="便り", started_at=first.started_at)
-        for _at in range(999)
-    )
-    through = Campaign.mailing_lists.through.objects
-    through.bulk_create(through.model(campaign=one, mailing_list=archive.mailing_list) for one in others)
+    make_many_sent(archive, 1000)
     with django_assert_max_num_queries(14) as queries:
         page = editor.get(url("archive_detail", archive) + "?page=20").content.decode()
     assert "951〜1,000件目" in page

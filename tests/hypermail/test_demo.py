@@ -6,6 +6,8 @@ import pytest
 from django.db.models import Min
 
 from accounts.models import Workspace
+from archive.choosing import shown_mailings
+from archive.models import Archive
 from bounces.models import RawNotice
 from campaigns.models import Campaign, CampaignState, Delivery, Draft
 from campaigns.progress import measure
@@ -35,6 +37,7 @@ def test_the_workspace_has_lists_mailings_failures_and_stops():
     kinds = list(Draft.objects.order_by("campaign").values_list("kind", flat=True))
     assert kinds == [BodyKind.BLOCKS, BodyKind.BLOCKS, BodyKind.TEXT, BodyKind.BLOCKS, BodyKind.BLOCKS]
     assert [form.is_open() for form in SignupForm.objects.all()] == [True]
+    assert [shown_mailings(archive).count() for archive in Archive.objects.all()] == [3]
     for campaign in Campaign.objects.filter(state=CampaignState.DONE):
         assert measure(campaign).failed > 0
         assert measure(campaign).sent > 50
