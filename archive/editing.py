@@ -8,7 +8,6 @@ from accounts import audit
 from accounts.models import User
 from archive.choosing import mailings_of
 from archive.models import Archive, Choice
-from lists.models import MailingList
 
 SETTINGS = ("title", "description", "language", "form", "is_indexed", "adds_new")
 
@@ -16,19 +15,18 @@ SETTINGS = ("title", "description", "language", "form", "is_indexed", "adds_new"
 @transaction.atomic
 def save_archive(archive: Archive, *, actor: User, now: datetime) -> None:
     """Store the settings of an archive, new or not. Mailings that it shows stay when no others follow them of themselves."""
-    # Whoever else makes the archive of the list at this moment has to wait, and then changes this one.
-    mailing_list = MailingList.objects.select_for_update(no_key=True).get(pk=archive.mailing_list_id)
-    workspace, name = archive.mailing_list.workspace, mailing_list.name
-    stored = Archive.objects.filter(mailing_list=mailing_list).first()
-    if stored is None:
-        archive.save()
-        audit.record(workspace, actor, "archive.create", name)
+    mailing_list = archive.mailing_list
+    wanted = {field: getattr(archive, field) for field in SETTINGS}
+    stored, is_new = Archive.objects.get_or_create(mailing_list=mailing_list, defaults=wanted)
+    if is_new:
+        audit.record(mailing_list.workspace, actor, "archive.create", mailing_list.name)
         return
-    for field in SETTINGS:
-        setattr(stored, field, getattr(archive, field))
+    stored = lock_archive(stored)
+    for field, value in wanted.items():
+        setattr(stored, field, value)
     begin_or_end(stored, now=now)
     stored.save()
-    audit.record(workspace, actor, "archive.update", name)
+    audit.record(mailing_list.workspace, actor, "archive.update", mailing_list.name)
 
 
 @transaction.atomic
@@ -46,9 +44,9 @@ def switch_archive(archive: Archive, *, is_public: bool, actor: User, now: datet
 
 
 def lock_archive(archive: Archive) -> Archive:
-    """Return an archive as it is stored now, with its list locked, within the caller's transaction."""
-    MailingList.objects.select_for_update(no_key=True).get(pk=archive.mailing_list_id)
-    return Archive.objects.select_related("mailing_list__workspace").get(pk=archive.pk)
+    """Return an archive as it is stored now, locked within the caller's transaction."""
+    archives = Archive.objects.select_for_update(of=("self",)).select_related("mailing_list__workspace")
+    return archives.get(pk=archive.pk)
 
 
 def begin_or_end(archive: Archive, *, now: datetime) -> None:
