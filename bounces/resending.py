@@ -246,6 +246,7 @@ def copy_content(campaign: Campaign, actor: User) -> Campaign:
         quiet_mode=campaign.quiet_mode,
         late_tolerance=campaign.late_tolerance,
         wants_tracking=campaign.wants_tracking,
+        folder=campaign.folder,
         # They have it.
         wants_seeds=False,
         created_by=actor,

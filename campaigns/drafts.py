@@ -183,7 +183,7 @@ def restore(version: DraftVersion, *, revision: int, actor: User, now: datetime)
 
 
 def copy_content(source: Campaign, copy: Campaign) -> None:
-    """Give a stored draft what the source has: content, settings, A/Bテスト, own 配信禁止時間, audience and labels.
+    """Give a stored draft what the source has: content, settings, A/Bテスト, own 配信禁止時間, audience, labels and folder.
 
     The caller has a transaction open.
     """
@@ -195,6 +195,7 @@ def copy_content(source: Campaign, copy: Campaign) -> None:
     closed_times.copy_own_rules(source, copy)
     copy_audience(source, copy)
     copy.labels.set(source.labels.all())
+    Campaign.objects.filter(pk=copy.pk).update(folder=source.folder_id)
 
 
 def copy_draft(source: Campaign, copy: Campaign, *, variant: int = 0) -> None:

@@ -8,17 +8,20 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Prefetch, Q
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import member_required
 from accounts.models import Workspace
 from accounts.requests import WorkspaceRequest
-from campaigns.models import Campaign, CampaignQuerySet, CampaignState, Label, Recurrence
+from campaigns.models import Campaign, CampaignQuerySet, CampaignState, Folder, Label, Recurrence
 from campaigns.sender_notes import notes_of
 from campaigns.views import AUDIENCE
 
 PAGE = 50
+# Asks for the mailings that lie in no folder.
+NONE = "none"
 
 
 class SearchForm(forms.Form):
@@ -26,6 +29,8 @@ class SearchForm(forms.Form):
 
     q = forms.CharField(label=_("件名"), required=False, max_length=200)
     label = forms.ModelChoiceField(Label.objects.none(), label=_("ラベル"), required=False, empty_label=_("すべて"))
+    # The number of a folder, or NONE.
+    folder = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
     begin = forms.DateField(
         label=_("配信日(から)"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -47,6 +52,10 @@ class SearchForm(forms.Form):
             campaigns = campaigns.filter(subject__icontains=query)
         if label := data.get("label"):
             campaigns = campaigns.filter(labels=label)
+        if (folder := data.get("folder", "")) == NONE:
+            campaigns = campaigns.filter(folder=None)
+        elif folder.isdecimal() and len(folder) < 19:
+            campaigns = campaigns.filter(folder=int(folder))
         if begin := data.get("begin"):
             at = datetime.combine(begin, time(), self.zone)
             campaigns = campaigns.filter(Q(started_at__gte=at) | Q(started_at=None, scheduled_at__gte=at))
@@ -57,8 +66,19 @@ class SearchForm(forms.Form):
 
     @property
     def is_used(self) -> bool:
-        """Say whether anything is asked for."""
-        return any(self.data.get(name) for name in self.fields)
+        """Say whether anything is asked for, apart from a folder."""
+        return any(self.data.get(name) for name in self.fields if name != "folder")
+
+
+def folder_context(workspace: Workspace, chosen: str) -> dict[str, Any]:
+    """Return the folders with their numbers of mailings and who lies in none; nothing where there are no folders."""
+    folders = list(Folder.objects.filter(workspace=workspace))
+    if not folders:
+        return {}
+    counted = Campaign.objects.for_workspace(workspace).order_by().values_list("folder")
+    numbers: dict[int | None, int] = dict(counted.annotate(Count("pk")))
+    choices = [(str(folder.pk), folder.name, numbers.get(folder.pk, 0)) for folder in folders]
+    return {"folders": [*choices, (NONE, gettext("フォルダなし"), numbers.get(None, 0))], "folder": chosen}
 
 
 @require_safe
@@ -77,12 +97,12 @@ def campaign_index(request: WorkspaceRequest) -> HttpResponse:
     repeats = Prefetch("recurrences", Recurrence.objects.filter(stopped_at=None), to_attr="repeats")
     shown = (
         campaigns.defer("text", "html")
-        .select_related("sender__domain")
+        .select_related("sender__domain", "folder")
         .prefetch_related(*AUDIENCE, "sender__domain__checks", "labels", repeats)
     )
     page = Paginator(shown.order_by("-pk"), PAGE).get_page(request.GET.get("page"))
     filters = [(value, label, counts[value]) for value, label in CampaignState.choices if value in counts]
-    context = {
+    context = folder_context(request.workspace, form.data.get("folder", "")) | {
         "page": page,
         "rows": notes_of(list(page)),
         "state": state,

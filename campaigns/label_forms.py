@@ -1,4 +1,4 @@
-"""Forms of ラベル."""
+"""Forms of ラベル and フォルダ."""
 
 from typing import Any, cast
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.form_fields import one_line
 from accounts.models import Workspace
-from campaigns.models import Campaign, Label
+from campaigns.models import MOST_FOLDERS, Campaign, Folder, Label
 
 
 class LabelForm(forms.ModelForm[Label]):
@@ -32,8 +32,63 @@ class LabelForm(forms.ModelForm[Label]):
         return name
 
 
+class FolderForm(forms.ModelForm[Folder]):
+    """The name of a folder."""
+
+    name = forms.CharField(
+        label=_("フォルダ名"),
+        max_length=50,
+        validators=[one_line],
+        error_messages={"required": _("フォルダ名を入力してください。")},
+    )
+
+    class Meta:
+        model = Folder
+        fields = ("name",)
+
+    def clean_name(self) -> str:
+        """Refuse a name that the workspace has, and one folder too many."""
+        name: str = self.cleaned_data["name"]
+        others = Folder.objects.filter(workspace=self.instance.workspace).exclude(pk=self.instance.pk)
+        if others.filter(name=name).exists():
+            raise forms.ValidationError(_("この名前のフォルダはすでにあります。"), code="taken")
+        if others.count() >= MOST_FOLDERS:
+            raise forms.ValidationError(
+                _("フォルダは%d個までです。使わないものを削除してください。") % MOST_FOLDERS, code="many"
+            )
+        return name
+
+
+class FolderField(forms.ModelChoiceField[Folder]):
+    """A folder of a workspace, or none."""
+
+    default_error_messages = {"invalid_choice": _("選べないフォルダです。選び直してください。")}
+
+
+class MoveForm(forms.Form):
+    """Which mailings go into which folder."""
+
+    campaigns = forms.TypedMultipleChoiceField(
+        coerce=int,
+        error_messages={
+            "required": _("移すメールを選んでください。"),
+            "invalid_choice": _("移すメールを選び直してください。"),
+        },
+    )
+    to = FolderField(Folder.objects.none(), required=False, empty_label=_("フォルダなし"))
+
+    def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast("FolderField", self.fields["to"]).queryset = Folder.objects.filter(workspace=workspace)
+        # Whose they are is asked when they are moved.
+        posted = self.data.getlist("campaigns") if hasattr(self.data, "getlist") else []
+        cast("forms.TypedMultipleChoiceField", self.fields["campaigns"]).choices = [
+            (value, value) for value in posted if value.isdecimal() and len(value) < 19
+        ]
+
+
 class LabelsForm(forms.Form):
-    """The labels of one mailing."""
+    """The labels of one mailing, and its folder."""
 
     labels = forms.ModelMultipleChoiceField(
         Label.objects.none(),
@@ -42,9 +97,11 @@ class LabelsForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"invalid_choice": _("選べないラベルが含まれています。選び直してください。")},
     )
+    folder = FolderField(Folder.objects.none(), label=_("フォルダ"), required=False, empty_label=_("フォルダなし"))
 
     def __init__(self, *args: Any, workspace: Workspace, campaign: Campaign, **kwargs: Any) -> None:
-        initial = {"labels": [label.pk for label in campaign.labels.all()]}
+        initial = {"labels": [label.pk for label in campaign.labels.all()], "folder": campaign.folder_id}
         super().__init__(*args, **kwargs | {"initial": initial})
         field = cast("forms.ModelMultipleChoiceField[Label]", self.fields["labels"])
         field.queryset = Label.objects.filter(workspace=workspace).order_by("name")
+        cast("FolderField", self.fields["folder"]).queryset = Folder.objects.filter(workspace=workspace)

@@ -11,7 +11,7 @@ from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns.label_forms import LabelForm, LabelsForm
-from campaigns.models import Label
+from campaigns.models import Campaign, Label
 from campaigns.views import find_campaign
 
 
@@ -53,12 +53,13 @@ def label_delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @require_POST
 @member_required(Role.EDITOR)
 def campaign_labels(request: WorkspaceRequest, pk: int) -> HttpResponse:
-    """Set the labels of a mailing, whatever its state."""
+    """Set the labels and the folder of a mailing, whatever its state."""
     campaign = find_campaign(request.workspace, pk)
     form = LabelsForm(request.POST, workspace=request.workspace, campaign=campaign)
     if form.is_valid():
         campaign.labels.set(form.cleaned_data["labels"])
-        messages.success(request, _("ラベルを保存しました。"))
+        Campaign.objects.filter(pk=campaign.pk).update(folder=form.cleaned_data["folder"])
+        messages.success(request, _("ラベルとフォルダを保存しました。"))
     else:
-        messages.error(request, str(form.errors["labels"][0]))
+        messages.error(request, str(next(iter(form.errors.values()))[0]))
     return redirect("campaign_preview", pk=pk)

@@ -25,6 +25,7 @@ from campaigns.models.delivery import (
 )
 from campaigns.models.draft import Draft, DraftVersion
 from campaigns.models.figures import HoldState, Leaving, LeavingReason, StopHold, Tally
+from campaigns.models.folder import MOST_FOLDERS, Folder
 from campaigns.models.gate import ErrorGate, GateState
 from campaigns.models.label import Comment, Label, LabelTone
 from campaigns.models.lane import Chain, DomainCap, Lane
@@ -39,6 +40,7 @@ __all__ = [
     "FAILURES",
     "LETTERS",
     "LIVE",
+    "MOST_FOLDERS",
     "MOST_SEEDS",
     "MOST_TESTERS",
     "NEVER",
@@ -66,6 +68,7 @@ __all__ = [
     "Draft",
     "DraftVersion",
     "ErrorGate",
+    "Folder",
     "GateState",
     "HoldState",
     "Label",

@@ -133,6 +133,9 @@ class Campaign(models.Model):
     )
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT, null=True, related_name="campaigns")
     mailing_lists = models.ManyToManyField(MailingList, through="Audience", related_name="campaigns")
+    folder = models.ForeignKey(
+        "campaigns.Folder", on_delete=models.SET_NULL, null=True, blank=True, related_name="campaigns"
+    )
     state = models.CharField(max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT)
     doubt_policy = models.CharField(max_length=10, choices=DoubtPolicy.choices, default=DoubtPolicy.HOLD)
     # How long a delivery is tried before it expires (一時的なエラー, B5).
@@ -227,6 +230,11 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+    @property
+    def title(self) -> str:
+        """Return what pages call it: a draft may have no subject yet."""
+        return self.subject or str(_("(件名なし)"))
 
     def audience_words(self) -> str:
         """Return the names of the lists and segments that it is sent to, and of those it leaves out."""

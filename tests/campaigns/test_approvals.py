@@ -37,6 +37,7 @@ NOT_APPROVED = {
     "author",
     "is_tracked",
     "wants_seeds",
+    "folder",
     "closed_from",
     "closed_until",
     "people_generation",

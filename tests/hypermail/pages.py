@@ -21,6 +21,7 @@ from campaigns.models import (
     Comment,
     DomainCap,
     DraftVersion,
+    Folder,
     Label,
     Recurrence,
     SplitTest,
@@ -209,6 +210,7 @@ def make_plans(workspace: Workspace, mailing_list: MailingList, sender: Sender) 
     Recurrence.objects.create(pk=PK, workspace=workspace, master=master, rhythm="weekly", weekdays="1", at="10:00")
     Tester.objects.create(pk=PK, workspace=workspace, name=MARK, address="hiyoko@example.jp")
     Label.objects.create(pk=PK, workspace=workspace, name=f"{MARK}便").campaigns.add(master)
+    Folder.objects.create(pk=PK, workspace=workspace, name=f"{MARK}の棚").campaigns.add(master)
     Comment.objects.create(pk=PK, campaign=master, text=MARK, at=timezone.now())
 
 
