@@ -71,13 +71,15 @@ def fill(workspace: Workspace, *, now: datetime) -> None:
     lists = {name: import_list(workspace, name, file, now=agreed) for name, file in LISTS}
     Subscriber.objects.filter(workspace=workspace).update(created_at=agreed, updated_at=agreed)
     sender = create_sender(workspace, SENDER_ADDRESS, SENDER)
-    open_doors(workspace, lists[LISTS[0][0]], sender, now=agreed)
+    archive = open_doors(workspace, lists[LISTS[0][0]], sender, now=agreed)
     label = Label.objects.create(workspace=workspace, name=LABEL)
     for mailing in MAILINGS:
         campaign = write_campaign(workspace, mailing, sender, lists)
         if mailing.after is None:
             continue
         label.campaigns.add(campaign)
+        if not mailing.is_public:
+            archive.choices.create(campaign=campaign, is_shown=False)
         at = timezone.localtime(now + mailing.after).replace(hour=10, minute=0, second=0, microsecond=0)
         campaign.state, campaign.scheduled_at = CampaignState.SCHEDULED, at
         campaign.save(update_fields=["state", "scheduled_at"])
@@ -125,14 +127,14 @@ def content_of(mailing: Mailing) -> Content:
     return Content(mailing.subject, mailing.preheader, BodyKind.BLOCKS, {"v": 1, "blocks": blocks}, text_by_hand=False)
 
 
-def open_doors(workspace: Workspace, mailing_list: MailingList, sender: Sender, *, now: datetime) -> None:
-    """Make a form by which people come onto a list, and the archive in which everybody reads what is sent to it."""
+def open_doors(workspace: Workspace, mailing_list: MailingList, sender: Sender, *, now: datetime) -> Archive:
+    """Make a form by which people come onto a list; return the archive in which everybody reads what is sent to it."""
     words = {"heading": FORM_HEADING, "description": FORM_DESCRIPTION}
     form = SignupForm.objects.create(workspace=workspace, sender=sender, name=FORM_NAME, **words)
     form.mailing_lists.add(mailing_list)
     Wording.objects.create(form=form, number=1, text=AGREEMENT, since=now)
     opened = {"published_at": now, "adds_since": now}
-    Archive.objects.create(
+    return Archive.objects.create(
         mailing_list=mailing_list, form=form, title=FORM_HEADING, description=FORM_DESCRIPTION, **opened
     )
 

@@ -31,7 +31,8 @@ LABEL = "定期便"
 class Mailing:
     """A mailing and when it was sent or is to be sent, counted from the seeding; None for a draft.
 
-    `blocks` are kinds and what they hold (designs/blocks.py); a mail of text alone has `text` instead.
+    `blocks` are kinds and what they hold (designs/blocks.py); a mail of text alone has `text` instead. What is not
+    `is_public` is left out of the archive.
     """
 
     subject: str
@@ -40,6 +41,7 @@ class Mailing:
     after: timedelta | None
     blocks: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     text: str = ""
+    is_public: bool = True
 
 
 def heading(text: str, *, level: int = 2, align: str = "left", ground: str = "none") -> tuple[str, Mapping[str, Any]]:
@@ -89,6 +91,7 @@ MAILINGS = (
             heading("全品 10%引き", level=1, align="center", ground="accent"),
             words("<p>ご来店の際に、このメールをご提示ください。</p>", align="center", ground="accent"),
         ),
+        is_public=False,
     ),
     Mailing(
         "【みほん商店】年末年始の営業時間",

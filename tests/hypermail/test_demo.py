@@ -37,7 +37,7 @@ def test_the_workspace_has_lists_mailings_failures_and_stops():
     kinds = list(Draft.objects.order_by("campaign").values_list("kind", flat=True))
     assert kinds == [BodyKind.BLOCKS, BodyKind.BLOCKS, BodyKind.TEXT, BodyKind.BLOCKS, BodyKind.BLOCKS]
     assert [form.is_open() for form in SignupForm.objects.all()] == [True]
-    assert [shown_mailings(archive).count() for archive in Archive.objects.all()] == [3]
+    assert [shown_mailings(archive).count() for archive in Archive.objects.all()] == [2]
     for campaign in Campaign.objects.filter(state=CampaignState.DONE):
         assert measure(campaign).failed > 0
         assert measure(campaign).sent > 50
