@@ -47,8 +47,8 @@ def signup_url(archive: Archive) -> str:
     return absolute_url(reverse("signup_form", args=[form.token]))
 
 
-def told(archive: Archive, response: HttpResponse) -> HttpResponse:
-    """Return an answer that tells search engines what the archive wants."""
+def tell_robots(archive: Archive, response: HttpResponse) -> HttpResponse:
+    """Return an answer that search engines leave alone, unless the archive wants them."""
     if not archive.is_indexed:
         response["X-Robots-Tag"] = HEADERS["X-Robots-Tag"]
     return response
@@ -79,9 +79,9 @@ def index(request: HttpRequest, token: str) -> HttpResponse:
             for one in dress(page)
             if one.started_at
         ]
-    sender = archive.form.sender if archive.form else next((one.sender for one in page), None)
+    sender = (archive.form and archive.form.sender) or next((one.sender for one in page), None)
     context = context_of(archive, page=page, rows=rows, sender=sender)
-    return told(archive, render(request, "archive/public_index.html", context))
+    return tell_robots(archive, render(request, "archive/public_index.html", context))
 
 
 @kept_with_care
@@ -93,7 +93,7 @@ def mailing(request: HttpRequest, token: str, number: int) -> HttpResponse:
     campaign = shown_mailings(archive).filter(pk=number).first() if archive else None
     if archive is None or campaign is None:
         return show_unknown(request)
-    return told(archive, show_mailing(request, archive, campaign))
+    return tell_robots(archive, show_mailing(request, archive, campaign))
 
 
 def show_mailing(request: HttpRequest, archive: Archive, campaign: Campaign) -> HttpResponse:
@@ -117,7 +117,7 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
     archive = find_archive(token)
     if archive is None:
         return show_unknown(request)
-    return told(archive, HttpResponse(write_feed(archive), content_type="application/rss+xml; charset=utf-8"))
+    return tell_robots(archive, HttpResponse(write_feed(archive), content_type="application/rss+xml; charset=utf-8"))
 
 
 @require_safe

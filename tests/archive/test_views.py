@@ -11,6 +11,7 @@ from accounts.models import AuditEntry, Role
 from archive.models import Archive, Choice
 from campaigns.models import Campaign
 from lists.list_deletion import delete_list
+from senders.models import Sender, SenderDomain
 from tests.archive.making import make_archive, make_many_sent, make_sent
 from tests.factories import make_list, make_user
 from tests.signup.making import make_form
@@ -189,7 +190,9 @@ def test_an_archive_goes_with_its_workspace(workspace):
     Choice.objects.create(archive=archive, campaign=make_sent(archive), is_shown=True)
     Campaign.objects.all().delete()
     assert not Choice.objects.exists()
-    workspace.mailing_lists.all().delete()
+    for protected in (Sender, SenderDomain):
+        protected.objects.all().delete()
+    workspace.delete()
     assert not Archive.objects.exists()
 
 
