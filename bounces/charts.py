@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from campaigns import charting
-from campaigns.charting import AxisLabel, Segment, Tick, across
+from accounts import charting
+from accounts.charting import AxisLabel, Segment, Tick, across
 
 # So many dates fit on a wide screen, half of them on a narrow one.
 LABELS = 8

@@ -39,6 +39,7 @@ from hypermail.demo_content import (
     WORKSPACE_NAME,
     Mailing,
 )
+from hypermail.demo_growth import grow
 from hypermail.demo_reactions import react
 from lists.csv_import import Choice, create_import, queue_import
 from lists.csv_reading import Format
@@ -86,6 +87,7 @@ def fill(workspace: Workspace, *, now: datetime) -> None:
         if at < now:
             send(campaign, at=at)
             react(campaign, at=at, now=now)
+    grow(workspace, now=now)
 
 
 def import_list(workspace: Workspace, name: str, file: str, *, now: datetime) -> MailingList:

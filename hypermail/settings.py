@@ -241,6 +241,7 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": name, "schedule": seconds, "options": {"queue": "tick", "expires": 2 * seconds}}
     for name, seconds in (
         ("lists.tasks.tick", 1.0),
+        ("lists.tasks.slow_tick", 60.0),
         ("campaigns.tasks.tick", 1.0),
         ("bounces.tasks.tick", 1.0),
         ("cleaning.tasks.tick", 1.0),

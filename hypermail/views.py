@@ -19,6 +19,7 @@ from hypermail.context import THEME_COOKIE, THEMES
 from hypermail.dashboard import read_dashboard
 from hypermail.forms import RuleForm, WorkspaceForm
 from hypermail.preferences import preview_settings, save_settings
+from lists.growth import growth_context
 
 YEAR = 365 * 24 * 60 * 60
 
@@ -27,7 +28,11 @@ YEAR = 365 * 24 * 60 * 60
 @member_required()
 def home(request: WorkspaceRequest) -> HttpResponse:
     """Show what runs, what comes next, and the first steps where little is there yet."""
-    context = {"dashboard": read_dashboard(request.workspace), "gate": gate_of(request.workspace)}
+    context = {
+        "dashboard": read_dashboard(request.workspace),
+        "gate": gate_of(request.workspace),
+        **growth_context(request.workspace, None, request.GET, now=timezone.now()),
+    }
     return render(request, "hypermail/home.html", context)
 
 

@@ -177,16 +177,16 @@ def _recount(headcount: Headcount, now: datetime) -> bool:
     lease = now + LEASE
     if not row.filter(due_at=headcount.due_at).update(due_at=lease):
         return False
-    total, stopped = _count_all(headcount)
+    total, stopped = count_all(headcount.workspace_id, headcount.mailing_list_id)
     row.update(total=total, stopped=stopped, counted_at=now)
     # Who changed something while this was being counted has marked it anew.
     row.filter(due_at=lease).update(due_at=None)
     return True
 
 
-def _count_all(headcount: Headcount) -> tuple[int, int]:
-    if headcount.mailing_list_id is None:
-        people = Subscriber.objects.filter(workspace=headcount.workspace_id)
+def count_all(workspace_id: int, list_id: int | None) -> tuple[int, int]:
+    """Count, however long it takes, how many people a list (None: the workspace) has and how many of them are stopped."""
+    if list_id is None:
+        people = Subscriber.objects.filter(workspace=workspace_id)
         return people.count(), people.stopped().count()
-    total = Subscription.objects.filter(mailing_list=headcount.mailing_list_id).count()
-    return total, _count_stops([headcount.mailing_list_id]).get(headcount.mailing_list_id, 0)
+    return Subscription.objects.filter(mailing_list=list_id).count(), _count_stops([list_id]).get(list_id, 0)

@@ -13,6 +13,7 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from lists.exceptions import ListsError
 from lists.finding import Search
+from lists.growth import growth_context
 from lists.headcounts import counts_of
 from lists.limits import preview_list_limit
 from lists.list_deletion import delete_list
@@ -47,6 +48,7 @@ def detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "mailing_list": mailing_list,
         "counts": counts_of([mailing_list])[pk],
         "results": results,
+        **growth_context(request.workspace, mailing_list, request.GET, now=timezone.now()),
         "imports": mailing_list.csv_imports.select_related("created_by").order_by("-pk")[:NEWEST_IMPORTS],
     }
     return render(request, "lists/detail.html", context)

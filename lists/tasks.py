@@ -7,6 +7,7 @@ from lists import import_running
 from lists.bulk_actions import ACTS
 from lists.bulk_claims import requeue_dead_jobs, take_bulk_hints
 from lists.bulk_turns import run_bulk
+from lists.day_counts import count_days, has_due_days
 from lists.exclusion_imports import (
     forget_old_imports,
     requeue_dead_exclusions,
@@ -20,6 +21,8 @@ from lists.sweeping import has_due_sweeps, sweep_due
 
 # A count that nobody began in this many seconds is out of date: later ticks have asked for it again.
 STALE = 5
+# The same for what is asked for once a minute.
+LATE = 60
 
 
 @shared_task
@@ -74,6 +77,19 @@ def run_bulk_job(job_id: int) -> None:
 def recount() -> None:
     """Count how many people are on the lists that changed."""
     recount_due(timezone.now())
+
+
+@shared_task
+def slow_tick() -> None:
+    """Ask for what may be minutes late."""
+    if has_due_days(timezone.now()):
+        count_ended_days.apply_async(queue="lists", expires=LATE)
+
+
+@shared_task
+def count_ended_days() -> None:
+    """Write how many people there were when a day ended."""
+    count_days(timezone.now())
 
 
 @shared_task

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from campaigns import charting
-from campaigns.charting import AxisLabel, Segment, Tick, across
+from accounts import charting
+from accounts.charting import AxisLabel, Segment, Tick, across
 from tracking.figures import HourCount, Hours
 
 # The picture covers one day, two or three, and has so many hours named.

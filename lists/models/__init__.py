@@ -16,7 +16,7 @@ from lists.models.imports import (
     StagedRow,
     upload_path,
 )
-from lists.models.mailing_lists import Headcount, MailingList, PeopleState, Subscription
+from lists.models.mailing_lists import DayCount, Headcount, MailingList, PeopleState, Subscription
 from lists.models.segments import Segment
 from lists.models.subscribers import (
     RECIPIENTS_WILL,
@@ -44,6 +44,7 @@ __all__ = [
     "Consent",
     "ConsentSource",
     "CsvImport",
+    "DayCount",
     "Engagement",
     "ErasedAddress",
     "Exclusion",

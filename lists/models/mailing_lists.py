@@ -98,6 +98,46 @@ class Headcount(models.Model):
         return f"{self.mailing_list_id or self.workspace_id}: {self.total}"
 
 
+class DayCount(models.Model):
+    """How many people a list, or a workspace, had when a day of its clock ended, and how many came and went on it.
+
+    A day on which nothing counted has no row: that is not known, and no zero.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="day_counts", db_index=False)
+    # None for the whole workspace.
+    mailing_list = models.ForeignKey(
+        MailingList, on_delete=models.CASCADE, null=True, blank=True, related_name="day_counts", db_index=False
+    )
+    date = models.DateField()
+    total = models.PositiveIntegerField()
+    stopped = models.PositiveIntegerField()
+    # Of those who are there at its end: who came on this day, and who was stopped on it by themselves or by errors.
+    joined = models.PositiveIntegerField(default=0)
+    left = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing_list", "date"],
+                condition=models.Q(mailing_list__isnull=False),
+                name="day_count_of_list",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "date"], condition=models.Q(mailing_list=None), name="day_count_of_workspace"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_list_id or self.workspace_id} {self.date}: {self.total}"
+
+    @property
+    def active(self) -> int:
+        """How many were sent to."""
+        return self.total - self.stopped
+
+
 class PeopleState(models.Model):
     """Rises with every change of many subscribers of a workspace; who freezes a segment sees by it that they changed."""
 

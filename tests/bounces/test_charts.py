@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from accounts.charting import LOWER_BOTTOM, LOWER_TOP, UPPER_BOTTOM, UPPER_TOP, ceiling, make_ticks
 from bounces.charts import Point, draw
 from bounces.error_report import Mailing
 from bounces.report_scope import Period
 from bounces.trend import busiest_day, is_weekly, read_trend
-from campaigns.charting import LOWER_BOTTOM, LOWER_TOP, UPPER_BOTTOM, UPPER_TOP, ceiling, make_ticks
 
 
 def point(tried: int, failed: int = 0) -> Point:

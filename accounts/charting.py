@@ -56,6 +56,24 @@ def make_ticks(most: float, top: int, bottom: int, unit: str = "") -> tuple[Tick
     return tuple(Tick(f"{y:.1f}", f"{y + 4:.1f}", f"{value:,.10g}{unit}") for value, y in places)
 
 
+def make_range(least: float, most: float) -> tuple[float, float]:
+    """Return a whole range around some numbers; it begins at nothing unless all of them are far from it."""
+    top = ceiling(most)
+    if least < top / 2:
+        return 0.0, top
+    step = ceiling(max(most - least, 1.0))
+    low = least // step * step
+    return low, max(-(-most // step) * step, low + step)
+
+
+def make_range_ticks(low: float, high: float, top: int, bottom: int) -> tuple[Tick, ...]:
+    """Return the lines at the ends of a range and, where that is a whole number, in its middle."""
+    middle = (low + high) / 2
+    values = [low, middle, high] if middle.is_integer() else [low, high]
+    places = [(value, down(value - low, high - low, top, bottom)) for value in values]
+    return tuple(Tick(f"{y:.1f}", f"{y + 4:.1f}", f"{value:,.0f}") for value, y in places)
+
+
 def make_segments(places: Iterable[tuple[float, float | None]]) -> tuple[Segment, ...]:
     """Return the line through some places (per cent across, pixels down); it has a gap where nothing is known."""
     return tuple(
