@@ -43,15 +43,16 @@ GONE: Final = frozenset({"404", "NoSuchKey"})
 class BucketStorage(S3Storage):  # type: ignore[misc]
     """Keeps files under their names; what the server or the net refuses is a PictureUnavailable with a sentence.
 
-    `base_url` is where anybody can load them, with "/" at its end: no address of ours is signed or ends.
+    `base_url` is where anybody can load them, with "/" at its end: no address of ours is signed or ends. `read_timeout` is how
+    long an answer may take.
     """
 
-    def __init__(self, *, base_url: str, **options: Any) -> None:
+    def __init__(self, *, base_url: str, read_timeout: float = READ, **options: Any) -> None:
         self.base_url = base_url
         # Older servers of this kind know no checksums of the newer sorts.
         config = Config(
             connect_timeout=CONNECT,
-            read_timeout=READ,
+            read_timeout=read_timeout,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
             s3={"addressing_style": options.pop("addressing_style")},
             signature_version="s3v4",

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from time import monotonic
 from typing import Any
 
 import boto3
@@ -86,6 +91,19 @@ def upload(client: Client, *names: str) -> str:
     return client.post(reverse("picture_index"), {"pictures": files}, follow=True).content.decode()
 
 
+def run(code: str, environment: dict[str, str]) -> str:
+    """Return what a process of its own prints, with the settings of an environment."""
+    outcome = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup(); {code}"],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "hypermail.settings"} | environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return outcome.stdout.strip()
+
+
 def names(bucket: Any) -> list[str]:
     return [found.key for found in bucket.objects.all()]
 
@@ -133,6 +151,31 @@ def test_a_picture_is_deleted_with_its_object(
     assert not Picture.objects.exists()
 
 
+def test_the_settings_of_an_operator_lead_there(endpoint: str, bucket: Any) -> None:
+    code = (
+        "from django.core.files.base import ContentFile; from designs.models import picture_storage as kept; "
+        "print(kept().url(kept().save('a.png', ContentFile(b'x'))))"
+    )
+    environment = {
+        "PICTURES_S3_BUCKET": "mails",
+        "PICTURES_S3_ENDPOINT": endpoint,
+        "PICTURES_S3_REGION": "ap-northeast-1",
+        "PICTURES_S3_ACCESS_KEY": "key",
+        "PICTURES_S3_SECRET_KEY": "secret",
+        "PICTURES_S3_PREFIX": "/hypermail/",
+    }
+    assert (run(code, environment), names(bucket)) == ("/p/a.png", ["hypermail/a.png"])
+
+
+def test_our_pages_may_load_them_from_their_host() -> None:
+    code = (
+        "from django.conf import settings; from mta.views import MAIL_POLICY; "
+        "print(*settings.CONTENT_SECURITY_POLICY['DIRECTIVES']['img-src'], *MAIL_POLICY['img-src'])"
+    )
+    printed = run(code, {"PICTURES_BASE_URL": "https://img.shop.example/mails"})
+    assert printed.split().count("https://img.shop.example") == 2
+
+
 class Refusing(BaseHTTPRequestHandler):
     """Answers whatever is asked as S3 does for a key that it does not know."""
 
@@ -168,6 +211,13 @@ def closed() -> Iterator[str]:
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes what comes and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
 @pytest.mark.parametrize(
     ("server", "sentence"),
     [
@@ -184,6 +234,14 @@ def test_what_goes_wrong_is_told_once_and_leaves_nothing(
     assert f"一.png: {sentence}" in page
     assert page.count(sentence) == page.count("一.png: ")
     assert "二.png: " not in page
+    assert not Picture.objects.exists()
+
+
+def test_a_server_that_does_not_answer_is_told_in_time(use: Any, silent: str, editor: Client) -> None:
+    use(silent, read_timeout=0.2)
+    began = monotonic()
+    assert "画像の保存先に接続できません" in upload(editor, "一.png", "二.png")
+    assert monotonic() - began < 10
     assert not Picture.objects.exists()
 
 

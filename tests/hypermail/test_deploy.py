@@ -38,3 +38,11 @@ def test_every_queue_has_a_worker() -> None:
     for text in ("".join(unit.read_text() for unit in UNITS), (ROOT / "deploy" / "compose.yaml").read_text()):
         for queue in django_settings.CELERY_TASK_QUEUES:
             assert re.search(rf"--queues,? {queue.name}\b", text)
+
+
+def test_the_image_has_every_app_and_lock() -> None:
+    image = (ROOT / "deploy" / "Containerfile").read_text()
+    let_through = (ROOT / "deploy" / "Containerfile.dockerignore").read_text().splitlines()
+    apps = {name for name in django_settings.INSTALLED_APPS if (ROOT / name).is_dir()}
+    assert {app for app in apps if f"COPY {app} {app}\n" not in image} == set()
+    assert {f"!{name}" for name in apps | {"templates", "requirements.txt", "requirements-s3.txt"}} <= set(let_through)
