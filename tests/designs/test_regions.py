@@ -132,7 +132,7 @@ def test_a_cut_mail_has_the_blocks_that_are_shown_also_once_its_links_are_ours(s
     rendered = render_design(design_of(*shows), Look(), title="題", preheader="")
     conditions = rendered.conditions
     wanted = [not show or bool(shown >> conditions.index(asks(show)) & 1) for show in shows]
-    links = Links(7)
+    links = Links(7, "http://testserver")
     for text, html in (
         (rendered.text, rendered.html),
         (rewrite_text(rendered.text, links.replace), rewrite_html(rendered.html, links.replace)),
