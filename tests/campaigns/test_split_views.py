@@ -110,8 +110,8 @@ def test_the_recipients_are_shown_with_their_variant(editor, campaign):
     campaign.deliveries.filter(pk=pks[0]).update(variant=1)
     campaign.deliveries.exclude(pk=pks[0]).update(variant=UNDECIDED)
     page = editor.get(url).content.decode()
-    assert '<td class="nowrap">B</td>' in page
-    assert '<td class="nowrap">判定待ち</td>' in page
+    assert 'data-label="案">B</td>' in page
+    assert 'data-label="案">判定待ち</td>' in page
     SplitTest.objects.all().delete()
     assert '<th scope="col">案</th>' not in editor.get(url).content.decode()
 

@@ -113,7 +113,7 @@ def test_pages_of_lists_ask_few_queries(
         make_subscriber(make_list(mailing_list.workspace), error_count=1)
     for url, limit in (
         (reverse("list_index"), 9),
-        (reverse("list_detail", args=[mailing_list.pk]), 13),
+        (reverse("list_detail", args=[mailing_list.pk]), 14),
         (reverse("subscriber_index"), 13),
         (reverse("subscriber_detail", args=[Subscriber.objects.first().pk]), 13),
     ):
