@@ -158,6 +158,7 @@ def finish_campaigns(*, now: datetime) -> list[Campaign]:
             logger.critical("campaign %s: the deliveries do not add up to the recipients", campaign.pk)
             continue
         own = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SENDING)
-        if own.update(state=CampaignState.DONE, finished_at=now):
+        # Whoever looks at the result now wants it counted.
+        if own.update(state=CampaignState.DONE, finished_at=now, tally_due_at=now):
             finished.append(campaign)
     return finished

@@ -161,5 +161,11 @@ def follow(visitor: Visitor) -> None:
     page.reload()
     page.get_by_role("link", name="レポート", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("レポート")
+    # It is counted some seconds after the end.
+    for _look in range(20):
+        if stat(page, "受信サーバー受付").first.inner_text() != "0":
+            break
+        page.wait_for_timeout(1000)
+        page.reload()
     assert int(stat(page, "受信サーバー受付").first.inner_text()) > 0
     visitor.take_picture("report")
