@@ -73,7 +73,7 @@ MAILINGS = (
             words("<p>実りの秋にぴったりの器と布ものをそろえました。</p>", align="center", ground="accent"),
             button("新商品を見る", ground="accent"),
             SPACE,
-            words("<p>{{name|お客様}} 様</p><p>いつもみほん商店をご利用いただき、ありがとうございます。</p>"),
+            words("<p>{{name|会員}} 様</p><p>いつもみほん商店をご利用いただき、ありがとうございます。</p>"),
             product(
                 "飴釉の飯碗", "2,420円(税込)", "手になじむ丸みと、深い飴色の釉薬。電子レンジで使えます。", "utsuwa/"
             ),
@@ -87,7 +87,7 @@ MAILINGS = (
         timedelta(days=-14),
         (
             heading("会員様限定クーポン", level=1),
-            words("<p>{{name|お客様}} 様</p><p>日ごろの感謝を込めて、クーポンをお届けします。</p>"),
+            words("<p>{{name|会員}} 様</p><p>日ごろの感謝を込めて、クーポンをお届けします。</p>"),
             heading("全品 10%引き", level=1, align="center", ground="accent"),
             words("<p>ご来店の際に、このメールをご提示ください。</p>", align="center", ground="accent"),
         ),
@@ -98,7 +98,7 @@ MAILINGS = (
         "",
         ("メルマガ会員", "セミナー参加者"),
         timedelta(days=-7),
-        text="{{name|お客様}} 様\n\n年末は12月30日まで、年始は1月5日から営業いたします。\nどうぞよろしくお願いいたします。\n",
+        text="{{name|会員}} 様\n\n年末は12月30日まで、年始は1月5日から営業いたします。\nどうぞよろしくお願いいたします。\n",
     ),
     Mailing(
         "【みほん商店】冬のセールを先行でご案内",
@@ -110,7 +110,7 @@ MAILINGS = (
             words("<p>メルマガ会員の皆さまに、一足早くご案内します。</p>", align="center", ground="accent"),
             button("セール会場へ", "sale/", ground="accent"),
             SPACE,
-            words("<p>{{name|お客様}} 様</p><p>人気の品は数に限りがあります。お早めにどうぞ。</p>"),
+            words("<p>{{name|会員}} 様</p><p>人気の品は数に限りがあります。お早めにどうぞ。</p>"),
         ),
     ),
     Mailing(
@@ -121,7 +121,7 @@ MAILINGS = (
         (
             heading("やさしい器の選び方", level=1, ground="accent"),
             SPACE,
-            words("<p>{{name|お客様}} 様</p><p>ご好評のセミナーを、春にもう一度開きます。</p>"),
+            words("<p>{{name|会員}} 様</p><p>ご好評のセミナーを、春にもう一度開きます。</p>"),
             words(
                 "<p><strong>日時</strong> 3月14日(日)14:00〜15:30<br><strong>会場</strong> みほん商店 2階</p>",
                 ground="soft",

@@ -26,6 +26,9 @@ LEFTOVER: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _AROUND: Final = 8
+# A title behind a tag whose fallback ends in one: 「お客様 様」.
+_TITLE: Final = "(?:様|さま|さん|殿)"
+DOUBLED: Final = re.compile(rf"\{{\{{[^{{}}|\n]*\|[^{{}}\n]*{_TITLE}\s*\}}\}}[ \u3000]*{_TITLE}")
 
 
 def check_leftovers(content: Content) -> Iterator[Finding]:
@@ -41,6 +44,14 @@ def check_leftovers(content: Content) -> Iterator[Finding]:
             "placeholder_left",
             _("「○月○日」「◯◯様」のような、後で書き換えるはずの文字が残っているようです。"),
             details=shorten(found),
+        )
+    if doubled := [match[0] for part in written for match in DOUBLED.finditer(part)]:
+        yield yellow(
+            "title_twice",
+            _(
+                "値がない人には「お客様 様」のように敬称が重なります。代わりの言葉から敬称を除くか、後ろの敬称を消してください。"
+            ),
+            details=shorten(doubled),
         )
 
 

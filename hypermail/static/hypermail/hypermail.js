@@ -29,6 +29,12 @@
     );
   }
 
+  // On a small screen the tab of the page may stand beyond the edge.
+  for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+    const row = tab.closest(".tabs");
+    row.scrollLeft = tab.offsetLeft + tab.offsetWidth / 2 - row.offsetLeft - row.clientWidth / 2;
+  }
+
   // Menus close by Escape and by a click elsewhere.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
