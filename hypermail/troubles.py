@@ -1,16 +1,20 @@
-"""What is wrong in a workspace apart from its mailings: domains that may not send, mailboxes that cannot be read."""
+"""What is wrong in a workspace: domains that may not send, mailboxes that cannot be read, providers whose mail waits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
 from bounces.models import Mailbox
+from campaigns.lane_overview import list_providers
+from campaigns.models import Campaign, CampaignState
 from senders.domain_names import display_domain
 from senders.lights import light_of
 from senders.models import SenderDomain
@@ -33,7 +37,12 @@ class Trouble:
 
 def find_troubles(workspace: Workspace) -> list[Trouble]:
     """Return what somebody should look at; asks nothing but the database."""
-    return [*domain_troubles(workspace), *mailbox_troubles(workspace), *host_troubles(workspace)]
+    return [
+        *domain_troubles(workspace),
+        *mailbox_troubles(workspace),
+        *host_troubles(workspace),
+        *lane_troubles(workspace, now=timezone.now()),
+    ]
 
 
 def domain_troubles(workspace: Workspace) -> Iterator[Trouble]:
@@ -60,6 +69,17 @@ def mailbox_troubles(workspace: Workspace) -> Iterator[Trouble]:
             _("受信メールボックス %(name)s を読み取れないため、エラーメールを数えられていません: %(why)s") % words
         )
         yield Trouble("warn", sentence, reverse("mailbox_detail", args=[mailbox.pk]))
+
+
+def lane_troubles(workspace: Workspace, *, now: datetime) -> Iterator[Trouble]:
+    """Yield the providers whose mail waits although a mailing is being sent; asked only while there is one."""
+    if not Campaign.objects.for_workspace(workspace).filter(state=CampaignState.SENDING).exists():
+        return
+    held = [row for row in list_providers(workspace, now=now) if row.waiting and not row.is_moving]
+    for row in held[:MOST]:
+        words = {"provider": row.label, "standing": row.standing.label, "number": f"{row.waiting:,}"}
+        sentence = _("%(provider)s 宛て(%(standing)s): %(number)s 件が送信を待っています。") % words
+        yield Trouble("warn", sentence, reverse("lane_index"))
 
 
 def host_troubles(workspace: Workspace) -> Iterator[Trouble]:

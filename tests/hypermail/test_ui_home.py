@@ -9,8 +9,18 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Role, Workspace
 from bounces.models import Mailbox
+from campaigns.tally import refresh
 from tests.bounces.mailbox_making import make_mailbox
-from tests.factories import make_campaign, make_delivery, make_list, make_sender, make_subscriber, make_user
+from tests.factories import (
+    make_campaign,
+    make_deliveries,
+    make_delivery,
+    make_lane,
+    make_list,
+    make_sender,
+    make_subscriber,
+    make_user,
+)
 from tests.factories import make_workspace as make_empty_workspace
 
 pytestmark = pytest.mark.django_db
@@ -88,8 +98,24 @@ def test_many_mailings_cost_no_more_queries_than_those_shown(
     sender = make_sender(workspace)
     for _number in range(12):
         make_campaign(mailing_list, sender=sender, state="done", started_at=NOW, recipient_count=0)
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         page(client)
+
+
+def test_tells_of_providers_whose_mail_waits_while_a_mailing_is_sent(client: Client, workspace: Workspace) -> None:
+    campaign = make_campaign(make_list(workspace), state="sending", started_at=NOW, recipient_count=2)
+    lane = make_lane(workspace, provider="docomo", paused_at=NOW)
+    make_deliveries(campaign, 2, lane=lane)
+    refresh(campaign, now=NOW)
+    assert "ドコモ 宛て(手動で停止中): 2 件が送信を待っています。" in page(client)
+    lane.paused_at = None
+    lane.save()
+    assert "送信を待っています" not in page(client)
+    lane.paused_at = NOW
+    lane.save()
+    # A mailing that rests by itself waits for a person, whatever its providers do.
+    type(campaign).objects.update(state="paused")
+    assert "送信を待っています" not in page(client)
 
 
 def test_tells_of_domains_that_may_not_send_and_mailboxes_that_cannot_be_read(
