@@ -23,3 +23,10 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Refuse every sign-up."""
         return False
+
+    def is_safe_url(self, url: str) -> bool:
+        """Say whether one may be led to an address; what is none at all is not one."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False

@@ -1,17 +1,23 @@
-"""The zones that a workspace's clock can have: which there are, in words, and kept for the length of a download."""
+"""The zones that a workspace's clock can have: which there are, in words, and kept for the length of a download; and the
+days that a form takes.
+"""
 
 from collections.abc import Iterator
+from datetime import date
 from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+# Local midnight at both ends of the calendar, and the day after the last one, are no times that can be computed.
+COMPUTABLE_DAYS: Final = (MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(2999, 12, 31)))
 # Offered first, from Japan on eastwards and westwards.
 COMMON: Final[dict[str, Any]] = {
     "Asia/Tokyo": gettext_lazy("日本"),

@@ -14,6 +14,7 @@ from accounts.forms import InviteForm, RoleForm
 from accounts.members import Invitation, change_role, find_last_admin, invite, remove
 from accounts.middleware import SESSION_KEY
 from accounts.models import AuditEntry, Membership, Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 
 AUDIT_PAGE = 50
@@ -23,11 +24,11 @@ AUDIT_PAGE = 50
 @member_required()
 def switch_workspace(request: WorkspaceRequest) -> HttpResponse:
     """Work in another workspace of the member from now on."""
-    chosen = request.POST.get("workspace", "")
-    if not chosen.isdecimal():
+    chosen = read_number(request.POST.get("workspace"))
+    if chosen is None:
         return redirect("home")
     membership = get_object_or_404(
-        Membership.objects.select_related("workspace"), user=request.user, workspace_id=int(chosen)
+        Membership.objects.select_related("workspace"), user=request.user, workspace_id=chosen
     )
     request.session[SESSION_KEY] = membership.workspace_id
     messages.success(request, _("「%(name)s」に切り替えました。") % {"name": membership.workspace.name})

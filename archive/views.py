@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import member_required
 from accounts.models import Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from archive.choosing import mailings_of
 from archive.editing import choose_mailing, save_archive, switch_archive
@@ -115,9 +116,8 @@ def switch(request: WorkspaceRequest, pk: int) -> HttpResponse:
 def choose(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Take a mailing into the archive, or out of it."""
     archive = find_archive(request, pk)
-    number, is_shown = request.POST.get("mailing", ""), request.POST.get("shown") == "1"
-    is_number = number.isascii() and number.isdigit() and len(number) < 19
-    if is_number and choose_mailing(archive, int(number), is_shown=is_shown, actor=request.user):
+    number, is_shown = read_number(request.POST.get("mailing")), request.POST.get("shown") == "1"
+    if number is not None and choose_mailing(archive, number, is_shown=is_shown, actor=request.user):
         messages.success(request, _("メールを載せました。") if is_shown else _("メールを外しました。"))
     page = request.POST.get("page", "")
     query = "?" + urlencode({"page": page}) if page.isascii() and page.isdigit() and page != "1" else ""

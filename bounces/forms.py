@@ -8,19 +8,15 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from accounts.numbers import read_number
+from accounts.time_zones import COMPUTABLE_DAYS
 from bounces.removal import REMOVABLE, Choice, Removal
 from bounces.reports import Filter
 from bounces.resending import RESENDABLE, Selection
 from bounces.stopped import StoppedSearch
-from bounces.times import COMPUTABLE_DAYS
 from lists.models import MailingList, StopReason
 
 MAX_IDS = 1000
-
-
-def is_id(text: str) -> bool:
-    """Say whether a text is a number that a row may have; SQLite stores none of more than 64 bits."""
-    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 class RemovalForm(forms.Form):
@@ -42,7 +38,7 @@ class RemovalForm(forms.Form):
         super().__init__(*args, **kwargs)
         # Whether the rows are failures of this campaign is asked by the query that uses them.
         given = self.data.getlist("ids") if hasattr(self.data, "getlist") else []
-        self.fields["ids"].choices = [(value, value) for value in given[:MAX_IDS] if is_id(value)]  # type: ignore[attr-defined]
+        self.fields["ids"].choices = [(value, value) for value in given[:MAX_IDS] if read_number(value) is not None]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Ask for at least one address."""

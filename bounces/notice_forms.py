@@ -5,9 +5,9 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.time_zones import COMPUTABLE_DAYS
 from bounces.models import Door, NoticeState
 from bounces.notice_lists import REPORTS, NoticeFilter
-from bounces.times import COMPUTABLE_DAYS
 
 
 class NoticeFilterForm(forms.Form):

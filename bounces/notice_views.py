@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from accounts import audit
 from accounts.access import member_required
 from accounts.models import Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from bounces.assigning import ASSIGNABLE, assign, find_candidates
 from bounces.models import Door, NoticeState, RawNotice
@@ -53,8 +54,7 @@ def notice_index(request: WorkspaceRequest) -> HttpResponse:
 
 def read_place(request: WorkspaceRequest, name: str) -> int | None:
     """Return the number in the query at which a page begins; None for anything that is none."""
-    given = request.GET.get(name, "")
-    return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else None
+    return read_number(request.GET.get(name))
 
 
 @require_GET

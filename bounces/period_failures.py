@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet, Sum
 
+from accounts.numbers import read_number
 from bounces.failure_export import read_failures
 from bounces.report_scope import Scope
 from bounces.reports import UNSORTED, Filter
@@ -54,10 +55,10 @@ class Cursor:
     def parse(cls, text: str) -> Cursor | None:
         """Read a cursor from the query of a URL; None where it is none."""
         parts = text.split(SEPARATOR)
-        if len(parts) != 6 or not all(number.isdecimal() and len(number) < 19 for number in (parts[0], parts[5])):
+        campaign_id, delivery_id = read_number(parts[0]), read_number(parts[-1])
+        if len(parts) != 6 or campaign_id is None or delivery_id is None:
             return None
-        campaign_id, provider, kind, reason, state, delivery_id = parts
-        return cls(Place(int(campaign_id), provider, kind, reason, state), int(delivery_id))
+        return cls(Place(campaign_id, *parts[1:5]), delivery_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from accounts.time_zones import COMPUTABLE_DAYS
 from bounces.letters import Letter
 from bounces.report_scope import DEFAULT_DAYS, MAX_DAYS, PRESETS, Period, Scope
-from bounces.times import COMPUTABLE_DAYS
 from lists.models import MailingList
 from mta.providers import PROVIDER_LABELS
 from senders.models import Sender

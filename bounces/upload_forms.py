@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from accounts.form_fields import FilesField, FilesInput
+from accounts.numbers import read_number
 from bounces.survey import Finding
 from bounces.survey_known import MAX_FOUND, MAX_LETTERS
 from lists.csv_import import describe_size_limit
@@ -83,10 +84,11 @@ class KnownStopForm(forms.Form):
         """Return the numbers; whether they are subscribers of the workspace is asked by the query that uses them."""
         if not self.cleaned_data["ids"]:
             return []
-        given = self.cleaned_data["ids"].split(",")
-        if len(given) > MAX_FOUND or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in given):
+        numbers = [read_number(part) for part in self.cleaned_data["ids"].split(",")]
+        found = [number for number in numbers if number is not None]
+        if len(numbers) > MAX_FOUND or len(found) < len(numbers):
             raise forms.ValidationError(AGAIN)
-        return [int(part) for part in given]
+        return found
 
     def clean_unregistered(self) -> list[str]:
         """Return the addresses; whether they are any is asked where they are put on the 除外リスト."""

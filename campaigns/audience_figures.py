@@ -15,8 +15,8 @@ from typing import Any, Final
 from django.db.models import Count, Q
 
 from accounts.models import Workspace
+from accounts.numbers import read_number
 from lists.audience import Audience, Stages, audience_stages
-from lists.finding import read_number
 from lists.models import Subscriber, SubscriberStatus, Subscription
 from lists.segment_counts import BUDGET, LARGEST_WINDOW, find_window, first_window
 from lists.segment_sql import DomainOf

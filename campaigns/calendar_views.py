@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import member_required
 from accounts.models import Workspace
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from campaigns import recurrences
 from campaigns.holidays import holiday_name
@@ -59,9 +60,9 @@ class Day:
 
 def read_month(text: str, today: date) -> date:
     """Return the first day of the month that is asked for as 2026-11; of this month where none can be read."""
-    year, _dash, month = text.partition("-")
-    if year.isdecimal() and month.isdecimal() and int(year) in YEARS and 1 <= int(month) <= 12:
-        return date(int(year), int(month), 1)
+    year, month = (read_number(part) for part in text.partition("-")[::2])
+    if year is not None and month is not None and year in YEARS and 1 <= month <= 12:
+        return date(year, month, 1)
     return today.replace(day=1)
 
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import member_required
 from accounts.models import Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from campaigns import closed_times, content_checks, drafts
 from campaigns.audiences import set_parts
@@ -170,9 +171,8 @@ def check_draft(request: WorkspaceRequest, pk: int | None = None) -> HttpRespons
     parts = write_parts(content, request.workspace)
     campaign.subject, campaign.text, campaign.html = content.subject, parts.text, parts.html
     campaign.conditions = list(parts.conditions)
-    chosen = request.POST.get("sender", "")
     senders = Sender.objects.filter(workspace=request.workspace, archived_at__isnull=True).select_related("domain")
-    campaign.sender = senders.filter(pk=int(chosen)).first() if chosen.isdecimal() else None
+    campaign.sender = senders.filter(pk=read_number(request.POST.get("sender")) or 0).first()
     campaign.created_at = timezone.now()
     return render(request, "campaigns/_preflight.html", {"report": check_content(campaign)})
 
@@ -208,8 +208,7 @@ def save_draft(
         return drafts.save(
             campaign,
             content_posted(request.POST, edited.design, campaign),
-            # What is longer is no revision of ours.
-            revision=int(revision) if revision.isdecimal() and len(revision) < 10 else 0,
+            revision=read_number(revision) or 0,
             actor=request.user,
             now=timezone.now(),
             columns=[name for name in SETTINGS if name in read],

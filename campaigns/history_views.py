@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import member_required
 from accounts.models import Workspace
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from campaigns.models import Campaign, CampaignQuerySet, Part
 from campaigns.results import Result, describe
@@ -42,8 +43,7 @@ def history(request: WorkspaceRequest) -> HttpResponse:
     started = started_campaigns(request)
     mailing_list = None
     if asked := request.GET.get("list", ""):
-        pk = int(asked) if asked.isdecimal() else 0
-        mailing_list = MailingList.objects.filter(workspace=request.workspace, pk=pk).first()
+        mailing_list = MailingList.objects.filter(workspace=request.workspace, pk=read_number(asked) or 0).first()
         started = started.filter(audiences__mailing_list=mailing_list) if mailing_list else started.none()
     if query := request.GET.get("q", "").replace("\0", "").strip():
         started = started.filter(subject__icontains=query)

@@ -14,7 +14,9 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import member_required
 from accounts.models import Workspace
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
+from accounts.time_zones import COMPUTABLE_DAYS
 from campaigns.models import Campaign, CampaignQuerySet, CampaignState, Folder, Label, Recurrence
 from campaigns.sender_notes import notes_of
 from campaigns.views import AUDIENCE
@@ -32,10 +34,16 @@ class SearchForm(forms.Form):
     # The number of a folder, or NONE.
     folder = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
     begin = forms.DateField(
-        label=_("配信日(から)"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=_("配信日(から)"),
+        required=False,
+        validators=COMPUTABLE_DAYS,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     end = forms.DateField(
-        label=_("配信日(まで)"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=_("配信日(まで)"),
+        required=False,
+        validators=COMPUTABLE_DAYS,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
@@ -54,8 +62,8 @@ class SearchForm(forms.Form):
             campaigns = campaigns.filter(labels=label)
         if (folder := data.get("folder", "")) == NONE:
             campaigns = campaigns.filter(folder=None)
-        elif folder.isdecimal() and len(folder) < 19:
-            campaigns = campaigns.filter(folder=int(folder))
+        elif (number := read_number(folder)) is not None:
+            campaigns = campaigns.filter(folder=number)
         if begin := data.get("begin"):
             at = datetime.combine(begin, time(), self.zone)
             campaigns = campaigns.filter(Q(started_at__gte=at) | Q(started_at=None, scheduled_at__gte=at))

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.form_fields import one_line
 from accounts.models import Workspace
+from accounts.numbers import read_number
 from campaigns.models import MOST_FOLDERS, Campaign, Folder, Label
 
 
@@ -83,7 +84,7 @@ class MoveForm(forms.Form):
         # Whose they are is asked when they are moved.
         posted = self.data.getlist("campaigns") if hasattr(self.data, "getlist") else []
         cast("forms.TypedMultipleChoiceField", self.fields["campaigns"]).choices = [
-            (value, value) for value in posted if value.isdecimal() and len(value) < 19
+            (value, value) for value in posted if read_number(value) is not None
         ]
 
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import member_required
 from accounts.models import Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
 from campaigns.approval_views import approval_context
@@ -85,8 +86,8 @@ def chosen_person(
     request: WorkspaceRequest, people: SubscriberQuerySet, offered: Sequence[Subscriber]
 ) -> Subscriber | None:
     """Return the subscriber named by `subscriber` (id) or `q` (beginning of the address), else the first one."""
-    if (chosen := request.GET.get("subscriber", "")).isdecimal():
-        return get_object_or_404(Subscriber, workspace=request.workspace, pk=int(chosen))
+    if (chosen := read_number(request.GET.get("subscriber"))) is not None:
+        return get_object_or_404(Subscriber, workspace=request.workspace, pk=chosen)
     if query := request.GET.get("q", "").replace("\0", "").strip().lower():
         return people.filter(starts_with("address_key", query)).order_by("address_key").first()
     return next(iter(offered), None)

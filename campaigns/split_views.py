@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import member_required
 from accounts.audit import record
 from accounts.models import Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from campaigns import content_checks, split_tests
 from campaigns.draft_parts import content_of
@@ -112,8 +113,8 @@ def split_remove(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @member_required(Role.EDITOR)
 def split_decide(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Send one of the variants to those who wait."""
-    chosen = request.POST.get("variant", "")
-    number = int(chosen) if chosen.isdecimal() and int(chosen) < len(LETTERS) else -1
+    chosen = read_number(request.POST.get("variant"))
+    number = chosen if chosen is not None and chosen < len(LETTERS) else -1
     return change_state(
         request,
         pk,

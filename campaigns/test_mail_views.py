@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import member_required
 from accounts.models import Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from campaigns.audience_views import count_audience
 from campaigns.audiences import audience_of
@@ -39,8 +40,8 @@ def send_test(request: WorkspaceRequest, pk: int) -> HttpResponse:
         return show_preview(request, campaign, test_form=form)
     else:
         queue(request, campaign, form)
-    chosen = request.POST.get("subscriber", "")
-    shown = f"?subscriber={chosen}" if chosen.isdecimal() else ""
+    chosen = read_number(request.POST.get("subscriber"))
+    shown = "" if chosen is None else f"?subscriber={chosen}"
     return redirect(reverse("campaign_preview", args=[pk]) + shown)
 
 

@@ -19,6 +19,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
+from accounts.numbers import read_number
 from designs.block_conditions import IS_OPEN, BlockCondition, begin_condition, may_have_condition, read_condition
 from designs.block_forms import BlockForm, form_for
 from designs.blocks import (
@@ -152,8 +153,8 @@ def change(edited: EditedDesign, action: str, *, look: Look) -> EditedDesign:
     place, _sign, more = rest.partition(":")
     if word == "add":
         return add(edited, place, more, look=look)
-    if word == "move" and more.isdecimal():
-        return keep(edited, move(edited.design, place, int(more)))
+    if word == "move" and (at := read_number(more)) is not None:
+        return keep(edited, move(edited.design, place, at))
     if word == "copy" and (source := find(edited.design, place)):
         copied = copy_block(source)
         changed = keep(edited, rewrite(edited.design, place, lambda row, at: put(row, at, [row[at], copied])))

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import member_required
 from accounts.audit import record
 from accounts.models import Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from designs.middleware import PublicFile
 from designs.models import Picture, picture_storage
@@ -83,9 +84,8 @@ def store_all(request: WorkspaceRequest, form: PicturesForm) -> list[int]:
 def picture_describe(request: WorkspaceRequest) -> HttpResponse:
     """Ask what the pictures that were just uploaded show."""
     source = request.POST if request.method == "POST" else request.GET
-    chosen = [
-        int(pk) for pk in source.getlist("picture")[:MAX_FILES] if pk.isascii() and pk.isdecimal() and len(pk) < 19
-    ]
+    numbers = map(read_number, source.getlist("picture")[:MAX_FILES])
+    chosen = [number for number in numbers if number is not None]
     pictures = Picture.objects.filter(workspace=request.workspace, pk__in=chosen).order_by("pk")
     data = request.POST if request.method == "POST" else None
     forms = [PictureForm(data, instance=picture, prefix=f"p{picture.pk}") for picture in pictures]

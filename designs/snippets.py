@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import User, Workspace
+from accounts.numbers import read_number
 from designs.blocks import Block, Design, copy_block, read_design
 from designs.brands import Look, picture_urls
 from designs.exceptions import DesignRefused
@@ -85,7 +86,7 @@ def require_room(workspace: Workspace) -> None:
 
 def blocks_of(workspace: Workspace, number: str) -> tuple[Block, ...]:
     """Return the blocks of a snippet of a workspace by the number that was posted. Raises DesignRefused."""
-    found = Snippet.objects.filter(workspace=workspace, pk=int(number)).first() if number.isdecimal() else None
+    found = Snippet.objects.filter(workspace=workspace, pk=read_number(number) or 0).first()
     if found is None or not found.blocks:
         raise DesignRefused(_("選んだ部品が見つかりません。ほかの部品を選んでください。"))
     return read_design(found.blocks).blocks

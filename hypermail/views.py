@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -81,7 +81,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     after = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(after, {request.get_host()}, require_https=request.is_secure()):
         after = reverse("home")
-    response = redirect(after)
+    response = HttpResponseRedirect(after)
     theme = request.POST.get("theme", "")
     if theme in THEMES:
         response.set_cookie(

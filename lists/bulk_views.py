@@ -18,12 +18,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import member_required
 from accounts.models import Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from lists.bulk import Chosen, cancel_bulk, look, queue_bulk, restart_bulk
 from lists.bulk_claims import OPEN
 from lists.bulk_forms import FORMS
 from lists.exceptions import ListsError
-from lists.finding import Search, condition_of, read_number
+from lists.finding import Search, condition_of
 from lists.import_leftovers import last_file_goes
 from lists.models import BulkAction, BulkJob, BulkState, MailingList
 from lists.search_words import Words, describe_attribute, describe_search, read_search

@@ -18,6 +18,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.numbers import read_number
 from lists.exceptions import ListsError
 
 VERSION: Final = 1
@@ -346,7 +347,7 @@ def _read_month(texts: Sequence[str]) -> str:
 
 
 def _read_ids(texts: Sequence[str]) -> list[int]:
-    found = [int(text) for text in dict.fromkeys(texts) if text.isdecimal() and text.isascii() and len(text) < 19]
+    found = [number for text in dict.fromkeys(texts) if (number := read_number(text)) is not None]
     if not found or len(found) < len(set(filter(None, texts))):
         raise SegmentRefused(_("リストを1つ以上選んでください。"))
     _require_few(found)

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
+from accounts.numbers import read_number
 from lists.address import clean_address
 from lists.erasing import digest_of
 from lists.exceptions import InvalidAddress
@@ -44,10 +45,9 @@ class LedgerSearch:
     @classmethod
     def from_query(cls, query: Mapping[str, Any]) -> "LedgerSearch":
         """Return the search that a page's address describes; what makes no sense is left out."""
-        number = str(query.get("list") or "")
         return cls(
             address=unicodedata.normalize("NFKC", str(query.get("q") or "")).replace("\0", "").strip()[:320],
-            list_id=int(number) if number.isascii() and number.isdigit() and len(number) < 19 else None,
+            list_id=read_number(query.get("list")),
             state=str(query.get("state")) if query.get("state") in (LIVE, ENDED) else "",
         )
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import member_required
 from accounts.models import Role
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from lists.consent_ledger import ENDED, LIVE, FoundConsents, LedgerSearch, find_consents, ledger_table
 from lists.export_views import Subject, answer
@@ -78,8 +79,7 @@ def read_search(request: WorkspaceRequest) -> LedgerSearch:
 
 def read_before(request: WorkspaceRequest) -> int | None:
     """Return where the page begins, None for the first one."""
-    text = request.GET.get("before", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return read_number(request.GET.get("before"))
 
 
 def next_url(search: LedgerSearch, found: FoundConsents) -> str:

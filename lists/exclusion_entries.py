@@ -30,6 +30,7 @@ MAX_LABELS: Final = 10
 MAX_REASON: Final = 200
 # How long an entry that is over stays on the page, where its end can be put off.
 KEEP_OVER: Final = timedelta(days=31)
+DAY: Final = timedelta(days=1)
 
 _DOMAIN: Final = re.compile(r"(?:\*?@|\*?\.)?([^@]*)")
 
@@ -87,7 +88,8 @@ def end_of(last_day: date | None) -> datetime | None:
     """Return when an entry is over that holds up to and with a day, in the local time."""
     if last_day is None:
         return None
-    return timezone.make_aware(datetime.combine(last_day + timedelta(days=1), time.min))
+    # 9999-12-31, which many write for "never", has no next day.
+    return timezone.make_aware(datetime.combine(min(last_day, date.max - DAY) + DAY, time.min))
 
 
 def last_day_of(expires_at: datetime | None) -> date | None:

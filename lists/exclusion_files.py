@@ -159,7 +159,7 @@ def take_row(
     except InvalidAddress as error:
         reading.reject(row.line, value, error.sentence)
         return
-    except (ListsError, OverflowError):
+    except ListsError:
         reading.reject(row.line, value, _("期限が日付として読めません(例: 2026-12-31)。"))
         return
     if end is not None and end <= now:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import member_required, operator_required
 from accounts.models import Role, User
+from accounts.numbers import read_number
 from accounts.requests import OperatorRequest, WorkspaceRequest
 from lists.exclusion_entries import add_entries, of_scope, remove_entry, remove_found
 from lists.exclusion_files import exclusion_table
@@ -27,7 +28,6 @@ from lists.exclusion_pages import (
     of_workspace,
 )
 from lists.export_views import Subject, answer_for
-from lists.finding import read_number
 from lists.models import Exclusion, ExclusionKind
 from lists.segment_counts import mark_of
 

@@ -16,6 +16,7 @@ from django.db.models.lookups import Contains
 from django.utils.translation import gettext as _
 
 from accounts.models import Workspace
+from accounts.numbers import read_number
 from lists.address import clean_address, part_as_key
 from lists.conditions import read_conditions
 from lists.exceptions import InvalidAddress, ListsError
@@ -301,13 +302,6 @@ def _small(text: str) -> str:
 
 def _text(value: Any) -> str:
     return str(value or "").replace("\0", "").strip()[:MAX_TEXT]
-
-
-def read_number(value: Any) -> int | None:
-    """Return the id that a page's address names, None where it is none."""
-    text = str(value or "")
-    # What is longer fits no id.
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _one_of(values: Sequence[str], value: Any) -> str:

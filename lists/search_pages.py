@@ -7,9 +7,10 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from accounts.models import Workspace
+from accounts.numbers import read_number
 from lists.attributes import attributes_of
 from lists.exceptions import ListsError
-from lists.finding import Found, Search, find, read_number
+from lists.finding import Found, Search, find
 from lists.models import MailingList, Segment, StopReason, SubscriberStatus
 
 # The rows of a search that goes on are asked for with this parameter, without the page around them.

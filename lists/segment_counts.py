@@ -12,7 +12,7 @@ from typing import Final
 from django.db.models import Count, Max, Q
 
 from accounts.models import Workspace
-from lists.finding import read_number
+from accounts.numbers import read_number
 from lists.models import Subscriber, SubscriberQuerySet, SubscriberStatus
 
 # Seconds that one request counts, and the people that its first window holds; less time, fewer people.

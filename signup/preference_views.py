@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.numbers import read_number
 from campaigns.public_views import mask_address
 from campaigns.unsubscribing import find_delivery
 from lists.editing import lists_of
@@ -37,7 +38,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         request.POST if request.method == "POST" else None, words=words, name_rule=rule, fields=fields, stored=stored
     )
     if form.is_valid() and not person.is_stopped():
-        chosen = {int(text) for text in request.POST.getlist("lists") if text.isascii() and text.isdigit()}
+        chosen = {number for text in request.POST.getlist("lists") if (number := read_number(text)) is not None}
         name = form.cleaned_data.get("name")
         ip, now = address_of(request), timezone.now()
         save_preferences(person, chosen, name=name, values=form.values(), ip=ip, now=now)

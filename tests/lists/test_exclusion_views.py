@@ -69,6 +69,12 @@ def test_an_editor_adds_several_entries_at_once(workspace: Workspace, editor: Cl
     assert "登録済みの2件" in changed.content.decode()
 
 
+def test_a_day_that_means_never_is_one(editor: Client) -> None:
+    data = {"values": "mori@example.jp", "reason": "", "last_day": "9999-12-31"}
+    assert editor.post(reverse("exclusion_create"), data).status_code == 302
+    assert "9999" in editor.get(reverse("exclusion_index")).content.decode()
+
+
 def test_a_domain_that_concerns_subscribers_asks_first(workspace: Workspace, editor: Client) -> None:
     for address in ("a@example.co.jp", "b@mail.example.co.jp", "c@myexample.co.jp", "d@example.com"):
         make_subscriber(workspace=workspace, address=address)
