@@ -40,7 +40,14 @@ def template_use(request: WorkspaceRequest, pk: int) -> HttpResponse:
     template = get_object_or_404(Template, workspace=request.workspace, pk=pk)
     by_hand = template.kind == BodyKind.TEXT or bool(template.text.strip())
     content = Content(
-        template.subject, template.preheader, template.kind, template.blocks, template.source, template.text, by_hand
+        subject=template.subject,
+        preheader=template.preheader,
+        kind=template.kind,
+        blocks=template.blocks,
+        source=template.source,
+        text=template.text,
+        text_by_hand=by_hand,
+        conditions=template.conditions,
     )
     return make_draft(request, content)
 
@@ -84,6 +91,7 @@ def template_of(request: WorkspaceRequest, campaign: Campaign) -> Template:
         blocks=content.blocks if content.kind == BodyKind.BLOCKS else {},
         source=content.source if content.kind in (BodyKind.HTML, BodyKind.MARKDOWN) else "",
         text=content.text if content.text_by_hand or content.kind == BodyKind.TEXT else "",
+        conditions=list(content.conditions),
         created_by=request.user,
         created_at=timezone.now(),
     )

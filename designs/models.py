@@ -114,8 +114,9 @@ class Template(models.Model):
     blocks = models.JSONField(default=dict, blank=True)
     # What is written, for HTML and MARKDOWN.
     source = models.TextField(blank=True)
-    # The text part where a person writes it: for TEXT and HTML.
+    # The text part where a person writes it, and the conditions that the blocks had by the numbers that stand in it.
     text = models.TextField(_("テキスト本文"), blank=True)
+    conditions = models.JSONField(default=list, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField()
 

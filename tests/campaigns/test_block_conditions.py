@@ -15,7 +15,7 @@ from campaigns.draft_parts import Content, content_of
 from campaigns.models import Campaign, SplitTest, Variant
 from campaigns.preflight.check import check
 from designs.blocks import MAX_SHOWN_TO
-from designs.models import BodyKind
+from designs.models import BodyKind, Template
 from lists.models import AttributeDefinition
 from tests.campaigns.test_showing import asks, block
 from tests.factories import make_campaign, make_list, make_sender, make_subscriber, make_user
@@ -153,6 +153,11 @@ def test_numbers_stay_with_a_text_that_is_written_by_hand(editor, campaign):
     assert "{{?3}}: 会員ランクが「銅」" in found["region_unknown"].sentence
     found = write(campaign, silver, bronze, text=text.replace("{{/1}}", ""), text_by_hand=True)
     assert found["region_broken"].details == ("{{?1}}",)
+    # A template keeps the numbers too.
+    editor.post(reverse("campaign_save_template", args=[campaign.pk]), {"name": "型"})
+    editor.post(reverse("template_use", args=[Template.objects.get().pk]))
+    made = Campaign.objects.latest("pk")
+    assert (made.text, made.conditions) == (campaign.text.replace("{{/1}}", ""), campaign.conditions)
     # Once the text is written from the blocks again, its number is free.
     found = write(campaign, silver, bronze, block(4, "鉄", asks("鉄")))
     campaign.refresh_from_db()
