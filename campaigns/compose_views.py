@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import member_required
 from accounts.models import Role
-from accounts.numbers import read_number
+from accounts.numbers import FEW, read_number
 from accounts.requests import WorkspaceRequest
 from campaigns import closed_times, content_checks, drafts
 from campaigns.audiences import set_parts
@@ -208,7 +208,7 @@ def save_draft(
         return drafts.save(
             campaign,
             content_posted(request.POST, edited.design, campaign),
-            revision=read_number(revision) or 0,
+            revision=read_number(revision, FEW) or 0,
             actor=request.user,
             now=timezone.now(),
             columns=[name for name in SETTINGS if name in read],

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import member_required
 from accounts.audit import record
 from accounts.models import Role
-from accounts.numbers import read_number
+from accounts.numbers import FEW, read_number
 from accounts.requests import WorkspaceRequest
 from campaigns.draft_parts import Content, read_content
 from campaigns.drafts import Stale, restore
@@ -51,7 +51,7 @@ def restore_version(request: WorkspaceRequest, pk: int, version: int) -> HttpRes
     """Make a version the content of the draft again."""
     campaign = find_campaign(request.workspace, pk)
     found = get_object_or_404(DraftVersion.objects.select_related("campaign__workspace"), campaign=campaign, pk=version)
-    revision = read_number(request.POST.get("revision")) or 0
+    revision = read_number(request.POST.get("revision"), FEW) or 0
     result = restore(found, revision=revision, actor=request.user, now=timezone.now())
     if not isinstance(result, Stale):
         record(request.workspace, request.user, "draft.restore", str(pk), saved_at=found.saved_at.isoformat())
