@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.forms import BaseForm
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -22,7 +23,7 @@ from campaigns.drafts import Saved, Stale
 from campaigns.forms import CampaignForm
 from campaigns.models import Campaign
 from campaigns.views import find_campaign
-from designs.draft_editing import EditedDesign, read_posted
+from designs.draft_editing import read_posted
 from designs.exceptions import DesignRefused
 
 CONFLICT = 409
@@ -54,17 +55,18 @@ def store_posted(request: WorkspaceRequest, pk: int | None) -> HttpResponse:
         request.POST, instance=campaign, workspace=request.workspace, content=content_of(campaign), auto_id=False
     )
     form.is_valid()
-    saved = save_draft(request, form, own_rules_form(request, campaign), edited)
+    rules_form = own_rules_form(request, campaign)
+    saved = save_draft(request, form, rules_form, edited)
     if isinstance(saved, Stale):
         answer = {"closed": closed_sentence()} if saved.is_closed else stale_answer(saved, request.user)
         return JsonResponse(answer, status=CONFLICT)
-    return JsonResponse(saved_answer(campaign, saved, form, edited))
+    told = [*edited.errors, *refused(form), *(refused(rules_form) if rules_form.must_forbid else ())]
+    return JsonResponse(saved_answer(campaign, saved, told))
 
 
-def saved_answer(campaign: Campaign, saved: Saved, form: CampaignForm, edited: EditedDesign) -> dict[str, Any]:
-    """Return what the page shows once a draft is stored."""
-    problems = [{"place": place, "sentence": sentence} for place, sentence in edited.errors]
-    problems += [{"place": name, "sentence": text} for name, text in refused(form)]
+def saved_answer(campaign: Campaign, saved: Saved, told: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return what the page shows once a draft is stored, with what is told at which place."""
+    problems = [{"place": place, "sentence": sentence} for place, sentence in told]
     if saved.parts.problem:
         problems.append({"place": "", "sentence": refusal_of(saved.parts)})
     return {
@@ -77,7 +79,7 @@ def saved_answer(campaign: Campaign, saved: Saved, form: CampaignForm, edited: E
     }
 
 
-def refused(form: CampaignForm) -> Iterator[tuple[str, str]]:
+def refused(form: BaseForm) -> Iterator[tuple[str, str]]:
     """Yield what was typed and is not stored, or will not be sent; that something is missing yet is no fault."""
     for name, errors in form.errors.as_data().items():
         for error in errors:

@@ -16,6 +16,7 @@ from campaigns import closed_times, content_checks, drafts
 from campaigns.audiences import set_parts
 from campaigns.block_views import blocks_context, edited_posted, pictures_of
 from campaigns.draft_beginning import BegunMeanwhile, begun_campaign, find_begun
+from campaigns.draft_deleting import delete_draft
 from campaigns.draft_parts import Content, content_of, write_parts
 from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
 from campaigns.drafts import Saved, Stale, make_copy
@@ -26,6 +27,8 @@ from campaigns.preview_views import PREVIEWS
 from campaigns.quiet_forms import RulesForm
 from campaigns.quiet_hours import Rules
 from campaigns.quiet_words import rules_words
+from campaigns.recurrence_words import plan_context
+from campaigns.sendable import CampaignError
 from campaigns.showing import condition_words
 from campaigns.views import find_campaign
 from designs.blocks import Design
@@ -143,6 +146,7 @@ def show_editor(
         "stale_words": stale_sentence(stale, request.user) if stale else "",
         "views": PREVIEWS,
         "region_words": condition_words(campaign).items(),
+        **(plan_context(campaign) if campaign.pk else {}),
         **blocks_context(edited),
     }
     return render(request, "campaigns/edit.html", context)
@@ -194,14 +198,18 @@ def save_draft(
     """
     campaign, read = form.instance, form.cleaned_data
     revision = request.POST.get("overwrite") or request.POST.get("revision", "")
-    own_rules = rules_form.rules() if rules_form.must_forbid and rules_form.is_valid() else None
+    # Hours that cannot be read leave what was chosen before; none at all would be no 配信禁止時間.
+    can_keep = not rules_form.must_forbid or rules_form.is_valid()
+    own_rules = rules_form.rules() if rules_form.must_forbid and can_keep else None
+    if not can_keep:
+        campaign.quiet_mode = form.initial["quiet_mode"]
 
     def store_rest(stored: Campaign) -> None:
         if "mailing_lists" in read:
             stored.mailing_lists.set(read["mailing_lists"])
         if all(name in read for name in form.PARTS):
             set_parts(stored, form.parts())
-        if own_rules is not None or not rules_form.must_forbid:
+        if can_keep:
             closed_times.save_own_rules(stored, own_rules)
 
     try:
@@ -235,14 +243,10 @@ def copy_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @member_required(Role.EDITOR)
 def delete_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Delete a draft."""
-    campaign = find_campaign(request.workspace, pk)
-    drafts = Campaign.objects.for_workspace(request.workspace).filter(pk=campaign.pk, state=CampaignState.DRAFT)
-    if campaign.recurrences.filter(stopped_at=None).exists():
-        messages.error(request, _("繰り返しの元になっているため、削除できません。先に繰り返しを終了してください。"))
-        return redirect("campaign_preview", pk=pk)
-    deleted, _rows = drafts.delete()
-    if deleted:
-        messages.success(request, _("下書きを削除しました。"))
-    else:
-        messages.error(request, _("下書きではないため、削除できません。"))
+    try:
+        delete_draft(find_campaign(request.workspace, pk))
+    except CampaignError as error:
+        messages.error(request, error.sentence)
+        return redirect(error.url or "campaign_index")
+    messages.success(request, _("下書きを削除しました。"))
     return redirect("campaign_index")

@@ -15,6 +15,7 @@ from campaigns import closed_times
 from campaigns.approvals import void_changed
 from campaigns.audiences import copy_audience
 from campaigns.draft_parts import Content, Parts, content_of, read_content, write_parts
+from campaigns.merge_tags import blank_controls
 from campaigns.models import Campaign, CampaignState, Draft, DraftVersion, Variant
 from campaigns.variants import copy_test, write_variants
 
@@ -84,7 +85,8 @@ def save(
             return keep_late(campaign, content, revision=revision, actor=actor, now=now)
         else:
             keep_first(campaign.pk)
-        campaign.subject, campaign.preheader = content.subject, content.preheader
+        # Whatever it was taken from: a control character in a header can be sent to nobody.
+        campaign.subject, campaign.preheader = blank_controls(content.subject), blank_controls(content.preheader)
         campaign.text, campaign.html, campaign.edited_by = parts.text, parts.html, actor
         campaign.conditions = list(parts.conditions)
         written = ["subject", "preheader", "text", "html", "conditions", "edited_by", "updated_at", *columns]

@@ -20,6 +20,7 @@ from campaigns.draft_parts import Content, kind_posted
 from campaigns.merge_tags import blank_controls, broken_tags, explain_unknown, find_tags
 from campaigns.models import Campaign, DoubtPolicy, QuietMode
 from campaigns.quiet_forms import tolerance_field
+from campaigns.scheduling import FURTHEST
 from campaigns.tester_forms import seeds_words
 from designs.blocks import Design
 from designs.markdown_writing import MAX_MARKDOWN
@@ -302,4 +303,6 @@ class ScheduleForm(forms.Form):
         at = cast(datetime, self.cleaned_data["at"])
         if at < timezone.now():
             raise ValidationError(_("配信日時が過去です。これからの日時を指定してください。"), code="past")
+        if at > timezone.now() + FURTHEST:
+            raise ValidationError(_("配信日時が1年以上先です。年を確かめてください。"), code="far")
         return at

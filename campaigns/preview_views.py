@@ -43,7 +43,7 @@ from campaigns.split_words import chosen_variant, split_context
 from campaigns.test_mails import tests_context
 from campaigns.tester_forms import TestMailForm, new_test_form
 from campaigns.variants import as_variant
-from campaigns.views import find_campaign
+from campaigns.views import find_campaign, is_as_shown
 from designs.inbox import inbox_lines
 from lists.audience import Audience, people_of
 from lists.conditions import SegmentRefused
@@ -237,6 +237,7 @@ def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
         return show_preview(request, campaign, schedule_form=form)
     at, now = form.cleaned_data["at"], timezone.now()
     try:
+        require_shown(request, campaign)
         scheduling.schedule(campaign, at, actor=request.user, now=now, ticks=request.POST.getlist("tick"))
     except CampaignError as error:
         messages.error(request, error.sentence)
@@ -251,6 +252,18 @@ def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     return to_detail(pk)
 
 
+def require_shown(request: WorkspaceRequest, campaign: Campaign) -> None:
+    """Raise CampaignError where a draft was changed after the page was shown: what is sent is what was looked at."""
+    if campaign.is_editable() and not is_as_shown(request, campaign):
+        raise CampaignError(
+            campaign,
+            _(
+                "この画面を開いた後に、内容が変更されました(変更した人: %(who)s)。変更後の内容を確かめてから、もう一度操作してください。"
+            )
+            % {"who": campaign.edited_by or "―"},
+        )
+
+
 def to_detail(pk: int) -> HttpResponse:
     """Go on to the page on which the campaign is followed."""
     return redirect("campaign_detail", pk=pk)
@@ -263,6 +276,7 @@ def send_now(request: WorkspaceRequest, pk: int) -> HttpResponse:
     campaign, now = find_campaign(request.workspace, pk), timezone.now()
     ticks = [*request.POST.getlist("tick"), *HOUR_CODES]
     try:
+        require_shown(request, campaign)
         scheduling.schedule(campaign, now, actor=request.user, now=now, ticks=ticks)
     except CampaignError as error:
         messages.error(request, error.sentence)

@@ -17,7 +17,6 @@ from accounts.access import member_required
 from accounts.models import Role, Workspace
 from accounts.requests import WorkspaceRequest
 from campaigns import recurrences
-from campaigns.approvals import is_approved, needs_approval
 from campaigns.models import Campaign, Recurrence
 from campaigns.recurrence_dates import Plan, following
 from campaigns.recurrence_forms import PlanForm
@@ -68,8 +67,7 @@ def recurrence_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
         "recurrence": recurrence,
         "coming": list(islice(times_to_come(recurrence), COMING)),
         "made": recurrence.occurrences.select_related("campaign").order_by("-at")[:MADE],
-        "lacks_approval": needs_approval(request.workspace, recurrence.started_by)
-        and not is_approved(recurrence.master),
+        "lacks_approval": recurrences.lacks_approval(recurrence),
     }
     return render(request, "campaigns/recurrence_detail.html", context)
 

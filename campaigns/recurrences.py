@@ -21,6 +21,7 @@ from campaigns.approvals import (
     not_approved_sentence,
     void_changed,
 )
+from campaigns.audiences import audience_of
 from campaigns.closed_times import zone_of
 from campaigns.drafts import make_copy
 from campaigns.models import Approval, Campaign, CampaignState, Occurrence, Recurrence, Rhythm
@@ -73,11 +74,25 @@ def start(campaign: Campaign, plan: Plan, *, actor: User, now: datetime) -> Recu
             master = make_copy(master, created_by=actor)
         if master.recurrences.filter(stopped_at=None).exists():
             raise CampaignError(campaign, _("このメールはすでに繰り返しの元になっています。"))
+        if is_double(master, plan):
+            raise CampaignError(
+                campaign,
+                _(
+                    "同じ内容を、同じ配信先に、同じ日時に送る繰り返しがすでにあります。「繰り返し」の一覧を確かめてください。"
+                ),
+            )
         recurrence = Recurrence.objects.create(
             workspace=master.workspace, master=master, started_by=actor, next_at=next_at, **columns_of(plan)
         )
         note_change(recurrence, master, "recurrence.create", actor=actor, now=now)
     return recurrence
+
+
+def is_double(master: Campaign, plan: Plan) -> bool:
+    """Say whether somebody, in another tab say, repeats the same for the same people at the same times already."""
+    same = {f"master__{name}": getattr(master, name) for name in ("subject", "text", "html")}
+    others = running(master.workspace_id).filter(**same, **columns_of(plan))
+    return any(audience_of(other.master) == audience_of(master) for other in others)
 
 
 def change(recurrence: Recurrence, plan: Plan, *, actor: User, now: datetime) -> None:
@@ -124,6 +139,8 @@ def resume(recurrence: Recurrence, *, actor: User, now: datetime) -> None:
         paused = still_on(recurrence).filter(paused_at__isnull=False)
         if not paused.update(paused_at=None, next_at=next_at, started_by=actor):
             raise CampaignError(master, _("繰り返しは一時停止中ではないため、再開できません。"))
+        # What goes out from now on is this person's word.
+        Campaign.objects.filter(pk=master.pk).update(edited_by=actor)
         record(master.workspace, actor, "recurrence.resume", str(master.pk))
 
 
@@ -218,9 +235,10 @@ def fill(occurrence: Occurrence, recurrence: Recurrence, master: Campaign, *, no
     """Copy the master and schedule the copy for its time; one that is refused stays a draft that says why."""
     copy = make_copy(master, created_by=recurrence.started_by)
     occurrence.campaign = copy
+    actor = answers_for(recurrence, master)
     try:
-        pass_approval_on(master, copy, recurrence)
-        schedule(copy, occurrence.at, actor=recurrence.started_by, now=now, is_made_up_for=True)
+        pass_approval_on(master, copy, actor)
+        schedule(copy, occurrence.at, actor=actor, now=now, is_made_up_for=True)
     except CampaignError as error:
         occurrence.problem, occurrence.to_mail = error.sentence[:500], True
         Campaign.objects.filter(pk=copy.pk).update(problem=occurrence.problem)
@@ -230,9 +248,23 @@ def fill(occurrence: Occurrence, recurrence: Recurrence, master: Campaign, *, no
     occurrence.save(update_fields=["campaign", "problem", "to_mail"])
 
 
-def pass_approval_on(master: Campaign, copy: Campaign, recurrence: Recurrence) -> None:
+def answers_for(recurrence: Recurrence, master: Campaign) -> User | None:
+    """Return by whose word the next mailing goes out: who started the 繰り返し, or who changed its draft since then and
+    may send nothing without approval.
+    """
+    editor = master.edited_by or master.created_by
+    return editor if needs_approval(master.workspace, editor) else recurrence.started_by
+
+
+def lacks_approval(recurrence: Recurrence) -> bool:
+    """Say whether its mailings stay drafts until somebody approves the master."""
+    master = recurrence.master
+    return needs_approval(master.workspace, answers_for(recurrence, master)) and not is_approved(master)
+
+
+def pass_approval_on(master: Campaign, copy: Campaign, actor: User | None) -> None:
     """Let the approval of the master be one of its copy, which has the same content; raises CampaignError without one."""
-    if not needs_approval(master.workspace, recurrence.started_by):
+    if not needs_approval(master.workspace, actor):
         return
     approval = live_approval(master) if is_approved(master) else None
     if approval is None:

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.merge_tags import blank_controls
 from campaigns.models import LETTERS, Campaign, CampaignState, SplitRule, SplitTest, Variant
 from tracking.links import rules_of
 
@@ -76,6 +77,14 @@ class VariantForm(forms.Form):
         if drafts:
             choices.append((str(_("別の下書きから取り込む")), drafts))
         self.fields["body"].choices = choices  # type: ignore[attr-defined]
+
+    def clean_subject(self) -> str:
+        """Return one line: a tab of a spreadsheet can stand in no header."""
+        return blank_controls(self.cleaned_data["subject"]).strip()
+
+    def clean_preheader(self) -> str:
+        """Return one line."""
+        return blank_controls(self.cleaned_data["preheader"]).strip()
 
     def clean_body(self) -> str:
         """Take what is not said as the body of the mailing."""

@@ -23,7 +23,7 @@ from campaigns.drafts import Stale, save
 from campaigns.models import LETTERS, Campaign, SplitTest, Variant
 from campaigns.split_forms import KEPT, NUMBERS, SplitForm, VariantForm, sources_of
 from campaigns.variants import split_test_of, variants_of
-from campaigns.views import change_state, find_campaign
+from campaigns.views import change_state, find_campaign, is_as_shown
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,12 +41,15 @@ def split_edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
     if data is not None and form.is_valid() and all(row.is_valid() for row in forms):
         if not any(row.cleaned_data["subject"] for row in forms):
             form.add_error(None, _("比べる案がありません。B案の件名を入力してください。"))
-        elif save_test(request, campaign, form, forms):
+        elif is_as_shown(request, campaign) and save_test(request, campaign, form, forms):
             content_checks.ask_quietly(campaign, now=timezone.now())
             messages.success(request, _("A/Bテストを保存しました。"))
             return redirect("campaign_preview", pk=pk)
         else:
-            form.add_error(None, _("別の画面で先に保存されました。最新の内容を確かめて、もう一度保存してください。"))
+            campaign.refresh_from_db(fields=["revision"])
+            form.add_error(
+                None, _("別の画面で先に保存されました。もう一度「保存する」を押すと、この画面の内容で上書きします。")
+            )
     context = {"campaign": campaign, "form": form, "forms": forms, "has_test": form.instance.pk is not None}
     return render(request, "campaigns/split_form.html", context)
 

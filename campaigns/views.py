@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import member_required
 from accounts.models import Role, Workspace
+from accounts.numbers import FEW, read_number
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
 from campaigns.error_gate import gate_of
@@ -41,6 +42,11 @@ STATE_GROUPS = {"failures": FAILURES, "waiting": WAITING}
 def find_campaign(workspace: Workspace, pk: int) -> Campaign:
     """Return a campaign of the workspace or raise Http404."""
     return get_object_or_404(Campaign.objects.for_workspace(workspace).select_related("sender__domain"), pk=pk)
+
+
+def is_as_shown(request: WorkspaceRequest, campaign: Campaign) -> bool:
+    """Say whether the draft is still as the page showed it."""
+    return read_number(request.POST.get("revision"), FEW) in (None, campaign.revision)
 
 
 @require_safe

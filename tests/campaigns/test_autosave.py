@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import time
 from uuid import uuid4
 
 import pytest
@@ -10,9 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEntry, Role
+from campaigns.closed_times import rules_for
 from campaigns.draft_parts import content_of
-from campaigns.drafts import MAX_VERSIONS, ONE_VERSION, note_version
-from campaigns.models import Campaign, CampaignState, Draft, DraftVersion
+from campaigns.drafts import MAX_VERSIONS, ONE_VERSION, note_version, save
+from campaigns.models import Campaign, CampaignState, Draft, DraftVersion, QuietMode
 from designs.regions import HTML_MARK, numbers_in
 from tests.factories import make_campaign, make_list, make_sender, make_subscriber, make_user, make_workspace
 
@@ -69,6 +72,33 @@ def test_blocks_become_what_is_sent(hanako, campaign):
     assert answer["text"] == campaign.text
     assert campaign.draft.blocks["blocks"][0]["data"]["text"] == "秋の{{name|お客様}}"
     assert campaign.edited_by.name == "花子"
+
+
+def test_what_a_header_cannot_have_is_stored_by_no_way(campaign):
+    """A template, a file or another mailing may bring it along."""
+    brought = replace(content_of(campaign), subject="秋\tの\u2028知らせ", preheader="今\x0bだけ")
+    save(campaign, brought, revision=campaign.revision, actor=make_user(campaign.workspace), now=timezone.now())
+    campaign.refresh_from_db()
+    assert (campaign.subject, campaign.preheader) == ("秋 の 知らせ", "今 だけ")
+
+
+def test_hours_that_are_half_typed_leave_what_was_chosen(hanako, campaign):
+    """Else 配信禁止時間 would be off, without a word, from the moment that hours of one's own are chosen."""
+    told = send(hanako, campaign, quiet_mode="own").json()["problems"]
+    assert "どれかを指定する" in told[0]["sentence"]
+    half = {"quiet_mode": "own", "quiet-begins": "21:00", "quiet-ends": ""}
+    told = send(hanako, campaign, revision=2, **half).json()["problems"]
+    assert told == [{"place": "ends", "sentence": "時間帯は、始まりと終わりの両方を入力してください。"}]
+    campaign.refresh_from_db()
+    assert campaign.quiet_mode == QuietMode.WORKSPACE
+    assert send(hanako, campaign, revision=3, **half | {"quiet-ends": "8:00"}).json()["problems"] == []
+    send(hanako, campaign, revision=4, **half)
+    campaign.refresh_from_db()
+    assert campaign.quiet_mode == QuietMode.OWN
+    assert rules_for(campaign).ends == time(8)
+    new = form(campaign, form_key=str(uuid4()), **half)
+    hanako.post(reverse("campaign_autosave_new"), new)
+    assert Campaign.objects.latest("pk").quiet_mode == QuietMode.WORKSPACE
 
 
 def test_the_text_part_is_taken_over_by_hand_and_given_back(hanako, campaign):

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEntry, Role
-from campaigns import approvals, late_starts, recurrence_mails, recurrences, scheduling, tasks
+from campaigns import approvals, drafts, late_starts, recurrence_mails, recurrences, scheduling, tasks
+from campaigns.draft_parts import content_of
 from campaigns.drafts import COPIED
 from campaigns.models import (
     ApprovalRule,
@@ -233,6 +235,32 @@ def test_the_master_is_approved_once_with_its_plan(campaign, actor):
     assert reload(recurrence).paused_at is not None
 
 
+def test_a_change_by_somebody_who_needs_approval_is_not_sent_by_the_word_of_another(campaign, actor):
+    """Whoever may send alone began it; that is no word on what an editor writes afterwards."""
+    ApprovalRule.objects.create(workspace=campaign.workspace, for_editors=True)
+    editor = make_user(campaign.workspace, role=Role.EDITOR)
+    recurrence = recurrences.start(campaign, TUESDAYS, actor=actor, now=NOW)
+    master = Campaign.objects.get(pk=campaign.pk)
+    assert not recurrences.lacks_approval(reload(recurrence))
+    drafts.save(
+        master, replace(content_of(master), text="編集者の本文"), revision=master.revision, actor=editor, now=NOW
+    )
+    assert recurrences.lacks_approval(reload(recurrence))
+    tasks.take_steps(STEPS, now=FIRST)
+    refused = made(recurrence)[-1]
+    assert (refused.state, "承認" in refused.problem) == (CampaignState.DRAFT, True)
+    # Approved by another, or by the word of who may send alone, it goes out.
+    approve(campaign, editor, actor)
+    tasks.take_steps(STEPS, now=FIRST + WEEK)
+    assert made(recurrence)[-1].state == CampaignState.STARTING
+    master.refresh_from_db()
+    drafts.save(master, replace(content_of(master), text="次の本文"), revision=master.revision, actor=editor, now=NOW)
+    recurrences.pause(reload(recurrence), actor=actor, now=FIRST + WEEK)
+    recurrences.resume(reload(recurrence), actor=actor, now=FIRST + WEEK)
+    tasks.take_steps(STEPS, now=FIRST + 2 * WEEK)
+    assert made(recurrence)[-1].state == CampaignState.STARTING
+
+
 # ── by a person's word ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -293,6 +321,30 @@ def test_a_mailing_that_was_sent_is_repeated_by_a_copy(campaign, actor):
     assert {name: getattr(recurrence.master, name) for name in COPIED} == copied
 
 
+def test_the_same_is_not_repeated_twice(campaign, actor):
+    """Two tabs, or a second click: each would make a copy of its own, and everybody would get each mailing twice."""
+    Campaign.objects.update(state=CampaignState.DONE)
+    recurrence = recurrences.start(campaign, TUESDAYS, actor=actor, now=NOW)
+    with pytest.raises(CampaignError, match="同じ日時に送る繰り返しがすでにあります"):
+        recurrences.start(campaign, TUESDAYS, actor=actor, now=NOW)
+    assert Campaign.objects.count() == 2
+    # To others, or at other times, it is another one.
+    recurrences.start(campaign, Plan(Rhythm.WEEKLY, time(11), frozenset({1})), actor=actor, now=NOW)
+    campaign.mailing_lists.add(make_list(campaign.workspace))
+    recurrences.start(campaign, TUESDAYS, actor=actor, now=NOW)
+    recurrences.stop(reload(recurrence), actor=actor, now=NOW)
+    assert recurrences.running(campaign.workspace_id).count() == 2
+
+
+def test_the_editor_says_that_what_is_written_goes_out_of_itself(campaign, actor, recurrence):
+    client = Client()
+    client.force_login(actor)
+    url = reverse("campaign_edit", args=[campaign.pk])
+    assert "書きかけでもその時点の内容で配信されます" in client.get(url).content.decode()
+    recurrences.pause(recurrence, actor=actor, now=NOW)
+    assert "書きかけでも" not in client.get(url).content.decode()
+
+
 def test_the_form_makes_and_changes_a_plan(campaign, actor):
     client = Client()
     client.force_login(actor)
@@ -319,8 +371,9 @@ def test_the_form_makes_and_changes_a_plan(campaign, actor):
 
 
 def test_pages_of_many_ask_no_more(campaign, actor, django_assert_max_num_queries):
-    for _number in range(3):
-        recurrences.start(make_campaign(campaign.mailing_lists.get()), TUESDAYS, actor=actor, now=NOW)
+    for number in range(3):
+        master = make_campaign(campaign.mailing_lists.get(), subject=f"題{number}")
+        recurrences.start(master, TUESDAYS, actor=actor, now=NOW)
     client = Client()
     client.force_login(actor)
     with django_assert_max_num_queries(9):

@@ -63,6 +63,28 @@ def test_a_test_is_set_up_shown_and_taken_away(editor, campaign):
     assert not Variant.objects.exists()
 
 
+def test_a_second_tab_is_told_before_it_overwrites(editor, campaign):
+    url = reverse("campaign_split", args=[campaign.pk])
+    shown = Campaign.objects.get(pk=campaign.pk).revision
+    assert editor.post(url, typed(revision=shown)).status_code == 302
+    late = editor.post(url, typed(**{"revision": shown, "v1-subject": "遅れた件名"})).content.decode()
+    assert "別の画面で先に保存されました" in late
+    assert Variant.objects.get().subject == "別の件名"
+    assert f'name="revision" value="{shown + 1}"' in late
+    assert editor.post(url, typed(**{"revision": shown + 1, "v1-subject": "遅れた件名"})).status_code == 302
+    assert Variant.objects.get().subject == "遅れた件名"
+
+
+@pytest.mark.parametrize("control", ["\t", "\x0b", "\x1f", "\x7f", "\x85", "\u2028"])
+def test_what_can_stand_in_no_header_becomes_a_space(editor, campaign, control):
+    """A cell of a spreadsheet ends with a tab: nobody with such a subject could be written to."""
+    url = reverse("campaign_split", args=[campaign.pk])
+    given = {"v1-subject": f"秋{control}のセール{control}", "v1-preheader": f"今{control}だけ"}
+    assert editor.post(url, typed(**given)).status_code == 302
+    variant = Variant.objects.get()
+    assert (variant.subject, variant.preheader) == ("秋 のセール", "今 だけ")
+
+
 def test_a_test_needs_a_second_variant_and_possible_numbers(editor, campaign):
     url = reverse("campaign_split", args=[campaign.pk])
     assert "比べる案がありません" in editor.post(url, typed(**{"v1-subject": ""})).content.decode()

@@ -1,13 +1,13 @@
 """Pages on which campaigns are followed and steered."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import progress
-from campaigns.models import PLANNED, Campaign, CampaignState, DeliveryState
+from campaigns.models import PLANNED, Campaign, CampaignState, DeliveryState, QuietHours
 from campaigns.tally import refresh
 from lists.models import MailingList
 from mta.circuit import FIRST_WAIT, Admission, note_fault
@@ -75,6 +75,33 @@ def test_send_now_starts_one_mailing_however_often_it_is_clicked(editor, campaig
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SCHEDULED
     assert campaign.scheduled_at <= timezone.now()
+
+
+def test_what_is_sent_is_what_was_looked_at(editor, campaign):
+    """Somebody else's save after the page was shown is neither scheduled nor sent by its buttons."""
+    page = text_of(editor.get(reverse("campaign_preview", args=[campaign.pk])))
+    shown = campaign.revision
+    assert f'name="revision" value="{shown}"' in page
+    Campaign.objects.filter(pk=campaign.pk).update(subject="別の件名", revision=shown + 1)
+    given = {
+        "tick": TICKS,
+        "revision": shown,
+        "at": (timezone.localtime() + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M"),
+    }
+    for name in ("campaign_send_now", "campaign_schedule"):
+        again = text_of(post(editor, name, campaign, **given))
+        assert "この画面を開いた後に、内容が変更されました" in again
+        assert f'name="revision" value="{shown + 1}"' in again
+    assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.DRAFT
+    post(editor, "campaign_send_now", campaign, **given | {"revision": shown + 1})
+    assert Campaign.objects.get(pk=campaign.pk).state == CampaignState.SCHEDULED
+
+
+def test_a_year_that_was_mistyped_is_told(editor, campaign, workspace):
+    QuietHours.objects.create(workspace=workspace, begins=time(21), ends=time(8))
+    given = {"at": "9999-12-31T23:59"}
+    assert "1年以上先です" in text_of(post(editor, "campaign_schedule", campaign, **given))
+    assert editor.get(reverse("campaign_schedule_note", args=[campaign.pk]), given).status_code == 200
 
 
 def test_schedules_for_japanese_time_and_takes_it_back(editor, campaign):
