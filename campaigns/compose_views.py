@@ -21,7 +21,7 @@ from campaigns.draft_parts import Content, content_of, write_parts
 from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
 from campaigns.drafts import Saved, Stale, make_copy
 from campaigns.forms import CampaignForm, content_posted
-from campaigns.models import Campaign, CampaignState, QuietMode
+from campaigns.models import Campaign, QuietMode
 from campaigns.preflight.check import check_content
 from campaigns.preview_views import PREVIEWS
 from campaigns.quiet_forms import RulesForm

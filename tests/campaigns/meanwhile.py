@@ -1,0 +1,37 @@
+"""What another person, or another process, does between two statements of ours."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+# Seconds. Whoever has to wait for us acts once we are through.
+PATIENCE = 0.5
+
+
+@contextmanager
+def meanwhile(words: str, act: Callable[[], Any]) -> Iterator[list[Future[Any]]]:
+    """Have `act` done once, on a connection of its own, before the first statement with these words.
+
+    Yields what holds its outcome: nothing where no such statement came.
+    """
+    done: list[Future[Any]] = []
+
+    def do() -> Any:
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+
+        def wrapper(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+            if words in sql and not done:
+                done.append(threads.submit(do))
+                wait(done, PATIENCE)
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(wrapper):
+            yield done
