@@ -25,13 +25,13 @@ def startable(*, now: datetime) -> QuerySet[Campaign]:
     return due.exclude(workspace__error_gate__state=GateState.STOPPED)
 
 
-def waiting(ids: Iterable[int]) -> QuerySet[Campaign]:
-    """Return those of the campaigns that are still scheduled and not held.
+def waiting(ids: Iterable[int], *, now: datetime) -> QuerySet[Campaign]:
+    """Return those of the campaigns that are still scheduled for a time that has come, and not held.
 
     Only columns of the campaign itself are asked: an update that finds a row locked looks at these again, and would
     not look again at what it joined.
     """
-    return Campaign.objects.filter(pk__in=ids, state=CampaignState.SCHEDULED, late_since=None)
+    return Campaign.objects.filter(pk__in=ids, state=CampaignState.SCHEDULED, scheduled_at__lte=now, late_since=None)
 
 
 def too_late(now: datetime) -> Q:
@@ -44,7 +44,8 @@ def hold_late(*, now: datetime) -> int:
     held = 0
     for campaign in startable(now=now).filter(too_late(now)).select_related("workspace").order_by("pk")[:BATCH]:
         with transaction.atomic():
-            if waiting([campaign.pk]).update(late_since=now, late_told_at=None):
+            # Somebody may have given it another time meanwhile.
+            if waiting([campaign.pk], now=now).filter(too_late(now)).update(late_since=now, late_told_at=None):
                 record(campaign.workspace, None, "campaign.late", str(campaign.pk), at=str(campaign.scheduled_at))
                 held += 1
     return held

@@ -83,7 +83,9 @@ def start_due(*, now: datetime) -> int:
     One that is later than it may be (遅延許容) waits for `start_late`.
     """
     due = startable(now=now).exclude(too_late(now)).values_list("pk", flat=True)
-    return waiting(list(due)).update(state=CampaignState.STARTING, started_at=now)
+    # Somebody may have given one of them another time meanwhile.
+    own = waiting(list(due), now=now).exclude(too_late(now))
+    return own.update(state=CampaignState.STARTING, started_at=now)
 
 
 def start_late(campaign: Campaign, *, actor: User, now: datetime) -> None:

@@ -12,10 +12,11 @@ PATIENCE = 0.5
 
 
 @contextmanager
-def meanwhile(words: str, act: Callable[[], Any]) -> Iterator[list[Future[Any]]]:
-    """Have `act` done once, on a connection of its own, before the first statement with these words.
+def meanwhile(act: Callable[[], Any], *words: str) -> Iterator[list[Future[Any]]]:
+    """Have `act` done once, on a connection of its own, before the first statement with any of these words.
 
-    Yields what holds its outcome: nothing where no such statement came.
+    Yields what holds its outcome: nothing where no such statement came. Where a transaction locks all of SQLite, its
+    first statement is BEGIN.
     """
     done: list[Future[Any]] = []
 
@@ -28,7 +29,7 @@ def meanwhile(words: str, act: Callable[[], Any]) -> Iterator[list[Future[Any]]]
     with ThreadPoolExecutor(1) as threads:
 
         def wrapper(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-            if words in sql and not done:
+            if not done and any(word in sql for word in words):
                 done.append(threads.submit(do))
                 wait(done, PATIENCE)
             return execute(sql, params, many, context)

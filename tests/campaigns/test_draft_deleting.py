@@ -62,6 +62,6 @@ def test_only_editors_of_the_workspace_delete(campaign, client_for):
 @pytest.mark.parametrize("words", ['FROM "campaigns_delivery"', "DELETE FROM"])
 def test_who_schedules_it_at_that_moment_loses_no_mailing(campaign, client_for, words):
     editor = client_for(make_user(campaign.workspace, Role.EDITOR))
-    with meanwhile(words, partial(schedule, campaign)) as done:
+    with meanwhile(partial(schedule, campaign), words) as done:
         editor.post(reverse("campaign_delete", args=[campaign.pk]))
     assert done[0].result() == still(campaign).count()

@@ -15,6 +15,7 @@ from accounts.models import AuditEntry, Role
 from campaigns import late_starts, scheduling, tasks
 from campaigns.models import Campaign, CampaignState, ErrorGate, GateState
 from campaigns.sendable import CampaignError
+from tests.campaigns.meanwhile import meanwhile
 from tests.factories import make_campaign, make_list, make_sender, make_subscriber, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,35 @@ def together(*steps):
 
     with ThreadPoolExecutor(len(steps)) as threads:
         return [found.result() for found in [threads.submit(take, step) for step in steps]]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("late", [0, 7])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_mailing_that_gets_another_time_at_that_moment_waits_for_it(now, step, late):
+    campaign = scheduled(now - late * HOUR)
+
+    def postpone():
+        return Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=now + HOUR)
+
+    with meanwhile(postpone, "BEGIN", "UPDATE"):
+        step(now=now)
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.late_since) == (CampaignState.SCHEDULED, None)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("step", "before", "after"), [(late_starts.hold_late, 7, 1), (scheduling.start_due, 1, 7)])
+def test_what_is_late_is_asked_of_the_time_that_a_mailing_has_then(now, step, before, after):
+    campaign = scheduled(now - before * HOUR)
+
+    def change():
+        return Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=now - after * HOUR)
+
+    with meanwhile(change, "BEGIN", "UPDATE"):
+        assert step(now=now) == 0
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.late_since) == (CampaignState.SCHEDULED, None)
 
 
 @pytest.mark.django_db(transaction=True)
