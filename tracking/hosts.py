@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from accounts.audit import record
 from accounts.models import User, Workspace
 from mta import tokens
+from senders.domain_names import guess_zone
+from senders.models import SenderDomain
 from tracking.links import host_base
 from tracking.models import LinkHost
 
@@ -39,13 +41,15 @@ def our_host() -> str:
 def save_host(workspace: Workspace, name: str, *, actor: User, now: datetime) -> LinkHost | None:
     """Store a host (in ASCII; "" for none), to be asked at once; return it, None for none.
 
-    Raises HostRefused where it is ours or another workspace's.
+    Raises HostRefused where it is ours, or not the workspace's own.
     """
     known = LinkHost.objects.filter(workspace=workspace).first()
     if name == (known.name if known else ""):
         return known
     if name == our_host():
         raise HostRefused(_("このシステムのドメインです。空欄にすると、このドメインを使います。"))
+    if name:
+        require_own(workspace, name)
     try:
         with transaction.atomic():
             LinkHost.objects.filter(workspace=workspace).delete()
@@ -54,6 +58,22 @@ def save_host(workspace: Workspace, name: str, *, actor: User, now: datetime) ->
     except IntegrityError as error:
         sentence = _("このドメインは登録できません。お心当たりがない場合は、システム管理者にお問い合わせください。")
         raise HostRefused(sentence) from error
+
+
+def require_own(workspace: Workspace, name: str) -> None:
+    """Raise HostRefused where the workspace proved no domain of the same registration as its own.
+
+    That a name leads here says not whose it is: each of an installation's customers has names that do.
+    """
+    verified = SenderDomain.objects.filter(workspace=workspace, verified_at__isnull=False).values_list(
+        "name", flat=True
+    )
+    if guess_zone(name) not in {guess_zone(domain) for domain in verified}:
+        raise HostRefused(
+            _(
+                "「送信ドメイン」で確認できたドメインか、その仲間(同じ組織のドメインのサブドメイン)だけを使えます。先に送信ドメインを確認してください。"
+            )
+        )
 
 
 def proof_url(host: LinkHost) -> str:

@@ -12,12 +12,13 @@ from django.http import HttpRequest, HttpResponseBase
 # Links, pictures and the proof of a host: what they answer depends on no host.
 PATHS: Final = ("/c/", "/o/", "/l/")
 FORWARDED: Final = "HTTP_X_FORWARDED_HOST"
+ASKED_BY: Final = "hypermail.asked_by"
 
 
 class LinkHostMiddleware:
     """Answers these paths as if they had been asked for at BASE_URL: ALLOWED_HOSTS need not name the hosts of customers.
 
-    Every other page stays closed there.
+    Every other page stays closed there. By which host a link came in stays in the request, as ASKED_BY.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -27,6 +28,9 @@ class LinkHostMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request."""
         if request.path_info.startswith(PATHS):
+            # Whoever names another host than the one that was asked misleads nobody but himself.
+            asked_by = request.META.pop(FORWARDED, "") or request.META.get("HTTP_HOST", "")
+            if asked_by != self.host:
+                request.META[ASKED_BY] = asked_by
             request.META["HTTP_HOST"] = self.host
-            request.META.pop(FORWARDED, None)
         return self.get_response(request)

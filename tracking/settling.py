@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from lists.models import Engagement
 from lists.transactions import retry_transaction
@@ -21,6 +21,8 @@ from tracking.models import ANY_LINK, OPEN, Figure, Hit, HitSource, HourFigure, 
 WAIT: Final = timedelta(seconds=15)
 # Hits that are settled at once.
 PIECE: Final = 5000
+# Hits of one recipient at one place that are kept and counted.
+MOST_OF_ONE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def settle_mailing(mailing: int, ids: Sequence[int], find_recipients: FindRecipi
     gone = [delivery for delivery in deliveries if delivery not in recipients]
     if gone:
         waiting.filter(delivery__in=gone).delete()
+    drop_repeats(mailing, deliveries)
     hits = list(waiting.order_by("delivery", "at", "pk"))
     if not hits:
         return
@@ -96,6 +99,16 @@ def settle_mailing(mailing: int, ids: Sequence[int], find_recipients: FindRecipi
     note_engagements(mailing, hits, recipients)
     for source, same in groupby(sorted(hits, key=lambda hit: hit.source), key=lambda hit: hit.source):
         Hit.objects.filter(pk__in=[hit.pk for hit in same]).update(source=source, is_settled=True)
+
+
+def drop_repeats(mailing: int, deliveries: Sequence[int]) -> None:
+    """Forget what one recipient's link was followed for beyond MOST_OF_ONE times: whoever has a mail could fill the table."""
+    own = Hit.objects.filter(mailing=mailing, delivery__in=deliveries)
+    places = own.values("delivery", "number").annotate(found=Count("pk")).filter(found__gt=MOST_OF_ONE)
+    for delivery, number in places.values_list("delivery", "number"):
+        same = own.filter(delivery=delivery, number=number).order_by("-is_settled", "at", "pk")
+        kept = list(same.values_list("pk", flat=True)[:MOST_OF_ONE])
+        own.filter(delivery=delivery, number=number, is_settled=False).exclude(pk__in=kept).delete()
 
 
 def judge_hits(hits: Sequence[Hit], recipients: Mapping[int, Recipient]) -> None:

@@ -17,9 +17,11 @@ from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from tracking import buffer, writing
 from tracking.forms import RulesForm
+from tracking.host_names import is_strange
 from tracking.hosts import HEADER, our_host, proof_of
 from tracking.links import UnknownLink, read_token, rules_of, target_of
 from tracking.machines import read_source
+from tracking.middleware import ASKED_BY
 from tracking.models import OPEN, LinkHost
 from tracking.rewriting import is_safe_target, quote_unfit
 from tracking.saving import save_rules
@@ -41,7 +43,7 @@ def click(
     `fill_target` fills the tags of a target for a delivery. Nothing in the request has a say in where it leads.
     """
     delivery = read_token(campaign, token)
-    if delivery is None:
+    if delivery is None or is_strange(campaign, request.META.get(ASKED_BY, "")):
         raise Http404
     try:
         target = target_of(campaign, number)

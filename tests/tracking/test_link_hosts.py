@@ -19,18 +19,26 @@ from campaigns.tasks import hint_link_hosts
 from campaigns.web_asking import Asker
 from hypermail.troubles import find_troubles
 from senders.dns import DnsResolver
+from senders.models import SenderDomain
 from tests.campaigns.turns import drain
 from tests.campaigns.web_server import WebServer, say, serve_web
-from tests.factories import make_campaign, make_list, make_subscriber, make_user, make_workspace
+from tests.factories import make_campaign, make_list, make_sender, make_subscriber, make_user, make_workspace
 from tests.senders.dns_server import ZoneServer, serve_zones
 from tests.tracking.conftest import HTML, NOW
 from tests.tracking.test_views import row_of, urls_of
 from tracking.figures import reactions_of
+from tracking.host_names import owners
 from tracking.hosts import HEADER, HostRefused, proof_url, save_host
 from tracking.models import LinkHost
 
 pytestmark = pytest.mark.django_db
 NAME = "link.shop.example"
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    """Whose hosts there are is asked anew by each test."""
+    owners.cache_clear()
 
 
 @pytest.fixture
@@ -181,6 +189,17 @@ def test_a_link_leads_on_over_the_host_and_nothing_else_is_open_there():
         assert client.get(path).status_code == 400
 
 
+def test_a_link_of_another_workspace_leads_nowhere_over_a_host():
+    """Who reads a customer's name in a link can trust it; over ours, and over names that are nobody's, all links lead on."""
+    campaign = begin(is_good=True)
+    make_host(make_workspace(), name="link.other.example", is_good=True)
+    path = urls_of(row_of(campaign))[0].removeprefix(f"http://{NAME}")
+    assert Client().get(path, headers={"host": "LINK.other.example:8000"}).status_code == 404
+    assert Client().get(path, headers={"host": NAME, "x-forwarded-host": "link.other.example"}).status_code == 404
+    for host in ("testserver", NAME, "gone.example"):
+        assert Client().get(path, headers={"host": host}).status_code == 302
+
+
 def test_what_began_keeps_its_links_when_the_host_changes():
     campaign = begin(is_good=True)
     before = urls_of(row_of(campaign))
@@ -200,6 +219,7 @@ def test_the_report_finds_the_links_of_a_host():
 
 @pytest.fixture
 def admin(workspace, client_for):
+    make_sender(workspace)
     return client_for(make_user(workspace))
 
 
@@ -223,6 +243,18 @@ def test_a_host_is_stored_asked_and_taken_back(admin, workspace, alone):
     assert not LinkHost.objects.exists()
     assert "このシステムのドメインを使います" in page
     assert AuditEntry.objects.filter(action="workspace.link_host").count() == 2
+
+
+def test_a_host_is_of_an_organisation_whose_domain_the_workspace_proved(admin, workspace, alone):
+    SenderDomain.objects.update(verified_at=None)
+    stranger = make_workspace()
+    make_sender(stranger)
+    page = admin.post(reverse("link_host"), {"name": NAME}).content.decode()
+    assert "先に送信ドメインを確認してください" in page
+    assert not LinkHost.objects.exists()
+    make_sender(workspace, "news@mail.shop.example")
+    admin.post(reverse("link_host"), {"name": NAME})
+    assert LinkHost.objects.get().name == NAME
 
 
 @pytest.mark.parametrize(
@@ -249,6 +281,7 @@ def test_a_host_belongs_to_one_customer(admin, alone):
 
 
 def test_a_refused_change_keeps_what_was_there(workspace):
+    make_sender(workspace, "news@other.example")
     make_host(workspace, is_good=True)
     make_host(make_workspace(), name="other.example")
     with pytest.raises(HostRefused):

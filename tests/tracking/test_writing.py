@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -26,7 +27,7 @@ from tracking import buffer
 from tracking.buffer import STREAM, make_entry
 from tracking.links import make_token
 from tracking.models import ANY_LINK, Figure, Hit, HitSource, HourFigure, TrackedMailing
-from tracking.settling import Recipient, settle_hits
+from tracking.settling import MOST_OF_ONE, Recipient, settle_hits
 from tracking.writing import erase_hits, forget_hits, store, write_hits
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +122,22 @@ def test_figures_grow_once_and_stay_when_hits_are_forgotten(campaign, settings: 
     assert not Hit.objects.exists()
     assert {row.number: (row.human_hits, row.people) for row in Figure.objects.all()} == figures
     assert TrackedMailing.objects.get().forgotten_at == later
+
+
+def test_one_recipient_can_fill_neither_table_nor_figures(campaign):
+    """Whoever was forwarded a mail can follow its link all day long."""
+    begun, batches = timezone.now() - timedelta(hours=1), (MOST_OF_ONE - 30, 60, 40)
+    for batch, count in enumerate(batches):
+        for second in range(count):
+            push(campaign, delivery=5, at=begun + timedelta(minutes=10 * batch, seconds=6 * second))
+        push(campaign, delivery=6, at=begun + timedelta(minutes=10 * batch))
+        write_hits(now=timezone.now())
+        settle()
+    rows = Counter(Hit.objects.values_list("delivery", flat=True))
+    assert rows == {5: MOST_OF_ONE, 6: len(batches)}
+    figure = Figure.objects.get(number=1)
+    assert (figure.human_hits, figure.people) == (MOST_OF_ONE + len(batches), 2)
+    assert not Hit.objects.filter(is_settled=False).exists()
 
 
 def test_hits_wait_until_those_that_came_with_them_are_there(campaign):
