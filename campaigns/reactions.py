@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 
 import redis
 from django.db.models import Exists, OuterRef, Q
 
 from campaigns.authors import author_of
-from campaigns.bodies import write_body
+from campaigns.bodies import Edition, body_of, edition_of, write_body
 from campaigns.deliveries import record_evidence
 from campaigns.merge_tags import fill
 from campaigns.models import Campaign, CampaignState, Delivery, DeliveryState
@@ -103,13 +103,23 @@ def write_buffered(*, now: datetime) -> bool:
 
 
 def find_recipients(ids: Sequence[int]) -> dict[int, Recipient]:
-    """Return whose deliveries these are, when they were handed over and of which variant; without those of erased people."""
+    """Return whose deliveries these are, when they were handed over and what they were; without those of erased people."""
     rows = Delivery.objects.filter(pk__in=ids, subscriber__isnull=False)
+    columns = ("subscriber", "campaign", "state", "code", "fenced_at", "settled_at", "variant", "shown")
     return {
-        row.pk: Recipient(row.subscriber_id, read_handover(row), row.variant)
-        for row in rows.only("subscriber", "state", "code", "fenced_at", "settled_at", "variant")
+        row.pk: Recipient(
+            row.subscriber_id, read_handover(row), row.variant, links_in(row.campaign_id, edition_of(row))
+        )
+        for row in rows.only(*columns)
         if row.subscriber_id is not None
     }
+
+
+@lru_cache(maxsize=1000)
+def links_in(campaign_id: int, edition: Edition) -> int | None:
+    """Return how many measured links the mails of an edition had; None where blocks had no conditions. It never changes."""
+    campaign = Campaign.objects.get(pk=campaign_id)
+    return links.count_links(campaign_id, body_of(campaign, edition)) if campaign.conditions else None
 
 
 def read_handover(row: Delivery) -> Handover | None:

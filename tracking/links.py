@@ -169,6 +169,12 @@ def links_by_variant(campaign: int) -> dict[int, int]:
     return {0: own} | dict(others)
 
 
+def count_links(campaign: int, body: Body) -> int:
+    """Return how many measured links of a mailing a body has, such as one of which regions were cut out."""
+    before = reverse("click", args=[campaign, 0, _PLACE]).removesuffix(f"0/{_PLACE}")
+    return len(set(re.findall(rf"{re.escape(before)}([0-9]+)/", f"{body.text}\n{body.html}")))
+
+
 class UnknownLink(Exception):
     """No link of a mailing has this number."""
 

@@ -33,6 +33,8 @@ class Recipient:
     handover: Handover | None
     # Which variant of the mailing it was.
     variant: int = 0
+    # How many measured links that mail had; None where all of the variant have as many.
+    links: int | None = None
 
 
 # From deliveries, by number, to their recipients; one that is gone or whose subscriber was erased is left out.
@@ -120,7 +122,8 @@ def judge_hits(hits: Sequence[Hit], recipients: Mapping[int, Recipient]) -> None
         facts = [Facts(hit.number, hit.at, HitSource(hit.source)) for hit in own]
         nearby = [*facts, *around.get(delivery, ())]
         recipient = recipients[delivery]
-        judged = judge(nearby, links=links.get(recipient.variant, links[0]), handover=recipient.handover)
+        own_links = links.get(recipient.variant, links[0]) if recipient.links is None else recipient.links
+        judged = judge(nearby, links=own_links, handover=recipient.handover)
         for hit, source in zip(own, judged, strict=False):
             hit.source = source
 

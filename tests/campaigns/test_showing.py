@@ -7,10 +7,12 @@ import pytest
 from django.utils import timezone
 
 from campaigns import drafts
+from campaigns.bodies import Edition
 from campaigns.claims import claim_due
 from campaigns.draft_parts import Content
 from campaigns.freezing import freeze_in_chunks, freeze_recipients
 from campaigns.models import Campaign, CampaignState, Delivery, Lane
+from campaigns.reactions import find_recipients, links_in
 from campaigns.rendering import Renderer, preview
 from campaigns.showing import shown_to
 from designs.models import BodyKind
@@ -41,7 +43,7 @@ BLOCKS = {
 }
 
 
-def conditional_campaign(*ranks: str, **changes: object) -> Campaign:
+def conditional_campaign(*ranks: str, blocks: object = None, **changes: object) -> Campaign:
     """Return a starting mailing of blocks to people of these ranks."""
     mailing_list = make_list()
     workspace = mailing_list.workspace
@@ -49,7 +51,8 @@ def conditional_campaign(*ranks: str, **changes: object) -> Campaign:
     for rank in ranks:
         make_subscriber(mailing_list, attributes={"ランク": rank} if rank else {})
     campaign = make_campaign(mailing_list)
-    content = Content("題", "", BodyKind.BLOCKS, BLOCKS, text_by_hand=False)
+    written = {"v": 1, "blocks": blocks} if blocks else BLOCKS
+    content = Content("題", "", BodyKind.BLOCKS, written, text_by_hand=False)
     assert drafts.save(campaign, content, revision=campaign.revision, actor=make_user(), now=timezone.now())
     Campaign.objects.filter(pk=campaign.pk).update(state=CampaignState.STARTING, started_at=timezone.now(), **changes)
     return Campaign.objects.get(pk=campaign.pk)
@@ -141,3 +144,17 @@ def test_a_mailing_without_conditions_locks_no_people():
     assert freeze_recipients(campaign.pk, now=timezone.now())
     assert Campaign.objects.get(pk=campaign.pk).people_generation is None
     assert bits(campaign) == [0]
+
+
+def test_the_links_of_each_ones_own_mail_are_known():
+    """Whoever follows all links of a mail at once is a machine, also where others got more of them."""
+    linked = [f'<a href="https://shop.example/{number}">店{number}</a>' for number in range(4)]
+    blocks = [block(1, linked[0]), block(2, "".join(linked[1:]), asks("金")), block(3, "銀の人だけ", asks("銀"))]
+    campaign = conditional_campaign("金", "銀", "", blocks=blocks)
+    freeze_recipients(campaign.pk, now=timezone.now())
+    links_in.cache_clear()
+    rows = list(Delivery.objects.filter(campaign=campaign).order_by("subscriber").values_list("pk", flat=True))
+    found = find_recipients(rows)
+    assert [found[pk].links for pk in rows] == [4, 1, 1]
+    plain = make_campaign(html="<a href='https://shop.example/'>店</a>")
+    assert links_in(plain.pk, Edition()) is None

@@ -8,6 +8,7 @@ import redis
 
 from campaigns.freezing import freeze_recipients
 from campaigns.models import Campaign, CampaignState, Delivery
+from campaigns.reactions import links_in
 from tests.factories import make_campaign, make_list, make_subscriber
 from tracking.buffer import STREAM, _Rest
 from tracking.links import target_of
@@ -22,6 +23,7 @@ HTML = """<html><body><p>{{name}}さま</p>
 def stream(valkey: str) -> Iterator["redis.Redis"]:
     """The broker, with an empty buffer."""
     target_of.cache_clear()
+    links_in.cache_clear()
     _Rest.until = _Rest.room_until = 0.0
     with redis.Redis.from_url(valkey) as client:
         client.delete(STREAM)
