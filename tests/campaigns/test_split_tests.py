@@ -1,17 +1,21 @@
 """A/Bテスト: who gets which variant, how the winner is chosen, and that the rest gets it exactly once."""
 
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import pytest
 from django.core import mail
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEntry
 from bounces.resending import copy_content
-from campaigns import reaper, split_tests, tally
+from campaigns import domain_caps, reaper, split_tests, tally
 from campaigns.approvals import digest_of
 from campaigns.bodies import Edition, edition_of, whole_body_of
 from campaigns.claims import claim_due
@@ -26,6 +30,7 @@ from campaigns.models import (
     CampaignState,
     Delivery,
     DeliveryState,
+    Lane,
     SplitTest,
     Variant,
     VariantFigure,
@@ -35,14 +40,15 @@ from campaigns.rendering import Renderer
 from campaigns.scheduling import cancel, pause, resume
 from campaigns.sendable import CampaignError
 from campaigns.sending import send_lane
-from campaigns.split_figures import Standing, choose, is_clear
+from campaigns.split_figures import Standing, as_stored, choose, is_clear
 from campaigns.split_pages import read_split, result_words
 from campaigns.tasks import take_split_test
 from campaigns.variants import draw
 from lists.models import Subscriber, Subscription
+from tests.campaigns.meanwhile import meanwhile
 from tests.campaigns.test_showing import asks, block, conditional_campaign
 from tests.campaigns.turns import lane_of, relay_url
-from tests.factories import make_campaign, make_list, make_user
+from tests.factories import make_campaign, make_deliveries, make_lane, make_list, make_user
 from tracking.links import links_by_variant
 from tracking.models import Hit, HitSource, TrackedLink
 
@@ -184,6 +190,22 @@ def test_without_a_difference_the_mailing_itself_wins(opened):
     assert "A案" in result_words(test)
 
 
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        ([(0, 3), (0, 1)], "受け付けられたメールがなかったため、A案"),
+        ([(0, 0), (0, 0)], "受け付けられたメールがなかったため、A案"),
+        ([(9, 0), (0, 1)], "反応が1件も数えられなかったため、A案"),
+        ([(3, 1), (9, 3)], "割合が同じだったため、A案"),
+        ([(9, 0), (9, 1)], "開封した人の割合で自動で決めました"),
+    ],
+)
+def test_why_it_was_decided_so_is_told_whatever_the_figures_were(figures, sentence):
+    """An open counts also where the mail came back later, and is not among those that were accepted."""
+    standings = [Standing(number, accepted=own[0], opened=own[1]) for number, own in enumerate(figures)]
+    assert sentence in result_words(SplitTest(rule="opens", winner=0, figures=as_stored(standings)))
+
+
 def test_a_decision_waits_while_nothing_could_be_sent():
     campaign = start(make_test())
     step(campaign, LATER)
@@ -214,6 +236,76 @@ def test_a_kill_between_two_chunks_loses_and_doubles_nobody(monkeypatch):
     assert after == Counter({0: before[0], 1: before[1] + before[UNDECIDED]})
     assert split_of(campaign).winner == 1
     assert Delivery.objects.filter(campaign=campaign, due_at=NEVER).count() == 0
+
+
+def decide(campaign: Campaign) -> None:
+    split_tests.decide_by_hand(campaign, 1, actor=make_user(campaign.workspace), now=LATER)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_rest_is_found_in_a_lane_that_is_made_meanwhile(monkeypatch):
+    """C23: a domain gets a cap, and its rows a lane of their own, while the rest is released."""
+    monkeypatch.setattr(domain_caps, "CHUNK", 20)
+    campaign = start(make_test(100, rule="hand"))
+    accept(campaign)
+    decide(campaign)
+    actor = make_user(campaign.workspace)
+
+    def cap_the_domain():
+        domain_caps.add_cap(campaign.workspace, "example.jp", 30, actor=actor)
+        return domain_caps.move_rows(now=timezone.now())
+
+    with meanwhile(cap_the_domain, "BEGIN", "SKIP LOCKED") as done:
+        step(campaign, LATER)
+    assert done[0].result() == 20
+    assert Lane.objects.filter(domain="example.jp").exists()
+    assert UNDECIDED not in variants(campaign)
+    assert not Delivery.objects.filter(campaign=campaign, due_at=NEVER).exists()
+    assert split_of(campaign).released_at == LATER
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no single rows")
+def test_rows_that_others_hold_are_released_by_the_next_tick():
+    campaign = start(make_test(40, rule="hand"))
+    decide(campaign)
+    is_held, may_go = threading.Event(), threading.Event()
+
+    def hold_one():
+        with transaction.atomic():
+            Delivery.objects.select_for_update().filter(variant=UNDECIDED).first()
+            is_held.set()
+            may_go.wait(30)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(hold_one)
+        assert is_held.wait(30)
+        step(campaign, LATER)
+        before = (variants(campaign)[UNDECIDED], split_of(campaign).released_at)
+        may_go.set()
+        held.result()
+    assert before == (1, None)
+    step(campaign, LATER)
+    assert (variants(campaign)[UNDECIDED], split_of(campaign).released_at) == (0, LATER)
+
+
+def test_the_last_ones_who_wait_are_read_from_the_index_of_due_rows():
+    """Also where the statistics are of the time when all of them waited."""
+    campaign = make_campaign(state=CampaignState.SENDING)
+    lane = make_lane(campaign.workspace)
+    make_deliveries(campaign, 3000, lane=lane, due_at=NEVER, variant=UNDECIDED)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    with CaptureQueriesContext(connection) as asked:
+        assert split_tests.is_anybody_waiting(campaign)
+        assert split_tests.waiting_in(lane, campaign).values("pk").first()
+    with connection.cursor() as cursor:
+        for sql in [query["sql"] for query in asked]:
+            cursor.execute(("EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN ") + sql)
+            plan = " ".join(str(row[-1]) for row in cursor.fetchall())
+            assert "delivery_due" in plan
+            assert "Seq Scan on campaigns_delivery" not in plan
 
 
 def test_a_person_chooses_and_only_once():
