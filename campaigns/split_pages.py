@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import LETTERS, UNDECIDED, Campaign, CampaignState, SplitRule, SplitTest
 from campaigns.progress import LARGE
-from campaigns.split_figures import Standing, at_decision, by_variant, count_undecided, is_clear, stored
+from campaigns.split_figures import Standing, at_decision, by_variant, choose, count_undecided, is_clear, stored
 from campaigns.split_tests import DECIDABLE, count_waiting
 from campaigns.variants import all_forms, split_test_of
 
@@ -88,11 +88,11 @@ def result_words(test: SplitTest) -> str:
         return _("%(who)s さんが選びました。") % {"who": test.decided_by.name or test.decided_by.email}
     if test.rule == SplitRule.HAND:
         return _("手動で選ばれました。")
-    standings = at_decision(test)
+    standings = [own for own in at_decision(test) if own.accepted]
+    if not standings:
+        return _("受信サーバーに受け付けられたメールがなかったため、A案(元のメール)にしました。")
     if not any(own.reactions(test.rule) for own in standings):
         return _("反応が1件も数えられなかったため、A案(元のメール)にしました。")
-    best = max(own.reactions(test.rule) / own.accepted for own in standings if own.accepted)
-    tied = [own for own in standings if own.accepted and own.reactions(test.rule) / own.accepted == best]
-    if len(tied) > 1:
+    if choose(standings, test.rule) is None:
         return _("割合が同じだったため、A案(元のメール)にしました。")
     return _("%sで自動で決めました。") % test.get_rule_display()
