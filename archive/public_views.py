@@ -85,10 +85,9 @@ def index(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @kept_with_care
-@conditional_page
 @require_safe
 def mailing(request: HttpRequest, token: str, number: int) -> HttpResponse:
-    """Show one mailing."""
+    """Show one mailing, whole each time: a 304 would bring the policy of our own pages, and a browser take it for the mail's."""
     archive = find_archive(token)
     campaign = shown_mailings(archive).filter(pk=number).first() if archive else None
     if archive is None or campaign is None:

@@ -103,7 +103,9 @@ def is_approved(campaign: Campaign) -> bool:
 
 def not_approved_sentence() -> str:
     """Return why a mailing that needs approval cannot be started."""
-    return _("承認されていません。「承認」の欄から、ほかの管理者に承認を依頼してください。")
+    return _(
+        "承認されていません。「承認」の欄から、管理者に承認を依頼してください。自分の依頼は、自分では承認できません。"
+    )
 
 
 def rely_on_approval(campaign: Campaign, actor: User | None) -> None:
@@ -164,19 +166,21 @@ def ask(campaign: Campaign, *, actor: User, now: datetime, message: str = "") ->
         if live := live_approval(draft):
             return live
         if not deciders(draft, actor):
-            raise CampaignError(
-                campaign,
-                _(
-                    "承認できる人がいません。依頼した人と最後に編集した人のほかに、管理者が必要です。"
-                    "「設定」の「メンバー」で管理者を追加してください。"
-                ),
-                reverse("members"),
-            )
+            raise nobody_decides(draft, actor)
         draft.approvals.filter(state__in=LIVE).update(state=ApprovalState.VOID)
         record(draft.workspace, actor, "campaign.approve_ask", str(draft.pk))
         return Approval.objects.create(
             campaign=draft, digest=digest_of(draft), asked_by=actor, asked_at=now, message=message, to_mail=True
         )
+
+
+def nobody_decides(campaign: Campaign, actor: User) -> CampaignError:
+    """Return what is said where no administrator could approve, with what this person can do about it."""
+    sentence = _("承認できる人がいません。依頼した人と最後に編集した人のほかに、管理者が必要です。")
+    if Membership.objects.filter(workspace=campaign.workspace_id, user=actor, role=Role.ADMIN).exists():
+        added = _("「設定」の「メンバー」で管理者を追加してください。")
+        return CampaignError(campaign, sentence + added, reverse("members"))
+    return CampaignError(campaign, sentence + _("管理者に、管理者の追加を依頼してください。"))
 
 
 def deciders(campaign: Campaign, asker: User | None) -> list[User]:

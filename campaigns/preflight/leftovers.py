@@ -17,15 +17,19 @@ from campaigns.preflight.markup import shorten
 # The three circles that are typed for 「まる」: U+25CB, U+25EF, and U+3007, which is also the zero of 二〇二六年.
 _CIRCLE: Final = "[○◯〇]"
 _NUMERAL: Final = "一二三四五六七八九十百千万"
-# Two circles in a row, or one before what is counted or addressed, with what stands around them on the line. Rows of
-# three and more, and of other signs, are ornaments of text mails.
+# Two circles in a row, one before what is counted or addressed or alone in brackets, more behind a colon or before 円,
+# with what stands around them on the line. Other rows of three and more, and of other signs, are ornaments of text mails.
 LEFTOVER: Final = re.compile(
-    rf"""(?<![○◯〇{_NUMERAL}])(?:{_CIRCLE}{{2}}(?![○◯〇{_NUMERAL}])|{_CIRCLE}(?=[月日年時分円名様枚個本点%％]))
+    rf"""(?<![○◯〇{_NUMERAL}])(?:{_CIRCLE}{{2}}(?![○◯〇{_NUMERAL}])|{_CIRCLE}(?=[月日年時分円名様枚個本点番階問cｃ%％]))
+    |(?<=[(（]){_CIRCLE}(?=[)）])|{_CIRCLE}[,，]{_CIRCLE}{{3}}|(?<=[:：]){_CIRCLE}{{3,}}|{_CIRCLE}{{3,}}円
+    |(?:商品名|店名|社名|会社名|日付|金額|価格|件名|タイトル|見出し|本文|文章|URL)を(?:入れて|書いて)ください
     |(?<![A-Za-z0-9_/.:=?&%#-])[XＸ]{{2,4}}(?![A-Za-z0-9_/-])
     |lorem\ ipsum|ダミーテキスト|ここに(?:本文|文章|テキスト|見出し|タイトル|件名|文)""",
     re.VERBOSE | re.IGNORECASE,
 )
-_AROUND: Final = 8
+_AROUND: Final = 10
+# Where an excerpt is best cut.
+_PAUSE: Final = re.compile(r"[\s、。,.!?！？)）」]")
 # A title behind a tag whose fallback ends in one: 「お客様 様」.
 _TITLE: Final = "(?:様|さま|さん|殿)"
 DOUBLED: Final = re.compile(rf"\{{\{{[^{{}}|\n]*\|[^{{}}\n]*{_TITLE}\s*\}}\}}[ \u3000]*{_TITLE}")
@@ -61,8 +65,12 @@ def find_leftovers(text: str) -> Iterator[str]:
     for match in LEFTOVER.finditer(text):
         if match.start() < done:
             continue
-        start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - _AROUND)
+        line = text.rfind("\n", 0, match.start()) + 1
         line_end = text.find("\n", match.end())
-        end = min(len(text) if line_end < 0 else line_end, match.end() + _AROUND)
-        done = end
-        yield text[start:end].strip()
+        start, end = match.start() - _AROUND, match.end() + _AROUND
+        done = min(len(text) if line_end < 0 else line_end, end)
+        lead, tail = text[max(line, start) : match.start()], text[match.end() : done]
+        if start > line:
+            pause = _PAUSE.search(lead)
+            lead = lead[pause.end() :] if pause else f"…{lead}"
+        yield f"{lead}{match[0]}{tail}{'…' if end == done and tail else ''}".strip()

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from campaigns.approvals import is_approved, needs_approval, not_approved_sentence
+from campaigns.approvals import live_approval, needs_approval, not_approved_sentence
 from campaigns.closed_times import opening
 from campaigns.error_gate import is_stopped
-from campaigns.models import Campaign, TestMailState
+from campaigns.models import ApprovalState, Campaign, TestMailState
 from campaigns.preflight.findings import Finding, green, red, yellow
 from campaigns.quiet_words import moment_words
 from campaigns.sendable import CampaignError, require_audience, require_sender, stopped_sentence
@@ -96,10 +96,13 @@ def check_approval(campaign: Campaign, actor: User | None) -> Iterator[Finding]:
     """Check that another person approved what this one would send, where the workspace wants that (承認)."""
     if not needs_approval(campaign.workspace, actor):
         return
-    if is_approved(campaign):
+    live = live_approval(campaign)
+    if live is None:
+        yield red("not_approved", not_approved_sentence())
+    elif live.state == ApprovalState.GRANTED:
         yield green("approved", _("今の内容で承認されています。"))
     else:
-        yield red("not_approved", not_approved_sentence())
+        yield red("not_approved", _("承認を依頼済みです。承認されると、予約と配信ができます。"))
 
 
 def check_hour(campaign: Campaign, *, at: datetime, now: datetime) -> Iterator[Finding]:

@@ -216,9 +216,11 @@ def test_feed_tells_of_the_newest_twenty():
 def test_what_has_not_changed_is_not_sent_again():
     archive = make_archive()
     campaign = make_sent(archive, html=HTML)
-    for path in (path_of(archive, campaign), reverse("archive_feed", args=[archive.token])):
-        tag = Client().get(path)["ETag"]
-        assert Client().get(path, headers={"if-none-match": tag}).status_code == 304
+    path = reverse("archive_feed", args=[archive.token])
+    tag = Client().get(path)["ETag"]
+    assert Client().get(path, headers={"if-none-match": tag}).status_code == 304
+    # A 304 would bring the policy of our own pages, by which the mail's styles would not count at a second visit.
+    assert "ETag" not in Client().get(path_of(archive, campaign))
 
 
 def test_form_is_linked_while_it_takes_people():

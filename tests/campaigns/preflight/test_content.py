@@ -43,6 +43,10 @@ def test_a_good_mail_has_no_fault():
         ({"text": "締め切りは ○月○日 です。"}, "placeholder_left", Level.YELLOW),
         ({"html": "<p>◯◯様</p>"}, "placeholder_left", Level.YELLOW),
         ({"text": "合計XX円"}, "placeholder_left", Level.YELLOW),
+        ({"text": "価格は○,○○○円"}, "placeholder_left", Level.YELLOW),
+        ({"text": "12月5日(○)まで"}, "placeholder_left", Level.YELLOW),
+        ({"text": "クーポンコード:○○○○○○"}, "placeholder_left", Level.YELLOW),
+        ({"html": "<h2>商品名を入れてください</h2>"}, "placeholder_left", Level.YELLOW),
         ({"text": "{{name|お客様}} 様\n"}, "title_twice", Level.YELLOW),
         ({"html": "<p>{{name|お客さま}}様</p>"}, "title_twice", Level.YELLOW),
         ({"subject": "{{name|会員さん}} さんへ"}, "title_twice", Level.YELLOW),
@@ -154,7 +158,10 @@ def test_what_no_header_can_hold_is_no_crash():
 
 
 def test_what_only_looks_like_a_placeholder_is_left_alone():
-    text = "二〇〇八年から一〇月まで\n○○○お得な情報○○○\nXXLサイズ・https://shop.example/XX/\n○ 可\n{{name|○○様}}"
+    text = "二〇〇八年から一〇月まで\n○○○お得な情報○○○\nカートに入れてください\nXXLサイズ・https://shop.example/XX/\n○ 可\n{{name|○○様}}"
     assert find("placeholder_left", text=text) is None
     assert find("title_twice", text="{{name|会員}} 様、{{name|お客様}}へ。様々な{{name|お客様}}\n様") is None
     assert find("placeholder_left", text="日時: ○月○日 ○時\n会場: ◯◯").details == ("日時: ○月○日 ○時", "会場: ◯◯")
+    # An excerpt begins where a word does, or says that it does not.
+    cut = find("placeholder_left", text="ご案内です(前年比) 買う 期間 ○月末までの期間限定でご案内します").details
+    assert cut == ("買う 期間 ○月末までの期間限定で…",)
