@@ -29,8 +29,10 @@ logger = logging.getLogger(__name__)
 
 # A fence older than this without an outcome is in doubt.
 FENCE_LIMIT = timedelta(minutes=15)
-# How long after its end a cancelled campaign is looked after.
+# How long after its end a cancelled campaign is looked after at least.
 LATELY = timedelta(days=1)
+# Older ones that one run looks after; those of which nothing is left make room.
+CLEARED_AT_ONCE = 20
 # Rows that one run moves at most; the next tick goes on.
 BATCH = 500
 # Waiting rows of a campaign and lane that one run looks at for lifetimes that are over.
@@ -132,16 +134,27 @@ def expire(delivery: Delivery, *, now: datetime) -> bool:
 
 
 def cancel_leftovers(*, now: datetime) -> int:
-    """pending/deferred → cancelled for the rest of a large cancelled campaign, and for rows that came back later.
+    """pending/deferred/claimed → cancelled for the rest of a large cancelled campaign, and for rows that came back later.
 
-    One piece a tick; the figures of its campaigns are counted anew.
+    One piece a tick; the figures of its campaigns are counted anew. Each campaign is looked at for a day, and after
+    that, however long nobody worked, until nothing is left of it.
     """
-    lately = Campaign.objects.filter(state=CampaignState.CANCELLED, finished_at__gte=now - LATELY)
-    campaigns = list(lately.values_list("pk", flat=True))
-    cancelled = cancel_unsent(campaigns, now=now)
-    if cancelled:
-        mark_all_due(campaigns, now=now)
-    return cancelled
+    cancelled = Campaign.objects.filter(state=CampaignState.CANCELLED, cleared_at=None).order_by("finished_at")
+    lately = list(cancelled.filter(finished_at__gt=now - LATELY).values_list("pk", flat=True))
+    before = list(cancelled.filter(finished_at__lte=now - LATELY).values_list("pk", flat=True)[:CLEARED_AT_ONCE])
+    moved = cancel_unsent(before + lately, now=now)
+    if moved:
+        mark_all_due(before + lately, now=now)
+    Campaign.objects.filter(pk__in=[pk for pk in before if not is_open(pk)]).update(cleared_at=now)
+    return moved
+
+
+def is_open(campaign_id: int) -> bool:
+    """Say whether anything of a campaign waits, or is on its way and may come back to wait."""
+    rows = Delivery.objects.filter(
+        campaign=campaign_id, state__in=(*CLAIMABLE, DeliveryState.CLAIMED, DeliveryState.FENCED)
+    )
+    return rows.exists()
 
 
 def finish_campaigns(*, now: datetime) -> list[Campaign]:

@@ -145,6 +145,8 @@ class Campaign(models.Model):
     scheduled_at = models.DateTimeField(_("配信日時"), null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # When the tick found nothing left to cancel of a mailing that was cancelled; None while it looks (campaigns/reaper.py).
+    cleared_at = models.DateTimeField(null=True, blank=True)
     # The start or the newest resume: lifetimes do not run while a campaign is paused.
     lifetime_from = models.DateTimeField(null=True, blank=True)
     # What the mails say of the sender; frozen when the sending begins (campaigns/authors.py).
@@ -208,6 +210,12 @@ class Campaign(models.Model):
                 fields=["state", "scheduled_at"],
                 condition=models.Q(state__in=["scheduled", "starting", "sending"]),
                 name="campaign_running",
+            ),
+            # For the tick: what is left of which cancelled ones.
+            models.Index(
+                fields=["finished_at"],
+                condition=models.Q(state="cancelled", cleared_at__isnull=True),
+                name="campaign_to_clear",
             ),
             # For the tick: whose figures are to be counted anew.
             models.Index(

@@ -232,3 +232,39 @@ def test_a_campaign_whose_sums_disagree_is_never_called_done(now, caplog):
         assert reaper.finish_campaigns(now=now) == []
     assert "do not add up" in caplog.text
     assert Campaign.objects.get().state == CampaignState.SENDING
+
+
+def test_what_is_left_is_cancelled_however_long_nobody_worked(now):
+    """The machine was down for weeks right after 残りを中止."""
+    campaign = sending_campaign(now)
+    make_deliveries(campaign, CANCELLED_AT_ONCE + 7)
+    scheduling.cancel(campaign, actor=make_user(), now=now)
+    later = now + timedelta(days=30)
+    assert [reaper.cancel_leftovers(now=later) for _tick in range(2)] == [7, 0]
+    assert not Delivery.objects.filter(campaign=campaign).exclude(state=DeliveryState.CANCELLED).exists()
+    campaign.refresh_from_db()
+    assert campaign.cleared_at == later
+
+
+def test_a_cancelled_campaign_is_looked_after_while_a_mail_of_it_may_come_back(now):
+    campaign = sending_campaign(now, state=CampaignState.CANCELLED, finished_at=now)
+    row = make_delivery(
+        campaign, state=DeliveryState.FENCED, lease_token=uuid4(), lease_until=now, fenced_at=now, attempts=1
+    )
+    later = now + timedelta(days=2)
+    assert reaper.cancel_leftovers(now=later) == 0
+    Delivery.objects.filter(pk=row.pk).update(state=DeliveryState.DEFERRED, lease_token=None, lease_until=None)
+    assert reaper.cancel_leftovers(now=later) == 1
+
+
+def test_cancelled_campaigns_are_looked_after_for_a_day_and_then_no_more(now, django_assert_num_queries):
+    old = [sending_campaign(now, state=CampaignState.CANCELLED, finished_at=now) for _ in range(30)]
+    assert reaper.cancel_leftovers(now=now + timedelta(hours=23)) == 0
+    assert not Campaign.objects.filter(cleared_at__isnull=False).exists()
+    later = now + timedelta(days=1)
+    for _tick in range(2):
+        reaper.cancel_leftovers(now=later)
+    assert Campaign.objects.filter(cleared_at=later).count() == len(old)
+    # Nothing of all that were ever cancelled is looked at any more.
+    with django_assert_num_queries(2):
+        reaper.cancel_leftovers(now=later)
