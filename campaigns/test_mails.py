@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.authors import author_of, read_sender, required_sender
 from campaigns.links import feedback_id, list_id, sample_unsubscribe_url
-from campaigns.models import Campaign, CampaignState, Tester, TestMail, TestMailState
+from campaigns.models import Campaign, CampaignState, Tester, TestMail, TestMailState, Variant
 from campaigns.preflight.findings import Report
 from campaigns.rendering import Content, Renderer, compose, preview
 from campaigns.routing import route_for
@@ -85,11 +85,15 @@ def seeds_context(campaign: Campaign) -> dict[str, Any]:
 
 
 def tests_to_hint(*, now: datetime) -> list[int]:
-    """Return the next mails to be sent; seeds wait for as long as their mailing does."""
-    queued = TestMail.objects.filter(state=TestMailState.QUEUED)
-    closed = Q(campaign__closed_from__lte=now, campaign__closed_until__gt=now)
-    resting = Q(is_seed=True) & (closed | Q(campaign__state=CampaignState.PAUSED))
-    return list(queued.exclude(resting).order_by("pk").values_list("pk", flat=True)[:BATCH])
+    """Return the next mails to be sent."""
+    return list(ready(now=now).order_by("pk").values_list("pk", flat=True)[:BATCH])
+
+
+def ready(*, now: datetime) -> QuerySet[TestMail]:
+    """Return what is queued and may leave; seeds wait for as long as their mailing does."""
+    resting = Q(state=CampaignState.PAUSED) | Q(closed_from__lte=now, closed_until__gt=now)
+    rests = Exists(Campaign.objects.filter(resting, pk=OuterRef("campaign")))
+    return TestMail.objects.filter(state=TestMailState.QUEUED).exclude(rests, is_seed=True)
 
 
 def queue_seeds(campaign: Campaign) -> None:
@@ -139,8 +143,8 @@ class TestMailLedger:
 
 def send_test_mail(test_mail_id: int, *, now: datetime) -> None:
     """Send one queued test mail and store what the server said."""
-    queued = TestMail.objects.filter(pk=test_mail_id, state=TestMailState.QUEUED)
-    if not queued.update(state=TestMailState.SENDING, begun_at=now):
+    # What was asked for may be some seconds ago: its mailing may rest meanwhile, and so does a seed of it.
+    if not ready(now=now).filter(pk=test_mail_id).update(state=TestMailState.SENDING, begun_at=now):
         return
     test_mail = TestMail.objects.select_related("campaign__sender__domain", "subscriber").get(pk=test_mail_id)
     ledger = TestMailLedger(test_mail)
@@ -153,6 +157,9 @@ def send_test_mail(test_mail_id: int, *, now: datetime) -> None:
         engine.send([outgoing], route, ledger, connections=1, window=1, deadline=DEADLINE, timeouts=TIMEOUTS)
     except (MtaError, SenderError, CampaignError) as error:
         test_mail.state, test_mail.text = TestMailState.FAILED, str(error)
+    except Variant.DoesNotExist:
+        sentence = _("%s案は削除されたため、送りませんでした。") % test_mail.letter()
+        test_mail.state, test_mail.text = TestMailState.FAILED, sentence
     test_mail.save(update_fields=["state", "text"])
 
 

@@ -125,6 +125,27 @@ def test_seeds_wait_as_long_as_their_mailing(campaign, seed):
     assert hinted(closed_from=now - 2 * hour, closed_until=now - hour) == [number, look.pk]
 
 
+def test_a_copy_that_was_asked_for_waits_where_its_mailing_rests_by_now(relay, campaign, seed):
+    """A tick may have asked for it some seconds ago."""
+    begin(campaign)
+    number = models.TestMail.objects.get().pk
+    now, hour = timezone.now(), timedelta(hours=1)
+    rests = (
+        {"state": CampaignState.PAUSED},
+        {"state": CampaignState.SENDING, "closed_from": now - hour, "closed_until": now + hour},
+    )
+    for fields in rests:
+        type(campaign).objects.filter(pk=campaign.pk).update(**fields)
+        tasks.send_test_mail(number)
+        assert models.TestMail.objects.get().state == models.TestMailState.QUEUED
+    assert relay.messages == []
+    type(campaign).objects.filter(pk=campaign.pk).update(closed_until=now - hour)
+    for _twice in range(2):
+        tasks.send_test_mail(number)
+    assert models.TestMail.objects.get().state == models.TestMailState.SENT
+    assert len(relay.messages) == 1
+
+
 def test_a_cancelled_mailing_sends_no_copy(relay, campaign, seed):
     begin(campaign)
     type(campaign).objects.update(state=CampaignState.CANCELLED)

@@ -16,6 +16,7 @@ from campaigns import models, tasks, test_mails
 from campaigns.rendering import Content
 from campaigns.sendable import CampaignError
 from senders.models import SenderDomain
+from tests.campaigns.meanwhile import meanwhile
 from tests.campaigns.turns import drain, relay_url, work_off
 from tests.factories import make_campaign, make_list, make_subscriber, make_user, make_workspace
 
@@ -59,6 +60,24 @@ def test_a_test_mail_that_cannot_leave_says_why(settings):
     test_mail.refresh_from_db()
     assert test_mail.state == models.TestMailState.FAILED
     assert test_mail.text
+
+
+def test_a_test_mail_of_a_variant_that_was_removed_says_so_at_once(relay):
+    test_mail = models.TestMail.objects.create(campaign=make_campaign(), address="me@example.com", variant=1)
+    tasks.send_test_mail(test_mail.pk)
+    test_mail.refresh_from_db()
+    assert (test_mail.state, test_mail.text) == (
+        models.TestMailState.FAILED,
+        "B案は削除されたため、送りませんでした。",
+    )
+    assert relay.messages == []
+
+
+def test_two_processes_send_a_test_mail_once(relay):
+    test_mail = models.TestMail.objects.create(campaign=make_campaign(), address="me@example.com")
+    with meanwhile(lambda: tasks.send_test_mail(test_mail.pk), "UPDATE"):
+        tasks.send_test_mail(test_mail.pk)
+    assert len(relay.messages) == 1
 
 
 def test_a_test_mail_whose_process_died_is_given_up():
