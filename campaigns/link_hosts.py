@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from campaigns.link_checking import make_asker
@@ -20,6 +21,8 @@ UNTOLD: Final = timedelta(minutes=10)
 # While one process asks, no other does.
 LEASE: Final = timedelta(minutes=2)
 BATCH: Final = 20
+# So much of a name stands in a sentence: with two of them it fits into LinkHost.problem.
+LONGEST_SHOWN: Final = 80
 
 
 def due_hosts(*, now: datetime) -> list[int]:
@@ -51,7 +54,7 @@ def check(host: LinkHost, asker: Asker, *, now: datetime) -> None:
 
 def explain(host: LinkHost, verdict: Verdict) -> str:
     """Return for people what to do about an answer."""
-    words = {"name": display_domain(host.name), "ours": display_domain(our_host())}
+    words = {"name": short(host.name), "ours": short(our_host())}
     if verdict is Verdict.NO_HOST:
         return _("%(name)s が見つかりません。DNSに、%(ours)s へのCNAMEレコードを登録してください。") % words
     if verdict is Verdict.TLS:
@@ -65,3 +68,8 @@ def explain(host: LinkHost, verdict: Verdict) -> str:
         )
         % words
     )
+
+
+def short(domain: str) -> str:
+    """Return a domain for a sentence, which has a limit, unlike what DNS allows: the page shows the whole name beside it."""
+    return Truncator(display_domain(domain)).chars(LONGEST_SHOWN)
