@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -92,7 +93,7 @@ class AudienceFields(forms.Form):
             sentence = _("配信先リストを1つ以上選んでください。")
             if self.has_segments:
                 sentence = _("配信先リストかセグメントを1つ以上選んでください。")
-            self.add_error("mailing_lists", sentence)
+            self.add_error("mailing_lists", ValidationError(sentence, code="required"))
         for name, other in (("excluded_lists", "mailing_lists"), ("excluded_segments", "segments")):
             both = [found for found in self.chosen(name) if found in self.chosen(other)]
             names = "、".join(found.name for found in both)

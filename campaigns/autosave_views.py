@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-from django.forms import BaseForm
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +19,7 @@ from campaigns.draft_beginning import BegunMeanwhile, begun_campaign
 from campaigns.draft_parts import content_of
 from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
 from campaigns.drafts import Saved, Stale
-from campaigns.forms import CampaignForm
+from campaigns.forms import CampaignForm, refused
 from campaigns.models import Campaign
 from campaigns.views import find_campaign
 from designs.draft_editing import read_posted
@@ -77,14 +76,6 @@ def saved_answer(campaign: Campaign, saved: Saved, told: Iterable[tuple[str, str
         "draft": str(campaign.pk),
         "urls": urls_of(campaign),
     }
-
-
-def refused(form: BaseForm) -> Iterator[tuple[str, str]]:
-    """Yield what was typed and is not stored, or will not be sent; that something is missing yet is no fault."""
-    for name, errors in form.errors.as_data().items():
-        for error in errors:
-            if error.code != "required" and (name != "mailing_lists" or name in form.data):
-                yield name, "".join(error.messages)
 
 
 def urls_of(campaign: Campaign) -> dict[str, str]:

@@ -20,7 +20,7 @@ from campaigns.draft_deleting import delete_draft
 from campaigns.draft_parts import Content, content_of, write_parts
 from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
 from campaigns.drafts import Saved, Stale, make_copy
-from campaigns.forms import CampaignForm, content_posted
+from campaigns.forms import CampaignForm, content_posted, refused
 from campaigns.models import Campaign, QuietMode
 from campaigns.preflight.check import check_content
 from campaigns.preview_views import PREVIEWS
@@ -97,7 +97,8 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
         request.POST, instance=campaign, workspace=request.workspace, content=content, is_checked=is_saving
     )
     rules_form = own_rules_form(request, campaign)
-    if not is_saving or not can_save(form, rules_form, edited):
+    stays = "stay" in request.POST or "overwrite" in request.POST
+    if not is_saving or not can_save(form, rules_form, edited, is_unfinished=stays):
         return show_editor(request, form, edited)
     saved = save_draft(request, form, rules_form, edited)
     if isinstance(saved, Stale) and saved.is_closed:
@@ -110,15 +111,18 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
         return redirect("campaign_edit", pk=campaign.pk)
     messages.success(request, _("下書きを保存しました。"), extra_tags=copy_name)
     content_checks.ask_quietly(campaign, now=timezone.now())
-    stays = "stay" in request.POST or "overwrite" in request.POST
     return redirect("campaign_edit" if stays else "campaign_preview", pk=campaign.pk)
 
 
-def can_save(form: CampaignForm, rules_form: RulesForm, edited: EditedDesign) -> bool:
-    """Say whether all that was typed can be stored; what cannot is told at its place."""
+def can_save(form: CampaignForm, rules_form: RulesForm, edited: EditedDesign, *, is_unfinished: bool) -> bool:
+    """Say whether all that was typed can be stored; what cannot is told at its place.
+
+    Of a draft that is only kept (`is_unfinished`) something may be missing yet, as when it is stored by itself.
+    """
     for _place, sentence in edited.errors:
         form.add_error(None, sentence)
-    return form.is_valid() and (not rules_form.must_forbid or rules_form.is_valid())
+    is_fit = form.is_valid() or (is_unfinished and not any(refused(form)))
+    return is_fit and (not rules_form.must_forbid or rules_form.is_valid())
 
 
 def stored_blocks(campaign: Campaign, content: Content) -> EditedDesign:
@@ -205,8 +209,8 @@ def save_draft(
         campaign.quiet_mode = form.initial["quiet_mode"]
 
     def store_rest(stored: Campaign) -> None:
-        if "mailing_lists" in read:
-            stored.mailing_lists.set(read["mailing_lists"])
+        if "mailing_lists" in read or form.has_error("mailing_lists", "required"):
+            stored.mailing_lists.set(read.get("mailing_lists", ()))
         if all(name in read for name in form.PARTS):
             set_parts(stored, form.parts())
         if can_keep:

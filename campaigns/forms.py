@@ -1,5 +1,6 @@
 """Forms for composing, testing and scheduling. They clean input and write nothing else."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -226,6 +227,14 @@ def initial_of(content: Content) -> dict[str, Any]:
         # A person who leaves the kind of text for another one gets the text part of that.
         "text_by_hand": content.text_by_hand and content.kind != BodyKind.TEXT,
     }
+
+
+def refused(form: forms.BaseForm) -> Iterator[tuple[str, str]]:
+    """Yield what was typed and is not stored, or will not be sent; that something is missing yet is no fault."""
+    for name, errors in form.errors.as_data().items():
+        for error in errors:
+            if error.code != "required":
+                yield name, "".join(error.messages)
 
 
 def content_posted(data: QueryDict, design: Design, campaign: Campaign) -> Content:

@@ -174,6 +174,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.WorkspaceMiddleware",
+    "hypermail.middleware.WrongMethodMiddleware",
 ]
 
 ROOT_URLCONF = "hypermail.urls"

@@ -60,7 +60,7 @@ class SignupFormForm(forms.ModelForm[SignupForm]):
             "thanks": forms.Textarea(attrs={"rows": 3}),
         }
         help_texts = {
-            "name": _("社内での呼び名です。同意の記録と確認メールにも表示されます。"),
+            "name": _("社内での呼び名です。同意の記録にも残ります。"),
             "language": _("フォーム、確認メール、確認ページがこの言語になります。"),
             "mailing_lists": _(
                 "確認した人をこのリストに加えます。リスト名は、確認ページと設定ページで登録した人に見えます。"
@@ -86,6 +86,8 @@ class SignupFormForm(forms.ModelForm[SignupForm]):
         senders.required = True
         senders.empty_label = str(_("送信元を選んでください"))
         senders.error_messages |= {"required": _("送信元を選んでください。")}
+        # One of its choices is always chosen.
+        self.fields["name_rule"].required = False
         self.attributes = attributes_of(workspace)
         stored: dict[int, bool] = {}
         if instance.pk:
@@ -107,6 +109,10 @@ class SignupFormForm(forms.ModelForm[SignupForm]):
         self.initial["wording"] = JA.agree % {"sender": shown or self.instance.workspace.name}
         if len(found) == 1:
             self.initial["sender"] = found[0].pk
+
+    def clean_name_rule(self) -> str:
+        """Leave the rule as it is where none is sent."""
+        return self.cleaned_data["name_rule"] or self.instance.name_rule
 
     def clean_continue_url(self) -> str:
         """Refuse what a browser would not open safely."""

@@ -56,6 +56,21 @@ def test_a_draft_is_written_and_leads_to_its_check_page(editor, sender, mailing_
     assert list(campaign.mailing_lists.all()) == [mailing_list]
 
 
+def test_what_is_not_finished_can_be_kept(editor, sender, mailing_list):
+    """Who leaves at six in the evening has chosen nobody yet; the check page says what is missing."""
+    given = form(sender, mailing_list, subject="", mailing_lists=[], stay="1") | {"sender": ""}
+    assert editor.post(reverse("campaign_create"), given).status_code == 302
+    campaign = Campaign.objects.get()
+    assert campaign.text == given["text"]
+    url = reverse("campaign_edit", args=[campaign.pk])
+    editor.post(url, form(sender, mailing_list, stay="1"))
+    assert list(campaign.mailing_lists.all()) == [mailing_list]
+    assert editor.post(url, form(sender, mailing_list, mailing_lists=[], revision=2, stay="1")).url == url
+    assert not campaign.mailing_lists.exists()
+    # What can never be sent so is told at once.
+    assert "{{nmae}}" in text_of(editor.post(url, form(sender, mailing_list, subject="{{nmae}}", revision=3, stay="1")))
+
+
 def test_without_list_or_sender_the_page_says_what_comes_first(client_for):
     workspace = make_workspace()
     client = client_for(make_user(workspace))

@@ -215,3 +215,13 @@ def test_the_operator_finds_own_pages_under_a_heading(client: Client) -> None:
     [after, *_again] = [part for part in html.split('class="nav-heading"') if "運営</p>" in part]
     assert all(label in after for label in ("配信エラー率", "配信経路", "送信ペース"))
     assert 'aria-current="page"' in after
+
+
+@pytest.mark.django_db
+def test_the_address_of_a_button_gets_a_page(client: Client) -> None:
+    """Whoever opens it by the history or the address bar finds the way back."""
+    answer = client.get("/campaigns/7/test/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert 'href="/campaigns/7/"' in answer.content.decode()
+    assert "元の画面を開く" not in client.get("/theme/").content.decode()
+    assert client.put("/theme/").content == b""

@@ -1,0 +1,39 @@
+"""What every answer goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import Resolver404, resolve
+
+
+class WrongMethodMiddleware:
+    """Gives a page to whoever opens the address of a button, by the history or by its address bar, instead of an empty 405."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request."""
+        response = self.get_response(request)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or request.method != "GET":
+            return response
+        page = render(request, "405.html", {"above": above(request.path_info)}, status=response.status_code)
+        page["Allow"] = response["Allow"]
+        return page
+
+
+def above(path: str) -> str:
+    """Return the address that a button's lies below, "" where there is no page but ホーム."""
+    parent = path.rstrip("/").rpartition("/")[0] + "/"
+    if parent == "/":
+        return ""
+    try:
+        resolve(parent)
+    except Resolver404:
+        return ""
+    return parent
