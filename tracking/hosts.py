@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import User, Workspace
 from mta import tokens
-from senders.domain_names import guess_zone
+from senders.domain_names import display_domain, guess_zone
 from senders.models import SenderDomain
 from tracking.links import host_base
 from tracking.models import LinkHost
@@ -61,13 +62,20 @@ def save_host(workspace: Workspace, name: str, *, actor: User, now: datetime) ->
 
 
 def require_own(workspace: Workspace, name: str) -> None:
-    """Raise HostRefused where the workspace proved no domain of the same registration as its own.
+    """Raise HostRefused where the workspace proved no domain of the same registration as its own, and for a name that is in
+    other use: its mail and web pages would end where it leads here.
 
     That a name leads here says not whose it is: each of an installation's customers has names that do.
     """
-    verified = SenderDomain.objects.filter(workspace=workspace, verified_at__isnull=False).values_list(
-        "name", flat=True
-    )
+    own = SenderDomain.objects.filter(workspace=workspace)
+    if name == guess_zone(name) or own.filter(Q(name=name) | Q(return_name=name)).exists():
+        raise HostRefused(
+            _(
+                "メールやWebサイトに使うドメインそのものは使えません。「link.%s」のような、リンクだけに使う名前を入力してください。"
+            )
+            % display_domain(name)
+        )
+    verified = own.filter(verified_at__isnull=False).values_list("name", flat=True)
     if guess_zone(name) not in {guess_zone(domain) for domain in verified}:
         raise HostRefused(
             _(

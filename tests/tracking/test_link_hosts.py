@@ -220,6 +220,7 @@ def test_the_report_finds_the_links_of_a_host():
 @pytest.fixture
 def admin(workspace, client_for):
     make_sender(workspace)
+    SenderDomain.objects.update(return_name="return.shop.example")
     return client_for(make_user(workspace))
 
 
@@ -264,6 +265,8 @@ def test_a_host_is_of_an_organisation_whose_domain_the_workspace_proved(admin, w
         ("co.jp", "登録の単位"),
         ("gmail.com", "フリーメール"),
         ("mail.example", "このシステムのドメインです"),
+        ("shop.example", "「link.shop.example」のような"),
+        ("return.shop.example", "リンクだけに使う名前"),
         ("x" * 1001, "1000"),
     ],
 )
@@ -283,9 +286,9 @@ def test_a_host_belongs_to_one_customer(admin, alone):
 def test_a_refused_change_keeps_what_was_there(workspace):
     make_sender(workspace, "news@other.example")
     make_host(workspace, is_good=True)
-    make_host(make_workspace(), name="other.example")
+    make_host(make_workspace(), name="link.other.example")
     with pytest.raises(HostRefused):
-        save_host(workspace, "other.example", actor=make_user(workspace), now=timezone.now())
+        save_host(workspace, "link.other.example", actor=make_user(workspace), now=timezone.now())
     assert LinkHost.objects.get(workspace=workspace).is_good
 
 
