@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import member_required
+from accounts.form_storing import store
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns.label_forms import FolderForm, MoveForm
 from campaigns.models import Campaign, Folder
+from campaigns.sorting import Gone, delete_folder, move
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -21,8 +23,7 @@ def folder_index(request: WorkspaceRequest) -> HttpResponse:
     """List the folders, or add one."""
     data = request.POST if request.method == "POST" else None
     form = FolderForm(data, instance=Folder(workspace=request.workspace), use_required_attribute=False)
-    if form.is_valid():
-        form.save()
+    if form.is_valid() and store(form):
         messages.success(request, _("フォルダを作りました。"))
         return redirect("folder_index")
     folders = Folder.objects.filter(workspace=request.workspace).annotate(number=Count("campaigns"))
@@ -35,8 +36,7 @@ def folder_edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Give a folder another name."""
     folder = get_object_or_404(Folder, workspace=request.workspace, pk=pk)
     form = FolderForm(request.POST if request.method == "POST" else None, instance=folder, use_required_attribute=False)
-    if form.is_valid():
-        form.save()
+    if form.is_valid() and store(form):
         messages.success(request, _("フォルダの名前を変更しました。"))
         return redirect("folder_index")
     return render(request, "campaigns/folder_edit.html", {"form": form, "folder": folder})
@@ -46,7 +46,7 @@ def folder_edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
 @member_required(Role.EDITOR)
 def folder_delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Delete a folder; its mailings lie in none then."""
-    get_object_or_404(Folder, workspace=request.workspace, pk=pk).delete()
+    delete_folder(get_object_or_404(Folder, workspace=request.workspace, pk=pk))
     messages.success(request, _("フォルダを削除しました。入っていたメールは残っています。"))
     return redirect("folder_index")
 
@@ -61,11 +61,13 @@ def campaign_move(request: WorkspaceRequest) -> HttpResponse:
     else:
         chosen = Campaign.objects.for_workspace(request.workspace).filter(pk__in=form.cleaned_data["campaigns"])
         folder = form.cleaned_data["to"]
-        moved = {"number": chosen.update(folder=folder), "folder": folder}
         sentence = (
             _("%(number)d件を「%(folder)s」に移しました。") if folder else _("%(number)d件をフォルダから出しました。")
         )
-        messages.success(request, sentence % moved)
+        try:
+            messages.success(request, sentence % {"number": move(chosen, folder), "folder": folder})
+        except Gone as gone:
+            messages.error(request, str(gone))
     # Only what the list itself asks for.
     asked = QueryDict(request.POST.get("back", "").replace("\0", "")).urlencode()
     return HttpResponseRedirect(reverse("campaign_index") + (f"?{asked}" if asked else ""))

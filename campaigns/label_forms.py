@@ -9,6 +9,7 @@ from accounts.form_fields import one_line
 from accounts.models import Workspace
 from accounts.numbers import read_number
 from campaigns.models import MOST_FOLDERS, Campaign, Folder, Label
+from campaigns.sorting import NO_FOLDER, NO_LABEL
 
 
 class LabelForm(forms.ModelForm[Label]):
@@ -63,7 +64,7 @@ class FolderForm(forms.ModelForm[Folder]):
 class FolderField(forms.ModelChoiceField[Folder]):
     """A folder of a workspace, or none."""
 
-    default_error_messages = {"invalid_choice": _("選べないフォルダです。選び直してください。")}
+    default_error_messages = {"invalid_choice": NO_FOLDER}
 
 
 class MoveForm(forms.Form):
@@ -96,7 +97,7 @@ class LabelsForm(forms.Form):
         label=_("ラベル"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"invalid_choice": _("選べないラベルが含まれています。選び直してください。")},
+        error_messages={"invalid_choice": NO_LABEL},
     )
     folder = FolderField(Folder.objects.none(), label=_("フォルダ"), required=False, empty_label=_("フォルダなし"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import member_required
 from accounts.audit import record
+from accounts.form_storing import store
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns import drafts
@@ -71,9 +74,8 @@ def save_template(request: WorkspaceRequest, pk: int) -> HttpResponse:
     template = template_of(request, campaign)
     name = free_name(request.workspace, campaign.subject)
     form = NameForm(request.POST if request.method == "POST" else None, instance=template, initial={"name": name})
-    if request.method == "POST" and form.is_valid():
-        form.save()
-        record(request.workspace, request.user, "template.create", template.name)
+    note = partial(record, request.workspace, request.user, "template.create")
+    if request.method == "POST" and form.is_valid() and store(form, note):
         messages.success(request, _("テンプレートとして保存しました。"))
         return redirect("template_detail", pk=template.pk)
     return render(request, "campaigns/save_template.html", {"form": form, "campaign": campaign})

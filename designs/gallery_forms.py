@@ -113,6 +113,8 @@ class ImportForm(NameForm):
         if read is None:
             raise forms.ValidationError(_("拡張子が .html、.htm、.mjml のファイルを選んでください。"))
         try:
+            # It may have been read before, when the name was free yet.
+            file.seek(0)
             self.html = read(file.read(MAX_FILE + 1))
         except DesignRefused as error:
             raise forms.ValidationError(error.sentence) from error

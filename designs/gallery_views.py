@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import member_required
 from accounts.audit import record
+from accounts.form_storing import store
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from designs.brands import look_of
@@ -85,11 +88,10 @@ def template_rename(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Give a template another name."""
     template = fetch_template(request, pk)
     form = NameForm(request.POST, instance=template)
-    if not form.is_valid():
+    note = partial(record, request.workspace, request.user, "template.update")
+    if not (form.is_valid() and store(form, note)):
         template.refresh_from_db(fields=["name"])
         return render(request, "designs/template.html", {"template": template, "form": form})
-    form.save()
-    record(request.workspace, request.user, "template.update", template.name)
     messages.success(request, _("テンプレートの名前を変更しました。"))
     return redirect("template_detail", pk)
 
@@ -105,6 +107,13 @@ def template_delete(request: WorkspaceRequest, pk: int) -> HttpResponse:
     return redirect("design_index")
 
 
+def store_file(request: WorkspaceRequest, form: ImportForm) -> bool:
+    """Store the template that was read out of a file; False where its name was taken at the same moment."""
+    template: Template = form.instance
+    template.source, template.created_at = form.html, timezone.now()
+    return store(form, partial(record, request.workspace, request.user, "template.create"))
+
+
 # The size has to be known before the form's token is read out of the body.
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -116,10 +125,7 @@ def design_import(request: WorkspaceRequest) -> HttpResponseBase:
     template = Template(workspace=request.workspace, kind=BodyKind.HTML, created_by=request.user)
     data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
     form = ImportForm(data, files, instance=template)
-    if form.is_valid():
-        template.source, template.created_at = form.html, timezone.now()
-        form.save()
-        record(request.workspace, request.user, "template.create", template.name)
+    if form.is_valid() and store_file(request, form):
         messages.success(request, _("ファイルをテンプレートとして保存しました。"))
         return redirect("template_detail", template.pk)
     return render(request, "designs/import.html", {"form": form})

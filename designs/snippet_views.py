@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
@@ -11,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import member_required
 from accounts.audit import record
+from accounts.form_storing import store
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from designs.brands import look_of
@@ -29,10 +32,7 @@ def snippet_index(request: WorkspaceRequest) -> HttpResponse:
     """List the snippets, or add one of text."""
     data = request.POST if request.method == "POST" else None
     form = SnippetForm(data, instance=Snippet(workspace=request.workspace), use_required_attribute=False)
-    if form.is_valid():
-        with transaction.atomic():
-            snippet = form.save()
-            record(request.workspace, request.user, "snippet.create", snippet.name)
+    if form.is_valid() and store(form, partial(record, request.workspace, request.user, "snippet.create")):
         messages.success(request, _("部品を保存しました。"))
         return redirect("snippet_index")
     return render(request, "designs/snippet_index.html", {"form": form, "snippets": snippets_of(request.workspace)})
@@ -51,10 +51,7 @@ def snippet_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
     name = snippet.name
     data = request.POST if request.method == "POST" else None
     form = SnippetForm(data, instance=snippet, use_required_attribute=False)
-    if form.is_valid():
-        with transaction.atomic():
-            form.save()
-            record(request.workspace, request.user, "snippet.update", snippet.name)
+    if form.is_valid() and store(form, partial(record, request.workspace, request.user, "snippet.update")):
         messages.success(request, _("部品を変更しました。これまでに入れたメールは変わりません。"))
         return redirect("snippet_detail", pk)
     return render(request, "designs/snippet.html", {"snippet": snippet, "name": name, "form": form})
