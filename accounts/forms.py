@@ -6,7 +6,8 @@ from allauth.account import forms as allauth_forms
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Role
+from accounts.form_fields import one_line
+from accounts.models import Role, User
 
 
 class WithoutPlaceholders:
@@ -39,6 +40,21 @@ class ResetPasswordForm(WithoutPlaceholders, allauth_forms.ResetPasswordForm):  
 
 class ResetPasswordKeyForm(WithoutPlaceholders, allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
     """The new password behind a mailed link."""
+
+
+class NameForm(forms.ModelForm[User]):
+    """By what name others know a member."""
+
+    class Meta:
+        model = User
+        fields = ("name",)
+        help_texts = {
+            "name": _("承認、コメント、変更の記録などに表示されます。空欄のときは、メールアドレスが表示されます。")
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].validators.append(one_line)
 
 
 class InviteForm(forms.Form):

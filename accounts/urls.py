@@ -23,6 +23,7 @@ urlpatterns = [
         allauth_views.password_reset_from_key_done,
         name="account_reset_password_from_key_done",
     ),
+    path("accounts/profile/", views.profile, name="profile"),
     path("accounts/workspace/", views.switch_workspace, name="workspace_switch"),
     path("settings/members/", views.members, name="members"),
     path("settings/members/<int:pk>/role/", views.set_role, name="member_role"),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import member_required
 from accounts.errors import AccountError
-from accounts.forms import InviteForm, RoleForm
+from accounts.forms import InviteForm, NameForm, RoleForm
 from accounts.members import Invitation, change_role, find_last_admin, invite, remove
 from accounts.middleware import SESSION_KEY
 from accounts.models import AuditEntry, Membership, Role
@@ -33,6 +33,18 @@ def switch_workspace(request: WorkspaceRequest) -> HttpResponse:
     request.session[SESSION_KEY] = membership.workspace_id
     messages.success(request, _("「%(name)s」に切り替えました。") % {"name": membership.workspace.name})
     return redirect("home")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required()
+def profile(request: WorkspaceRequest) -> HttpResponse:
+    """Change by what name others know oneself."""
+    form = NameForm(request.POST if request.method == "POST" else None, instance=request.user)
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("お名前を保存しました。"))
+        return redirect("profile")
+    return render(request, "accounts/profile.html", {"form": form})
 
 
 @require_http_methods(["GET", "POST"])

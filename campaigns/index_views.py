@@ -52,6 +52,12 @@ class SearchForm(forms.Form):
         labels = cast("forms.ModelChoiceField[Label]", self.fields["label"])
         labels.queryset = Label.objects.filter(workspace=workspace).order_by("name")
 
+    def clean(self) -> None:
+        """Say where nothing can be found."""
+        begin, end = self.cleaned_data.get("begin"), self.cleaned_data.get("end")
+        if begin and end and begin > end:
+            self.add_error("end", _("「から」より後の日付を入力してください。"))
+
     def keep(self, campaigns: CampaignQuerySet) -> CampaignQuerySet:
         """Keep what fits the fields that can be read."""
         self.is_valid()

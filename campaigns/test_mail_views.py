@@ -58,7 +58,7 @@ def queue(request: WorkspaceRequest, campaign: Campaign, form: TestMailForm) -> 
         return
     if queued:
         number, first = len(queued), queued[0].name or queued[0].address
-        several = _("%(first)sほか、%(number)d件へテストメールを送ります。") % {"first": first, "number": number}
+        several = _("%(first)sなど%(number)d件へテストメールを送ります。") % {"first": first, "number": number}
         messages.success(request, _("%s へテストメールを送ります。") % first if number == 1 else several)
     else:
         messages.info(request, _("同じテストメールを送っているところです。"))

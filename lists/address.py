@@ -128,7 +128,7 @@ def _split(folded: str) -> tuple[str, str]:
         raise InvalidAddress(_("メールアドレスが空です。"))
     between = folded[folded.find("@") : folded.rfind("@")]
     if any(sign in between for sign in ",;、 "):
-        raise InvalidAddress(_("メールアドレスが2つ以上入っています。1行に1つだけ書いてください。"), folded)
+        raise InvalidAddress(_("メールアドレスが2つ以上入っています。1つずつに分けてください。"), folded)
     local, at, domain = folded.partition("@")
     if not at:
         raise InvalidAddress(_("「@」がありません。"), folded)

@@ -135,7 +135,7 @@ def test_a_test_goes_to_the_ticked_testers_and_to_the_typed_address(workspace, c
     legal = make_tester(workspace, "法務", "legal@example.jp")
     make_tester(workspace, "店長", "shop@example.jp")
     page = ask(editor, campaign, testers=[boss.pk, legal.pk], address="more@example.jp")
-    assert "ほか、3件へテストメールを送ります。" in page
+    assert "など3件へテストメールを送ります。" in page
     assert queued() == {("boss@example.jp", "部長"), ("legal@example.jp", "法務"), ("more@example.jp", "")}
 
 

@@ -18,7 +18,7 @@ PAGES = find_pages()
 PRIVATE = [page for page in PAGES if page.name not in PUBLIC]
 OWNED = [page for page in PRIVATE if page.has_pk]
 # Whoever is logged in may do these to himself.
-OWN_AFFAIRS = {"account_change_password", "workspace_switch"}
+OWN_AFFAIRS = {"account_change_password", "profile", "workspace_switch"}
 # A mail program follows RFC 8058 with a POST of its own, which no form of ours began; a service posts to its hook.
 WITHOUT_CSRF = {"unsubscribe", "hook", "signup_form", "signup_confirm", "preferences", "unsubscribe_reason"}
 WRONG_METHOD = 405
@@ -128,4 +128,4 @@ def test_post_needs_the_token_of_a_form(workspace: Workspace) -> None:
     client = as_member(workspace, enforce_csrf_checks=True)
     answers = {page.name: client.post(page.path) for page in PAGES if page.name not in WITHOUT_CSRF}
     allowed = {name: answer for name, answer in answers.items() if answer.status_code != WRONG_METHOD}
-    assert [name for name, answer in allowed.items() if "もう一度送信してください" not in read(answer)] == []
+    assert [name for name, answer in allowed.items() if "もう一度お試しください" not in read(answer)] == []

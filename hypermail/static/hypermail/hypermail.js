@@ -134,6 +134,14 @@
     });
   }
 
+  // What was refused is in sight, wherever on the page it stands.
+  const refused = document.querySelector("main [aria-invalid='true']");
+  if (refused) {
+    for (let fold = refused.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    refused.focus({ preventScroll: true });
+    refused.scrollIntoView({ block: "center" });
+  }
+
   // form[data-warn-unsaved] asks before changes are lost.
   let unsaved = false;
   document.addEventListener("input", (event) => {
