@@ -128,5 +128,5 @@ class TestWhileWriting:
 
 
 def test_page_asks_a_bounded_number_of_queries(editor, campaign, django_assert_max_num_queries):
-    with django_assert_max_num_queries(61):
+    with django_assert_max_num_queries(62):
         page(editor, campaign)
