@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -13,12 +13,32 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Workspace
 from campaigns.models import Campaign, Part
 from lists.audience import Audience
+from lists.headcounts import ListCounts, counts_of
 from lists.models import MailingList, Segment
+
+# People of all lists together that are counted for the boxes.
+COUNTED: Final = 5_000
+
+
+class ListsField(forms.ModelMultipleChoiceField[MailingList]):
+    """Lists by name, each with how many people it is sent to; counted where the boxes are shown."""
+
+    counts: Mapping[int, ListCounts] | None = None
+
+    def label_from_instance(self, obj: MailingList) -> str:
+        """Return what stands at a box."""
+        if self.counts is None:
+            self.counts = counts_of(self.queryset or (), at_once=COUNTED)
+        found = self.counts.get(obj.pk, ListCounts())
+        number = f"{found.active:,}"
+        words = _("%(name)s(%(number)s人以上)") if found.is_counting else _("%(name)s(%(number)s人)")
+        return words % {"name": obj.name, "number": number}
 
 
 def choices(model: type[MailingList] | type[Segment], label: Any, *, help_text: Any = "") -> Any:
     """Return a field of boxes; what they offer is set for each workspace."""
-    return forms.ModelMultipleChoiceField(
+    kind: Any = ListsField if model is MailingList else forms.ModelMultipleChoiceField
+    return kind(
         model.objects.none(),
         label=label,
         required=False,

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.form_fields import one_line
 from accounts.models import Workspace
 from accounts.time_zones import zone_words
-from campaigns.audience_forms import AudienceFields
+from campaigns.audience_forms import AudienceFields, ListsField
 from campaigns.draft_parts import Content, kind_posted
 from campaigns.merge_tags import blank_controls, broken_tags, explain_unknown, find_tags
 from campaigns.models import Campaign, DoubtPolicy, QuietMode
@@ -110,6 +110,7 @@ class CampaignForm(AudienceFields, forms.ModelForm[Campaign]):
                 "緊急のお知らせなどは「いつでも配信する」を選ぶと、携帯キャリア宛ての開始も毎時0分から遅らせません。"
             ),
         }
+        field_classes = {"mailing_lists": ListsField}
         widgets = {
             "mailing_lists": forms.CheckboxSelectMultiple,
             "text": forms.Textarea(attrs={"rows": 14, "data-tags": ""}),

@@ -56,6 +56,12 @@ def test_a_draft_is_written_and_leads_to_its_check_page(editor, sender, mailing_
     assert list(campaign.mailing_lists.all()) == [mailing_list]
 
 
+def test_each_list_says_how_many_people_it_reaches(editor, sender, mailing_list):
+    make_subscriber(mailing_list, status="stopped")
+    page = text_of(editor.get(reverse("campaign_create")))
+    assert f"{mailing_list.name}(1人)" in page
+
+
 def test_what_is_not_finished_can_be_kept(editor, sender, mailing_list):
     """Who leaves at six in the evening has chosen nobody yet; the check page says what is missing."""
     given = form(sender, mailing_list, subject="", mailing_lists=[], stay="1") | {"sender": ""}
