@@ -1,7 +1,7 @@
 """Pages of テスト配信先: who looks at mailings first, and who gets a copy of those that are sent."""
 
 from django.contrib import messages
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import member_required
 from accounts.audit import record
+from accounts.form_storing import store
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns.models import Tester
@@ -21,7 +22,7 @@ def tester_index(request: WorkspaceRequest) -> HttpResponse:
     """List the testers, or add one."""
     data = request.POST if request.method == "POST" else None
     form = TesterForm(data, instance=Tester(workspace=request.workspace), use_required_attribute=False)
-    if data is not None and form.is_valid() and store(request, form):
+    if data is not None and form.is_valid() and keep(request, form):
         messages.success(request, _("テスト配信先を追加しました。"))
         return redirect("tester_index")
     testers = Tester.objects.filter(workspace=request.workspace)
@@ -35,24 +36,19 @@ def tester_edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
     tester = get_object_or_404(Tester, workspace=request.workspace, pk=pk)
     data = request.POST if request.method == "POST" else None
     form = TesterForm(data, instance=tester, use_required_attribute=False)
-    if data is not None and form.is_valid() and store(request, form):
+    if data is not None and form.is_valid() and keep(request, form):
         messages.success(request, _("テスト配信先を変更しました。"))
         return redirect("tester_index")
     return render(request, "campaigns/tester_edit.html", {"form": form, "tester": tester})
 
 
-def store(request: WorkspaceRequest, form: TesterForm) -> bool:
+def keep(request: WorkspaceRequest, form: TesterForm) -> bool:
     """Store a tester and say so in the audit log; False where the same address came at the same moment."""
-    is_new = form.instance.pk is None
-    try:
-        with transaction.atomic():
-            tester = form.save()
-            action = "tester.create" if is_new else "tester.update"
-            record(request.workspace, request.user, action, tester.address, is_seed=tester.is_seed)
-    except IntegrityError:
-        form.add_error("address", _("このアドレスはすでに登録されています。"))
-        return False
-    return True
+    tester = form.instance
+    action = "tester.create" if tester.pk is None else "tester.update"
+    return store(
+        form, lambda _name: record(request.workspace, request.user, action, tester.address, is_seed=tester.is_seed)
+    )
 
 
 @require_POST

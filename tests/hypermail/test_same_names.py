@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.form_storing import store
 from accounts.models import AuditEntry, Role
+from campaigns import models
 from campaigns.label_forms import LabelForm
 from campaigns.models import Folder, Label
 from designs.models import BodyKind, Snippet, Template
@@ -64,6 +65,17 @@ def test_a_file_whose_name_is_taken_at_that_moment_is_told(client_for, workspace
     assert "この名前のテンプレートはすでにあります。" in page
     assert page.count("すでにあります。") == 1
     assert "中身がありません" not in page
+
+
+def test_an_address_of_a_tester_that_comes_at_that_moment_is_told(client_for, workspace):
+    editor = client_for(make_user(workspace, Role.EDITOR))
+    fields = {"name": "部長", "address": "boss@example.jp"}
+    with meanwhile(
+        lambda: models.Tester.objects.create(workspace=workspace, **fields), "BEGIN", 'INSERT INTO "campaigns_tester"'
+    ):
+        page = editor.post(reverse("tester_index"), fields).content.decode()
+    assert "このアドレスはすでに登録されています。" in page
+    assert models.Tester.objects.count() == 1
 
 
 def test_another_fault_of_the_database_is_none_of_a_name(workspace):
