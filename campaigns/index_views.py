@@ -58,15 +58,15 @@ class SearchForm(forms.Form):
         if begin and end and begin > end:
             self.add_error("end", _("「から」より後の日付を入力してください。"))
 
-    def keep(self, campaigns: CampaignQuerySet) -> CampaignQuerySet:
-        """Keep what fits the fields that can be read."""
+    def keep(self, campaigns: CampaignQuerySet, *, in_folder: bool = True) -> CampaignQuerySet:
+        """Keep what fits the fields that can be read; wherever it lies without `in_folder`."""
         self.is_valid()
         data = self.cleaned_data
         if query := data.get("q"):
             campaigns = campaigns.filter(subject__icontains=query)
         if label := data.get("label"):
             campaigns = campaigns.filter(labels=label)
-        if (folder := data.get("folder", "")) == NONE:
+        if (folder := data.get("folder", "") if in_folder else "") == NONE:
             campaigns = campaigns.filter(folder=None)
         elif (number := read_number(folder)) is not None:
             campaigns = campaigns.filter(folder=number)
@@ -84,15 +84,19 @@ class SearchForm(forms.Form):
         return any(self.data.get(name) for name in self.fields if name != "folder")
 
 
-def folder_context(workspace: Workspace, chosen: str) -> dict[str, Any]:
-    """Return the folders with their numbers of mailings and who lies in none; nothing where there are no folders."""
+def folder_context(workspace: Workspace, form: SearchForm) -> dict[str, Any]:
+    """Return the folders with how many of what is searched for lie in each and in none; nothing without folders."""
     folders = list(Folder.objects.filter(workspace=workspace))
     if not folders:
         return {}
-    counted = Campaign.objects.for_workspace(workspace).order_by().values_list("folder")
+    found = form.keep(Campaign.objects.for_workspace(workspace), in_folder=False)
+    counted = found.order_by().values_list("folder")
     numbers: dict[int | None, int] = dict(counted.annotate(Count("pk")))
     choices = [(str(folder.pk), folder.name, numbers.get(folder.pk, 0)) for folder in folders]
-    return {"folders": [*choices, (NONE, gettext("フォルダなし"), numbers.get(None, 0))], "folder": chosen}
+    return {
+        "folders": [*choices, (NONE, gettext("フォルダなし"), numbers.get(None, 0))],
+        "folder": form.data.get("folder", ""),
+    }
 
 
 @require_safe
@@ -116,7 +120,7 @@ def campaign_index(request: WorkspaceRequest) -> HttpResponse:
     )
     page = Paginator(shown.order_by("-pk"), PAGE).get_page(request.GET.get("page"))
     filters = [(value, label, counts[value]) for value, label in CampaignState.choices if value in counts]
-    context = folder_context(request.workspace, form.data.get("folder", "")) | {
+    context = folder_context(request.workspace, form) | {
         "page": page,
         "rows": notes_of(list(page)),
         "state": state,

@@ -104,6 +104,10 @@ def test_the_list_is_narrowed_to_a_folder_and_counts_each(editor, workspace):
     assert len(shown(editor)[0]) == 3
     assert shown(editor, folder="x")[0] == shown(editor)[0]
     assert shown(editor, folder="9" * 18)[0] == []
+    # What is searched for is what the chips count.
+    _subjects, found = shown(editor, q="二")
+    assert [number for _value, _name, number in found.context["folders"]] == [1, 0]
+    assert "より後の日付" in shown(editor, begin="2026-12-02", end="2026-12-01")[1].content.decode()
     # The chips of the states keep it.
     assert f"?folder={folder.pk}&amp;state=draft" in page.content.decode()
 
