@@ -15,6 +15,7 @@ from designs.exceptions import DesignRefused
 from designs.fields import clean_text
 from designs.markup import Comment, End, MarkupError, Start, Text, read_pieces
 from designs.mjml_elements import write_start
+from designs.panics import panics_refused
 from designs.rich_text import NO_TEXT, STYLES, WIDE, WIDE_ATTRIBUTES, keep_attribute
 from designs.tags import bare
 from lists.csv_encoding import detect_encoding, scan_file
@@ -26,6 +27,9 @@ MAX_ELEMENTS: Final = 5_000
 # mrml does beyond some 500.
 MAX_DEPTH: Final = 60
 _CHARSET: Final = re.compile(r"""(<meta\b[^<>]{0,200}?\bcharset\s*=\s*["']?)[A-Za-z0-9_-]+""", re.IGNORECASE)
+# What is in these elements is no text, and ">" has a meaning there.
+SHEETS: Final = frozenset(["mj-style", "style"])
+_MARK_IN_SHEET: Final = re.compile(r"(?<=[^\x00-\x7f])([ \n]?)>")
 _PROLOGUE: Final = re.compile(r"\A\s*(?:<\?xml[^<>]*\?>\s*)?(?:<!doctype[^<>]*>\s*)?", re.IGNORECASE)
 
 
@@ -45,10 +49,12 @@ def inline_css(page: str) -> str:
         keep_link_tags=True,
         keep_at_rules=True,
     )
+    refusal = _("スタイルシートを読み取れません。<style>の中を確かめてください。")
     try:
-        return bare(str(inliner.inline(clean_text(page))))
+        with panics_refused(refusal):
+            return bare(str(inliner.inline(clean_text(page))))
     except css_inline.InlineError as error:
-        raise DesignRefused(_("スタイルシートを読み取れません。<style>の中を確かめてください。")) from error
+        raise DesignRefused(refusal) from error
 
 
 def show_safely(page: str) -> str:
@@ -56,15 +62,17 @@ def show_safely(page: str) -> str:
 
     It is for display alone, never sent. Raises DesignRefused.
     """
-    return nh3.clean(
-        inline_css(clean_text(page)),
-        tags=set(WIDE),
-        clean_content_tags=NO_TEXT,
-        attributes=WIDE_ATTRIBUTES,
-        attribute_filter=keep_attribute,
-        filter_style_properties=STYLES,
-        link_rel="noopener noreferrer",
-    )
+    page = inline_css(clean_text(page))
+    with panics_refused(_("HTMLを読み取れません。最後に変えたところを元に戻してください。")):
+        return nh3.clean(
+            page,
+            tags=set(WIDE),
+            clean_content_tags=NO_TEXT,
+            attributes=WIDE_ATTRIBUTES,
+            attribute_filter=keep_attribute,
+            filter_style_properties=STYLES,
+            link_rel="noopener noreferrer",
+        )
 
 
 def require_simple(page: str) -> None:
@@ -105,12 +113,14 @@ def read_mjml_file(data: bytes) -> str:
     """
     source = _PROLOGUE.sub("", decode(data), count=1)
     require_simple(source)
+    refusal = _("MJMLをHTMLに変換できません。対応している要素だけを使ってください。")
     try:
-        return bare(str(mjml2html(rewrite_mjml(source), fonts={})))
+        with panics_refused(refusal):
+            return bare(str(mjml2html(rewrite_mjml(source), fonts={})))
     except MarkupError as error:
         raise DesignRefused(_("MJMLの書き方が正しくありません:「%s」の辺りを確かめてください。") % error) from error
     except ValueError as error:
-        raise DesignRefused(_("MJMLをHTMLに変換できません。対応している要素だけを使ってください。")) from error
+        raise DesignRefused(refusal) from error
 
 
 def rewrite_mjml(source: str) -> str:
@@ -130,12 +140,20 @@ def rewrite_mjml(source: str) -> str:
         elif isinstance(piece, Text):
             if not names and piece.written.strip():
                 raise MarkupError(piece.written.strip()[:40])
-            written.append(piece.written if names else "")
+            written.append(write_text(piece.written, names[-1]) if names else "")
         elif isinstance(piece, Comment) and names:
             written.append(f"<!--{piece.written}-->")
     if names:
         raise MarkupError(f"<{names[-1]}>")
     return "".join(written)
+
+
+def write_text(text: str, name: str) -> str:
+    """Return the text of an element as mrml reads it: it cuts two bytes before a ">", and panics within a character."""
+    if name in SHEETS:
+        # There a reference would be none, but spaces before the mark mean nothing.
+        return _MARK_IN_SHEET.sub(r"\1  >", text)
+    return text.replace(">", "&gt;")
 
 
 def require_allowed(piece: Start, names: list[str]) -> None:

@@ -14,6 +14,7 @@ from designs.brands import Look
 from designs.exceptions import DesignRefused
 from designs.fields import clean_text, require_fitting
 from designs.mjml_writing import write_mjml
+from designs.panics import panics_refused
 from designs.regions import Conditions, conditions_of
 from designs.tags import bare
 from designs.text_writing import write_text
@@ -61,9 +62,11 @@ def clean_line(line: str) -> str:
 
 def convert(mjml: str) -> str:
     """Return MJML that was written here as HTML. Raises DesignRefused where it cannot be read."""
+    refusal = _("HTMLに変換できませんでした。最後に変えたところを元に戻してください。")
     try:
         # Without a loader nothing is included; with no fonts none is loaded.
-        page = str(mjml2html(mjml, fonts={}))
+        with panics_refused(refusal):
+            page = str(mjml2html(mjml, fonts={}))
     except ValueError as error:
-        raise DesignRefused(_("HTMLに変換できませんでした。最後に変えたところを元に戻してください。")) from error
+        raise DesignRefused(refusal) from error
     return bare(page)

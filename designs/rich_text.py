@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from designs.exceptions import DesignRefused
 from designs.fields import clean_text, is_link, is_web_address, require_fitting
 from designs.markup import nesting
+from designs.panics import panics_refused
 from designs.tags import mend
 
 # What the editor of the text block writes, and nothing else.
@@ -86,15 +87,16 @@ def clean_html(value: Any, *, tags: frozenset[str], attributes: dict[str, set[st
         raise DesignRefused(_("文字を入力してください。"))
     # Before it is parsed, with room for what is left out; then what stays, which is read again by and by.
     require_fitting(value, 2 * longest)
-    found = nh3.clean(
-        clean_text(value),
-        tags=set(tags),
-        clean_content_tags=NO_TEXT,
-        attributes=attributes,
-        attribute_filter=keep_attribute,
-        filter_style_properties=STYLES,
-        link_rel=None,
-    )
+    with panics_refused(_("HTMLを読み取れません。書式を外して、貼り付け直してください。")):
+        found = nh3.clean(
+            clean_text(value),
+            tags=set(tags),
+            clean_content_tags=NO_TEXT,
+            attributes=attributes,
+            attribute_filter=keep_attribute,
+            filter_style_properties=STYLES,
+            link_rel=None,
+        )
     found = mend(found).strip()
     require_fitting(found, longest)
     # As the text part has it: without elements, and with references read.

@@ -166,6 +166,23 @@ def test_mjml_that_cannot_be_used_is_refused(data):
     assert refused.value.sentence
 
 
+def test_a_mark_behind_japanese_words_does_not_end_the_process():
+    for place in ("mj-hero", "mj-text"):
+        page = read_mjml_file(mjml(section(f"<{place}>おすすめ></{place}>")))
+        assert "おすすめ&gt;" in page
+    page = read_mjml_file(
+        "<mjml><mj-body><mj-section>おすすめ><mj-column></mj-column></mj-section></mj-body></mjml>".encode()
+    )
+    assert "おすすめ" in page
+
+
+def test_sheets_keep_their_marks():
+    sheet = ".a > .b{color:red} .メニュー > p{margin:0} .𠮷>p{margin:0} .表\n>p{margin:0}"
+    page = read_mjml_file(mjml(section("<mj-text>x</mj-text>"), f"<mj-style>{sheet}</mj-style>"))
+    assert re.sub(r"\s*>", ">", sheet) in re.sub(r"\s*>", ">", page)
+    assert "&gt;" not in page
+
+
 PIECES = st.lists(
     st.sampled_from(
         [
