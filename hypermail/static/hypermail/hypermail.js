@@ -35,6 +35,14 @@
     row.scrollLeft = tab.offsetLeft + tab.offsetWidth / 2 - row.offsetLeft - row.clientWidth / 2;
   }
 
+  // And the place of the page below the edge of the navigation.
+  const place = document.querySelector(".sidebar [aria-current]");
+  if (place) {
+    const list = place.closest("nav");
+    const middle = place.offsetTop + place.offsetHeight / 2 - list.offsetTop;
+    if (middle > list.clientHeight * 0.9) list.scrollTop = middle - list.clientHeight / 2;
+  }
+
   // Menus close by Escape and by a click elsewhere.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
