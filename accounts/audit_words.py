@@ -70,6 +70,7 @@ ACTIONS = {
     "sender_domain.import_key": _("DKIM鍵の読み込み"),
     "sender_domain.key_style": _("DKIMの登録の方法の変更"),
     "campaign.schedule": _("配信の予約"),
+    "campaign.reschedule": _("配信の予約日時の変更"),
     "campaign.unschedule": _("配信の予約の取り消し"),
     "campaign.pause": _("配信の一時停止"),
     "campaign.resume": _("配信の再開"),

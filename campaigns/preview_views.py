@@ -252,6 +252,26 @@ def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     return to_detail(pk)
 
 
+@require_POST
+@member_required(Role.EDITOR)
+def reschedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
+    """Give a scheduled mailing another time."""
+    campaign, form, now = find_campaign(request.workspace, pk), ScheduleForm(request.POST), timezone.now()
+    if not form.is_valid():
+        messages.error(request, str(form.errors["at"][0]))
+        return to_detail(pk)
+    at = form.cleaned_data["at"]
+    try:
+        scheduling.reschedule(campaign, at, actor=request.user, now=now)
+    except CampaignError as error:
+        messages.error(request, error.sentence)
+        return to_detail(pk)
+    messages.success(request, _("配信日時を変更しました。"))
+    for finding in check_hour(campaign, at=at, now=now):
+        messages.warning(request, finding.sentence)
+    return to_detail(pk)
+
+
 def require_shown(request: WorkspaceRequest, campaign: Campaign) -> None:
     """Raise CampaignError where a draft was changed after the page was shown: what is sent is what was looked at."""
     if campaign.is_editable() and not is_as_shown(request, campaign):

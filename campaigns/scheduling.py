@@ -36,10 +36,7 @@ def schedule(
     `ticks` are the keys of the yellow findings of 配信前チェック that a person confirmed; None where nobody is asked.
     `is_made_up_for` allows a past time, which 遅延許容 then judges. A second call (a double click, a second tab) finds no draft and raises, so a mailing starts once.
     """
-    if at < now - timedelta(minutes=1) and not is_made_up_for:
-        raise CampaignError(campaign, _("配信日時が過去です。これからの日時を指定してください。"))
-    if at > now + FURTHEST:
-        raise CampaignError(campaign, _("配信日時が1年以上先です。年を確かめてください。"))
+    require_time(campaign, now if is_made_up_for else at, now=now)
     require_no_master(campaign)
     require_sendable(campaign)
     if is_stopped(campaign.workspace):
@@ -61,10 +58,32 @@ def schedule(
         record(campaign.workspace, actor, "campaign.schedule", str(campaign.pk), at=at.isoformat(), **told)
 
 
+def require_time(campaign: Campaign, at: datetime, *, now: datetime) -> None:
+    """Raise CampaignError for a time that is over or too far ahead."""
+    if at < now - timedelta(minutes=1):
+        raise CampaignError(campaign, _("配信日時が過去です。これからの日時を指定してください。"))
+    if at > now + FURTHEST:
+        raise CampaignError(campaign, _("配信日時が1年以上先です。年を確かめてください。"))
+
+
 def require_no_master(campaign: Campaign) -> None:
     """Raise CampaignError where the campaign is the draft of a 繰り返し, whose copies are sent."""
     if campaign.recurrences.filter(stopped_at=None).exists():
         raise CampaignError(campaign, _("繰り返しの元のメールは、直接配信できません。複製してから配信してください。"))
+
+
+def reschedule(campaign: Campaign, at: datetime, *, actor: User, now: datetime) -> None:
+    """scheduled → scheduled for another time; what was checked and approved holds, since the time is no part of it.
+
+    Raises CampaignError for a time that cannot be, and once it has started.
+    """
+    require_time(campaign, at, now=now)
+    with transaction.atomic():
+        scheduled = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.SCHEDULED)
+        if not scheduled.update(scheduled_at=at, late_since=None):
+            raise CampaignError(campaign, _("すでに配信が始まったか、予約が取り消されたため、日時を変更できません。"))
+        closed_times.renew(campaign.pk, now=now)
+        record(campaign.workspace, actor, "campaign.reschedule", str(campaign.pk), at=at.isoformat())
 
 
 def unschedule(campaign: Campaign, *, actor: User) -> None:

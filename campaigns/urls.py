@@ -60,6 +60,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/schedule/", preview_views.schedule_campaign, name="campaign_schedule"),
     path("campaigns/<int:pk>/schedule/note/", quiet_views.schedule_note, name="campaign_schedule_note"),
     path("campaigns/<int:pk>/start-late/", views.start_late_campaign, name="campaign_start_late"),
+    path("campaigns/<int:pk>/reschedule/", preview_views.reschedule_campaign, name="campaign_reschedule"),
     path("campaigns/<int:pk>/unschedule/", views.unschedule_campaign, name="campaign_unschedule"),
     path("campaigns/<int:pk>/send/", preview_views.send_now, name="campaign_send_now"),
     path("campaigns/<int:pk>/pause/", views.pause_campaign, name="campaign_pause"),

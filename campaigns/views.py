@@ -17,6 +17,7 @@ from accounts.numbers import FEW, read_number
 from accounts.requests import WorkspaceRequest
 from campaigns import scheduling
 from campaigns.error_gate import gate_of
+from campaigns.forms import ScheduleForm
 from campaigns.lane_overview import find_troubles, follow_lanes, read_surroundings, waiting_lanes
 from campaigns.models import FAILURES, Campaign, CampaignState, Delivery, DeliveryState
 from campaigns.paging import ReportPaginator, fetch
@@ -62,6 +63,8 @@ def campaign_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
         | {"sender_note": note_of(campaign)}
         | seeds_context(campaign)
     )
+    if campaign.state == CampaignState.SCHEDULED:
+        context["schedule_form"] = ScheduleForm(initial={"at": campaign.scheduled_at}, use_required_attribute=False)
     return render(request, "campaigns/detail.html", context)
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import AuditEntry
 from campaigns import progress
 from campaigns.models import PLANNED, Campaign, CampaignState, DeliveryState, QuietHours
 from campaigns.tally import refresh
@@ -102,6 +103,23 @@ def test_a_year_that_was_mistyped_is_told(editor, campaign, workspace):
     given = {"at": "9999-12-31T23:59"}
     assert "1年以上先です" in text_of(post(editor, "campaign_schedule", campaign, **given))
     assert editor.get(reverse("campaign_schedule_note", args=[campaign.pk]), given).status_code == 200
+
+
+def test_a_scheduled_mailing_gets_another_time(editor, campaign):
+    first, later = (timezone.localtime().replace(hour=12, minute=0) + timedelta(days=days) for days in (1, 3))
+    post(editor, "campaign_schedule", campaign, at=first.strftime("%Y-%m-%dT%H:%M"), tick=TICKS)
+    assert "配信日時を変更する" in text_of(editor.get(reverse("campaign_detail", args=[campaign.pk])))
+    given = later.strftime("%Y-%m-%dT%H:%M")
+    page = text_of(post(editor, "campaign_reschedule", campaign, at=given))
+    assert "配信日時を変更しました" in page
+    campaign.refresh_from_db()
+    assert timezone.localtime(campaign.scheduled_at).strftime("%Y-%m-%dT%H:%M") == given
+    night = later.replace(hour=23).strftime("%Y-%m-%dT%H:%M")
+    assert "夜間・早朝" in text_of(post(editor, "campaign_reschedule", campaign, at=night))
+    assert "過去です" in text_of(post(editor, "campaign_reschedule", campaign, at="2020-01-01T10:00"))
+    Campaign.objects.update(state=CampaignState.STARTING, started_at=timezone.now())
+    assert "日時を変更できません" in text_of(post(editor, "campaign_reschedule", campaign, at=given))
+    assert AuditEntry.objects.filter(action="campaign.reschedule").count() == 2
 
 
 def test_schedules_for_japanese_time_and_takes_it_back(editor, campaign):
