@@ -13,7 +13,7 @@ from PIL import Image
 
 from accounts.models import AuditEntry, Workspace
 from designs.models import Brand, Picture, PictureKind, picture_storage
-from designs.picture_encoding import MAX_FRAMES, MAX_WIDTH, Encoded, PictureRefused, encode
+from designs.picture_encoding import LONGEST_FRAME, MAX_FRAMES, MAX_SCANS, MAX_WIDTH, Encoded, PictureRefused, encode
 from designs.pictures import store_picture
 from tests.factories import make_campaign, make_list, make_workspace
 
@@ -101,6 +101,42 @@ def test_short_animation_stays_one() -> None:
     assert b"secret" not in found.data
 
 
+def test_photograph_with_odd_exif_is_upright() -> None:
+    # How it was held, and a width that is no number: no such EXIF can be written again.
+    entries = ((0x0112, 3, 1, b"\6\0\0\0"), (0x0100, 2, 4, b"abc\0"))
+    fields = b"".join(struct.pack("<HHI4s", *entry) for entry in entries)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + fields + bytes(4)
+    image = opened(read(written(halves(), "JPEG", exif=exif)))
+    assert image.size == (20, 40)
+    assert is_red(image, (10, 5))
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff", b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03"])
+def test_photograph_with_broken_exif_is_taken_as_it_is(exif: bytes) -> None:
+    assert opened(read(written(halves(), "JPEG", exif=exif))).size == (40, 20)
+
+
+def test_frames_that_stand_longer_than_a_gif_can_are_shown_as_long_as_it_can() -> None:
+    frames = [Image.new("RGB", (30, 30), colour) for colour in (RED, BLUE)]
+    data = written(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=[700_000, 100], loop=70_000)
+    image = opened(read(data))
+    assert (image.info["duration"], image.info["loop"]) == (LONGEST_FRAME, 65_535)
+
+
+def progressive(scans: int, **options: object) -> bytes:
+    """Return a JPEG with its last scan repeated so often."""
+    data = written(halves(), "JPEG", progressive=True, **options)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * scans + data[-2:]
+
+
+def test_scans_are_counted_in_the_picture_alone() -> None:
+    assert opened(read(progressive(MAX_SCANS - 20))).size == (40, 20)
+    # In a comment, and in the film behind the end of a photograph that moves.
+    marks = b"\xff\xda" * MAX_SCANS * 2
+    assert opened(read(progressive(0, comment=marks) + marks)).size == (40, 20)
+
+
 def png_of(width: int, height: int) -> bytes:
     """Return a PNG whose head promises a size that its few bytes do not hold."""
 
@@ -128,11 +164,12 @@ def long_gif(frames: int) -> bytes:
         (png_of(30, 30_000), "壊れています"),
         (written(halves(), "JPEG")[:-200], "壊れています"),
         (long_gif(10_000), f"{MAX_FRAMES}コマまで"),
+        (progressive(MAX_SCANS), "スキャンの数が多すぎます"),
         (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', "JPEG、PNG、GIF、WebP"),
         (b"<!doctype html><p>GIF89a", "JPEG、PNG、GIF、WebP"),
         (written(halves(), "TIFF"), "JPEG、PNG、GIF、WebP"),
     ],
-    ids=["empty", "bytes", "bomb", "pixels", "short png", "short jpeg", "frames", "svg", "html", "tiff"],
+    ids=["empty", "bytes", "bomb", "pixels", "short png", "short jpeg", "frames", "scans", "svg", "html", "tiff"],
 )
 def test_what_is_no_picture_is_refused(data: bytes, sentence: str) -> None:
     with pytest.raises(PictureRefused) as refused:
