@@ -1,9 +1,9 @@
 """Which mailings an archive may hold, and which of them it shows."""
 
-from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import BooleanField, Case, F, OuterRef, Q, Subquery, Value, When
 
 from archive.models import Archive, Choice
-from campaigns.models import AudiencePart, Campaign, CampaignQuerySet, CampaignState
+from campaigns.models import Campaign, CampaignQuerySet, CampaignState
 
 
 def mailings_of(archive: Archive, *, only: bool | None = None) -> CampaignQuerySet:
@@ -33,8 +33,7 @@ def is_added(archive: Archive) -> Q:
     """
     if archive.adds_since is None:
         return Q(pk__in=[])
-    narrowed = Exists(AudiencePart.objects.filter(campaign=OuterRef("pk")))
-    return Q(~narrowed, started_at__gte=archive.adds_since, conditions=[], resend_of=None)
+    return Q(started_at__gte=archive.adds_since, is_narrowed=False, conditions=[], resend_of=None)
 
 
 def shown_mailings(archive: Archive) -> CampaignQuerySet:

@@ -50,6 +50,9 @@ def notes_of(campaign: Campaign) -> list[str]:
         notes.append(_("セグメントあて"))
     if parts - {Part.INCLUDE_SEGMENT}:
         notes.append(_("除いた宛先あり"))
+    if campaign.is_narrowed and not parts:
+        # They were deleted since.
+        notes.append(_("宛先を絞って配信"))
     if campaign.conditions:
         notes.append(_("条件付きブロックあり"))
     if campaign.resend_of_id:

@@ -173,7 +173,8 @@ def take_step(campaign: Campaign, chunk: Chunk, *, now: datetime, limit: int) ->
     if is_new and (refusal := find_refusal(campaign)):
         send_back(campaign, refusal)
         return Step.LAST
-    generations = lock_people_and_lists(campaign, audience_of(campaign))
+    audience = audience_of(campaign)
+    generations = lock_people_and_lists(campaign, audience)
     is_stale = is_new or (campaign.people_generation, campaign.list_generations) != generations
     # Asked when the audience is fixed and when the sender is; in between neither can change.
     lost = lost_approval(campaign) if is_stale or chunk.end is None else ""
@@ -188,7 +189,7 @@ def take_step(campaign: Campaign, chunk: Chunk, *, now: datetime, limit: int) ->
         start_anew(campaign, generations)
         return Step.ANEW
     if chunk.end is None:
-        begin_sending(campaign, now=now)
+        begin_sending(campaign, audience, now=now)
         return Step.LAST
     number = sum(insert_rows(campaign, ids, place) for place, ids in chunk.people.items())
     campaign.start_cursor, campaign.recipient_count = chunk.end, (campaign.recipient_count or 0) + number
@@ -315,13 +316,14 @@ def people_up_to(end: int, campaign: Campaign, audience: Audience, people: Subsc
     return Subscriber.objects.active().filter(pk__gt=after, pk__lte=end, pk__in=places.values("subscriber"))
 
 
-def begin_sending(campaign: Campaign, *, now: datetime) -> None:
+def begin_sending(campaign: Campaign, audience: Audience, *, now: datetime) -> None:
     """starting → sending: every recipient has a row; their number and what the mails say of the sender are fixed."""
     campaign.state = CampaignState.SENDING
     campaign.lifetime_from = now
     campaign.tally_due_at = now
+    campaign.is_narrowed = not audience.is_plain
     freeze_author(campaign)
     freeze_tracking(campaign, now=now)
     begin_test(campaign, now=now)
     queue_seeds(campaign)
-    campaign.save(update_fields=["state", "lifetime_from", "tally_due_at", "author", "is_tracked"])
+    campaign.save(update_fields=["state", "lifetime_from", "tally_due_at", "is_narrowed", "author", "is_tracked"])

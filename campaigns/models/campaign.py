@@ -185,6 +185,9 @@ class Campaign(models.Model):
     tally_not_before = models.DateTimeField(null=True, blank=True)
     # When the figures were counted last.
     tally_at = models.DateTimeField(null=True, blank=True)
+    # Whether it went to a segment or left people out; that is decided when the sending begins, since its parts go with
+    # their lists and segments.
+    is_narrowed = models.BooleanField(default=False, db_default=False)
     # The mailing whose failures this one is for (失敗分に再送).
     resend_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="resends")
     # Rises with every save by a person; a form that was opened before an other save is told so.

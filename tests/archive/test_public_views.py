@@ -1,17 +1,23 @@
 """What everybody can read of a list's mailings."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from xml.etree import ElementTree
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from archive.models import Choice
-from campaigns.models import Campaign, SplitTest, Variant
+from campaigns.freezing import freeze_recipients
+from campaigns.models import AudiencePart, Campaign, Part, SplitTest, Variant
+from lists.list_deletion import delete_list
+from lists.models import Segment
+from lists.segment_editing import delete_segment
 from tests.archive.making import make_archive, make_many_sent, make_sent
-from tests.factories import make_list, make_workspace
+from tests.factories import make_list, make_subscriber, make_user, make_workspace
 from tests.signup.making import make_form
 
 pytestmark = pytest.mark.django_db
@@ -136,8 +142,7 @@ def test_only_what_was_meant_for_everybody_is_shown_of_itself():
     cancelled = make_sent(archive, state="cancelled")
     elsewhere = make_sent(make_archive(make_list(archive.mailing_list.workspace)))
     conditional = make_sent(archive, conditions=[{"v": 1, "all": []}])
-    narrowed = make_sent(archive)
-    narrowed.audience_parts.create(part="not_list", mailing_list=make_list(archive.mailing_list.workspace))
+    narrowed = make_sent(archive, is_narrowed=True)
     others = [before, running, cancelled, elsewhere, conditional, narrowed]
     assert read(path_of(archive)).count("<li><time") == 1
     assert [Client().get(path_of(archive, one)).status_code for one in (shown, *others)] == [200, *[404] * 6]
@@ -148,6 +153,36 @@ def test_only_what_was_meant_for_everybody_is_shown_of_itself():
     assert answers == [200, 404, 404, 404, 200, 200]
     Choice.objects.create(archive=archive, campaign=shown, is_shown=False)
     assert Client().get(path_of(archive, shown)).status_code == 404
+
+
+@pytest.mark.parametrize("part", Part)
+def test_what_waited_is_not_published_when_its_segment_or_list_is_deleted(part):
+    archive = make_archive()
+    workspace = archive.mailing_list.workspace
+    make_subscriber(archive.mailing_list)
+    gold = {"v": 1, "all": [{"field": "attribute:ランク", "op": "is", "value": "金"}]}
+    segment = Segment.objects.create(workspace=workspace, name="金の人", conditions=gold)
+    other = make_list(workspace)
+    named = {"mailing_list": other} if part == Part.EXCLUDE_LIST else {"segment": segment}
+    campaign = make_sent(archive, state="starting")
+    campaign.audience_parts.create(part=part, **named)
+    assert freeze_recipients(campaign.pk, now=timezone.now())
+    Campaign.objects.filter(pk=campaign.pk).update(state="done")
+    assert Client().get(path_of(archive, campaign)).status_code == 404
+    delete_segment(segment, actor=make_user(workspace))
+    delete_list(other, actor=make_user(workspace), now=timezone.now())
+    assert not AudiencePart.objects.exists()
+    assert Client().get(path_of(archive, campaign)).status_code == 404
+
+
+def test_mailings_of_before_are_marked_by_what_is_known_of_them():
+    archive = make_archive()
+    plain, parted, segmented = (make_sent(archive) for _ in range(3))
+    parted.audience_parts.create(part="not_list", mailing_list=make_list(archive.mailing_list.workspace))
+    Campaign.objects.filter(pk=segmented.pk).update(people_generation=0)
+    import_module("campaigns.migrations.0035_mark_narrowed_mailings").mark_narrowed(apps, None)
+    shown = [Client().get(path_of(archive, one)).status_code for one in (plain, parted, segmented)]
+    assert shown == [200, 404, 404]
 
 
 def test_a_closed_archive_is_gone_at_once():

@@ -137,6 +137,12 @@ def test_the_page_says_why_a_mailing_waits(workspace, editor):
     assert [word in page for word in ("除く: 社員", "除いた宛先あり", "条件付きブロックあり", "再送")] == [True] * 4
 
 
+def test_the_page_says_why_a_mailing_waits_whose_segment_is_gone(workspace, editor):
+    archive = make_archive(make_list(workspace))
+    make_sent(archive, is_narrowed=True)
+    assert "宛先を絞って配信" in editor.get(url("archive_detail", archive)).content.decode()
+
+
 def test_members_see_beforehand_what_everybody_would(workspace, viewer):
     archive = make_archive(make_list(workspace), published_at=None, adds_since=None)
     html, text = make_sent(archive, html="<p>{{name}}様</p>"), make_sent(archive)
