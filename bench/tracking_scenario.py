@@ -41,7 +41,8 @@ def bare(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect("https://shop.example/")
 
 
-urlpatterns = [path("bare", bare), path("", include("hypermail.urls"))]
+# The second one is answered where links are, before the middlewares that pages need.
+urlpatterns = [path("bare", bare), path("c/bare", bare), path("", include("hypermail.urls"))]
 
 
 def run(hits: int, kills: int) -> dict[str, object]:
@@ -81,7 +82,8 @@ def make_mailing() -> tuple[Campaign, list[Delivery]]:
 
 
 def measure_speeds(application: Application, campaign: Campaign, rows: list[Delivery], hits: int) -> dict[str, object]:
-    """Return requests a second of a bare view, of clicks and of the picture, each the median of the rounds.
+    """Return requests a second of a bare view, of the same where links are answered, of clicks and of the picture, each the
+    median of the rounds.
 
     The ratios are given by the clock and by the CPU time of the process, which other work beside disturbs less.
     """
@@ -89,10 +91,11 @@ def measure_speeds(application: Application, campaign: Campaign, rows: list[Deli
     per_round = hits // ROUNDS
     kinds: dict[str, Callable[[int], str]] = {
         "bare": lambda number: "/bare",
+        "early": lambda number: "/c/bare",
         "click": lambda number: f"/c/{campaign.pk}/{number % 20 + 1}/{tokens[number % RECIPIENTS]}",
         "picture": lambda number: f"/o/{campaign.pk}/{tokens[number % RECIPIENTS]}.gif",
     }
-    for kind in ("bare", "click", "picture"):
+    for kind in kinds:
         expect = 200 if kind == "picture" else 302
         assert ask(application, kinds[kind](0), method="HEAD") == expect
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
@@ -111,6 +114,7 @@ def measure_speeds(application: Application, campaign: Campaign, rows: list[Deli
     for kind in ("click", "picture"):
         found[f"{kind}_ratio"] = round(statistics.median(rates[kind]) / statistics.median(rates["bare"]), 2)
         found[f"{kind}_cpu_ratio"] = round(statistics.median(costs["bare"]) / statistics.median(costs[kind]), 2)
+        found[f"{kind}_early_ratio"] = round(statistics.median(rates[kind]) / statistics.median(rates["early"]), 2)
     return found
 
 

@@ -161,6 +161,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "tracking.middleware.LinkHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "tracking.middleware.HitMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "designs.middleware.PublicFileMiddleware",

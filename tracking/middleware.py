@@ -1,4 +1,4 @@
-"""Lets the links in mails come in by whatever host leads here."""
+"""Lets the links in mails come in by whatever host leads here, and answers them before all else."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.urls import resolve
 
 # Links, pictures and the proof of a host: what they answer depends on no host.
 PATHS: Final = ("/c/", "/o/", "/l/")
 FORWARDED: Final = "HTTP_X_FORWARDED_HOST"
+# Those that are asked for by the thousand.
+HITS: Final = ("/c/", "/o/")
 ASKED_BY: Final = "hypermail.asked_by"
 
 
@@ -33,4 +36,27 @@ class LinkHostMiddleware:
             if asked_by != self.host:
                 request.META[ASKED_BY] = asked_by
             request.META["HTTP_HOST"] = self.host
+        return self.get_response(request)
+
+
+class HitMiddleware:
+    """Answers links and pictures at once: who follows one has no session, no language and no form, which the middlewares
+    below look after for every page. They cost more than the answer itself (bench/tracking.py).
+
+    What there is no such link for goes on to them, and gets the page that says so.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request."""
+        if request.path_info.startswith(HITS):
+            try:
+                found = resolve(request.path_info)
+                answer: HttpResponseBase = found.func(request, *found.args, **found.kwargs)
+            except Http404:
+                pass
+            else:
+                return answer
         return self.get_response(request)

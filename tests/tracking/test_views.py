@@ -72,6 +72,20 @@ def test_a_click_leads_to_the_page_and_is_counted_once_for_a_person(campaign):
     assert (found.opened, found.opens, found.proxy_only) == (1, 1, 0)
 
 
+def test_links_are_answered_before_what_only_pages_need(campaign):
+    """No session is opened and none is named; what there is no link for gets the page that says so."""
+    sale, _mypage, _refuse, picture = urls_of(row_of(campaign))
+    for url in (sale, picture):
+        answer = follow(url)
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert not {"Set-Cookie", "Vary", "Content-Security-Policy"} & set(answer.headers)
+    for path in ("/c/1/1/1-a", "/o/1/x.gif", "/c/", "/o/x"):
+        unknown = Client().get(path)
+        assert unknown.status_code == 404
+        assert "ページが見つかりません" in unknown.content.decode()
+        assert "Content-Security-Policy" in unknown.headers
+
+
 def test_the_figures_tell_people_from_machines_and_relays(campaign):
     first, second = row_of(campaign), row_of(campaign, "太郎")
     follow(urls_of(first)[0])
