@@ -1,6 +1,7 @@
 """What everybody can read of a list's mailings."""
 
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from importlib import import_module
 from xml.etree import ElementTree
 
@@ -246,6 +247,22 @@ def test_feed_tells_of_the_newest_twenty():
     assert len(text) == 200
     assert (channel.findtext("language"), channel.findtext("description")) == ("ja", "月に 2回")
     assert items[0].findtext("pubDate")
+
+
+def test_feed_is_well_formed_and_readers_show_the_words_of_mails():
+    archive = make_archive(title="店\uffffだより", description="月に\ufffe2回")
+    make_sent(archive, subject="秋\ufffeの\uffff便り😀", text="<info@shop.example> & 「<b>」\ufffe")
+    make_sent(archive, subject="A & B", preheader="1 < 2\uffff", ago=timedelta(minutes=1))
+    answer = Client().get(reverse("archive_feed", args=[archive.token]))
+    channel = ElementTree.fromstring(answer.content).find("channel")  # noqa: S314
+    assert channel is not None
+    assert (channel.findtext("title"), channel.findtext("description")) == ("店だより", "月に2回")
+    items = channel.findall("item")
+    assert [item.findtext("title") for item in items] == ["A & B", "秋の便り😀"]
+    # Readers take it for HTML.
+    shown = [unescape(item.findtext("description") or "") for item in items]
+    assert items[0].findtext("description") == "1 &lt; 2"
+    assert shown == ["1 < 2", "<info@shop.example> & 「<b>」"]
 
 
 def test_what_has_not_changed_is_not_sent_again():
