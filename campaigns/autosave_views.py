@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from accounts.access import member_required
 from accounts.models import Role, User
 from accounts.requests import WorkspaceRequest
+from campaigns.block_views import pictures_of
 from campaigns.compose_views import own_rules_form, save_draft
 from campaigns.draft_beginning import BegunMeanwhile, begun_campaign
 from campaigns.draft_parts import content_of
@@ -47,7 +48,7 @@ def store_posted(request: WorkspaceRequest, pk: int | None) -> HttpResponse:
     """Store what was sent and return the answer of `autosave`. Raises BegunMeanwhile."""
     campaign = begun_campaign(request) if pk is None else find_campaign(request.workspace, pk)
     try:
-        edited = read_posted(request.POST, workspace=request.workspace)
+        edited = read_posted(request.POST, pictures=pictures_of(request.workspace), workspace=request.workspace)
     except DesignRefused as error:
         return JsonResponse({"refused": error.sentence}, status=422)
     form = CampaignForm(

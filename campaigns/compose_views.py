@@ -172,7 +172,8 @@ def check_draft(request: WorkspaceRequest, pk: int | None = None) -> HttpRespons
     """Check what is being written, as far as it can be read; stores nothing."""
     campaign = Campaign(workspace=request.workspace) if pk is None else find_campaign(request.workspace, pk)
     try:
-        design = read_posted(request.POST, workspace=request.workspace).design
+        pictures = pictures_of(request.workspace)
+        design = read_posted(request.POST, pictures=pictures, workspace=request.workspace).design
     except DesignRefused:
         design = Design()
     content = content_posted(request.POST, design, campaign)

@@ -46,7 +46,9 @@ def store_blocks(workspace: Workspace, blocks: Sequence[Block], *, name: str, re
     """
     name = clean_name(name)
     stored = Design(tuple(copy_block(block) for block in blocks))
-    values = {"blocks": stored.as_json(), "text": write_text(stored)[:LONGEST_TEXT]}
+    # In a mail of text everybody gets all of it.
+    for_all = Design(tuple(block for block in stored.blocks if block.show is None))
+    values = {"blocks": stored.as_json(), "text": write_text(for_all)[:LONGEST_TEXT]}
     if not stored.blocks:
         raise DesignRefused(_("部品にするブロックがありません。"))
     with transaction.atomic():

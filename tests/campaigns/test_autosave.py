@@ -16,6 +16,7 @@ from campaigns.closed_times import rules_for
 from campaigns.draft_parts import content_of
 from campaigns.drafts import MAX_VERSIONS, ONE_VERSION, note_version, save
 from campaigns.models import Campaign, CampaignState, Draft, DraftVersion, QuietMode
+from designs.models import Picture
 from designs.regions import HTML_MARK, numbers_in
 from tests.factories import make_campaign, make_list, make_sender, make_subscriber, make_user, make_workspace
 
@@ -72,6 +73,24 @@ def test_blocks_become_what_is_sent(hanako, campaign):
     assert answer["text"] == campaign.text
     assert campaign.draft.blocks["blocks"][0]["data"]["text"] == "秋の{{name|お客様}}"
     assert campaign.edited_by.name == "花子"
+
+
+def test_the_picture_of_the_open_block_is_one_of_the_workspace(hanako, campaign):
+    picture = Picture.objects.create(
+        workspace=campaign.workspace,
+        file="0" * 64 + ".png",
+        digest="0" * 64,
+        name="紅葉",
+        uploaded_at=timezone.now(),
+        **{"kind": "png", "width": 400, "height": 64, "bytes": 4},
+    )
+    blocks = [block("picture", "pppp", picture=None, alt="", href=""), block("footer", "bbbb", text="旅のたより")]
+    told = send(
+        hanako, campaign, block=blocks, open="pppp", **{"b-picture": str(picture.pk), "b-alt": "紅葉の山"}
+    ).json()
+    assert told["problems"] == []
+    campaign.refresh_from_db()
+    assert "0" * 64 in campaign.html
 
 
 def test_what_a_header_cannot_have_is_stored_by_no_way(campaign):

@@ -121,6 +121,18 @@ def test_the_open_block_becomes_a_snippet_that_other_mails_take(editor, workspac
 
 
 @pytest.mark.django_db
+def test_a_block_keeps_its_condition_and_a_mail_of_text_gets_no_such_words(editor):
+    asked = {"v": 1, "all": [{"field": "attribute:ランク", "op": "is", "value": "金"}]}
+    gold, everybody = replace(heading("金の方へ"), show=asked), heading("みなさまへ")
+    page = post(editor, [gold, everybody, footer()], "keep:", **{"keep-name": "案内"})
+    assert page.status_code == 200
+    snippet = Snippet.objects.get()
+    assert [block.show for block in read_design(snippet.blocks).blocks] == [asked, None]
+    assert snippet.text == "■ みなさまへ\n"
+    assert editor.get(reverse("snippet_frame", args=[snippet.pk])).status_code == 200
+
+
+@pytest.mark.django_db
 def test_all_blocks_are_kept_without_the_footer(editor):
     blocks = [heading("一"), new_block(BlockKind.DIVIDER), footer()]
     post(editor, blocks, "keep:", open=blocks[0].id, **{"keep-name": "型"})
