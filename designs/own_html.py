@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from contextlib import suppress
 from typing import Final
 
 import css_inline
@@ -27,6 +28,17 @@ MAX_ELEMENTS: Final = 5_000
 # mrml does beyond some 500.
 MAX_DEPTH: Final = 60
 _CHARSET: Final = re.compile(r"""(<meta\b[^<>]{0,200}?\bcharset\s*=\s*["']?)[A-Za-z0-9_-]+""", re.IGNORECASE)
+# What a file says of its own code, in HTML or in the prologue of MJML.
+_DECLARED: Final = re.compile(
+    rb"""(?:<meta\b[^<>]{0,200}?\bcharset|\A\s*<\?xml\b[^<>]{0,200}?\bencoding)\s*=\s*["']?([A-Za-z0-9_-]+)""",
+    re.IGNORECASE,
+)
+# The codecs by the names that browsers know (https://encoding.spec.whatwg.org/#names-and-labels).
+CODECS: Final = {
+    **dict.fromkeys([b"utf-8", b"utf8"], "utf-8-sig"),
+    **dict.fromkeys([b"shift_jis", b"shift-jis", b"sjis", b"x-sjis", b"ms_kanji", b"windows-31j", b"cp932"], "cp932"),
+    **dict.fromkeys([b"euc-jp", b"x-euc-jp"], "euc_jp"),
+}
 # What is in these elements is no text, and ">" has a meaning there.
 SHEETS: Final = frozenset(["mj-style", "style"])
 _MARK_IN_SHEET: Final = re.compile(r"(?<=[^\x00-\x7f])([ \n]?)>")
@@ -99,11 +111,27 @@ def decode(data: bytes) -> str:
         raise DesignRefused(_("ファイルが大きすぎます。%d kBまでにしてください。") % (MAX_FILE // 1000))
     if not data.strip():
         raise DesignRefused(_("ファイルの中身がありません。"))
+    for codec in codecs_of(data):
+        with suppress(UnicodeDecodeError):
+            return clean_text(data.decode(codec))
     try:
         # The mark of a file of UTF-16 is read with it.
         return clean_text(data.decode(detect_encoding(scan_file(io.BytesIO(data)))))
     except (UnreadableFile, UnicodeDecodeError) as error:
         raise DesignRefused(_("文字コードが分かりません。UTF-8で保存し直してください。")) from error
+
+
+def codecs_of(data: bytes) -> list[str]:
+    """Return the codecs in which a file is read if it can be: UTF-8 by its mark, what it says of itself, UTF-8.
+
+    What is plausible is asked of other files alone, among them those with escapes of ISO-2022-JP and with the zeros of UTF-16.
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        return ["utf-8-sig"]
+    if b"\0" in data or b"\x1b" in data:
+        return []
+    declared = _DECLARED.search(data)
+    return [CODECS.get(declared[1].lower(), "utf-8") if declared else "utf-8", "utf-8"]
 
 
 def read_mjml_file(data: bytes) -> str:

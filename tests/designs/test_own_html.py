@@ -104,6 +104,30 @@ def test_files_of_all_codes_of_japanese_are_read(encoding, name):
 
 
 @pytest.mark.parametrize(
+    ("codec", "front", "words"),
+    [
+        ("utf-8", '<meta charset="utf-8">', "©"),
+        ("utf-8", "<!doctype html>", "©"),
+        ("utf-8-sig", "<meta charset=Shift_JIS>", "é"),
+        # A mark that stayed when the file was written anew in another code.
+        ("cp932", '<meta charset="utf-8">', "初夏のお知らせです。"),
+        ("cp932", "<META CHARSET='x-sjis'>", "ﾃﾞｻﾞｲﾝ"),
+        ("euc_jp", '<meta content="text/html; charset=EUC-JP">', "東京"),
+        ("iso2022_jp", "<meta charset=utf-8>", "東京"),
+        ("utf-16", '<meta charset="utf-8">', "東京"),
+        ("utf-16-le", "<!doctype html>", "東京の初夏"),
+    ],
+)
+def test_a_file_is_read_as_it_says(codec, front, words):
+    assert read_html_file(f"{front}<p>{words}".encode(codec)).endswith(f"<p>{words}")
+
+
+def test_mjml_is_read_as_its_prologue_says():
+    source = '<?xml version="1.0" encoding="Shift_JIS"?>' + mjml(section("<mj-text>ﾃ｡</mj-text>")).decode()
+    assert "ﾃ｡" in read_mjml_file(source.encode("cp932"))
+
+
+@pytest.mark.parametrize(
     "data", [b"", b" \n", b"\x89PNG\r\n\x1a\n\x00\x00", b"PK\x03\x04\x00\x00", "挨拶だけ".encode(), b"\xff\xfe\x00\xd8"]
 )
 def test_files_that_are_no_html_are_refused(data):
