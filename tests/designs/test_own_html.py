@@ -200,8 +200,9 @@ def test_a_mark_behind_japanese_words_does_not_end_the_process():
     assert "おすすめ" in page
 
 
-def test_sheets_keep_their_marks():
-    sheet = ".a > .b{color:red} .メニュー > p{margin:0} .𠮷>p{margin:0} .表\n>p{margin:0}"
+@pytest.mark.parametrize("parent", [".a >", ".メニュー >", ".𠮷>", ".表\n>", "p>.a .メニュー>"])
+def test_sheets_keep_their_marks(parent):
+    sheet = f"{parent} p{{margin:0}}"
     page = read_mjml_file(mjml(section("<mj-text>x</mj-text>"), f"<mj-style>{sheet}</mj-style>"))
     assert re.sub(r"\s*>", ">", sheet) in re.sub(r"\s*>", ">", page)
     assert "&gt;" not in page
