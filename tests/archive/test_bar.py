@@ -1,7 +1,5 @@
 """Where the bar of an archive stands in the HTML of a mailing."""
 
-from time import monotonic
-
 import pytest
 
 from archive.bar import find_content
@@ -47,7 +45,6 @@ def test_the_bar_stands_where_the_content_begins(front, rest, is_named):
     ],
 )
 def test_a_page_without_ends_is_read_once(head, again):
-    page = head + again * (344_000 // len(again)) + "'"
-    begun = monotonic()
-    find_content(page)
-    assert monotonic() - begun < 1
+    """By a pattern that begins anew at each sign this would take an hour."""
+    page = head + again * (4_000_000 // len(again)) + "'"
+    assert 0 <= find_content(page)[0] <= len(page)
