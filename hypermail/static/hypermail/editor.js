@@ -88,12 +88,12 @@
     saved = sent;
     form.elements.revision.value = told.revision;
     if (form.action !== new URL(told.urls.edit, location.href).href) adopt(told.urls, told.draft);
-    // The text part is written from the rest unless a person writes it.
-    const kind = form.querySelector("[name='kind']:checked")?.value;
-    if (kind !== "text" && !form.elements.text_by_hand.checked) form.elements.text.value = told.text;
+    if (!isTextTyped()) form.elements.text.value = told.text;
     const [problem] = told.problems;
     show("saved", ` ${told.saved_at}${problem ? `・${problem.sentence}` : ""}`);
+    // What is kept on is kept as of this revision, else one's own save would stand against it later.
     if (!told.problems.length && dirty === sent) dropCopy();
+    else keepCopy();
     refresh();
     document.body.dispatchEvent(new CustomEvent("draft-saved"));
     if (dirty !== sent) timer = setTimeout(save, 1500);
@@ -202,7 +202,9 @@
   const future = [];
   const PARTS = ["subject", "preheader", "kind", "html", "source", "text", "text_by_hand", "block", "open"];
   const isContent = ([name]) => PARTS.includes(name) || name.startsWith("b-");
-  const written = () => JSON.stringify(read().filter(isContent));
+  // Unless a person writes it, the text part is written from the rest, and is no step of anybody's.
+  const isTextTyped = () => form.querySelector("[name='kind']:checked")?.value === "text" || form.elements.text_by_hand.checked;
+  const written = () => JSON.stringify(read().filter((pair) => isContent(pair) && (pair[0] !== "text" || isTextTyped())));
   let present = written();
 
   function note() {
@@ -419,9 +421,10 @@
 
   // Merge tags go into the field that was last written in.
   let target = form.elements.subject;
-  form.addEventListener("focusin", (event) => {
-    if (event.target.closest("[data-tags], [data-rich-area]")) target = event.target;
-  });
+  const aim = (field) => form.contains(field) && field.closest("[data-tags], [data-rich-area]") && (target = field);
+  // A field that was refused has the focus from the beginning.
+  aim(document.activeElement);
+  form.addEventListener("focusin", (event) => aim(event.target));
 
   const part = (id) => find(id).value.trim();
   const writeTag = () => {
