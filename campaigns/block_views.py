@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
@@ -32,8 +33,6 @@ from lists.segment_words import describe
 WORDS: Final = 40
 # What designs/text_writing.py puts before words and between them.
 ORNAMENTS: Final = "━─■●▼"
-# Pictures that a select offers, the newest first.
-MOST_PICTURES: Final = 200
 ICONS: Final = {
     BlockKind.HEADING: "heading",
     BlockKind.TEXT: "pilcrow",
@@ -116,9 +115,9 @@ def blocks_context(edited: EditedDesign) -> dict[str, Any]:
     }
 
 
-def pictures_of(workspace: Workspace) -> Any:
-    """Return the pictures that a block may show; asked for once it is looked at."""
-    return Picture.objects.filter(workspace=workspace).only("pk", "name").order_by("-pk")[:MOST_PICTURES]
+def pictures_of(workspace: Workspace) -> QuerySet[Picture]:
+    """Return the pictures that a block may show, the newest first; the form that offers them asks for some."""
+    return Picture.objects.filter(workspace=workspace).order_by("-pk")
 
 
 def edited_posted(request: WorkspaceRequest) -> EditedDesign:

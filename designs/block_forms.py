@@ -8,15 +8,19 @@ from dataclasses import replace
 from typing import Any, Final
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from accounts.numbers import read_number
 from designs.blocks import FIELDS, RATIOS, Block, BlockKind, SnsService, read_links
 from designs.exceptions import DesignRefused
 from designs.models import Picture
 
 # What its inputs are called: b-text, b-href …
 PREFIX: Final = "b"
+# Pictures that a select offers, the newest first.
+MOST_PICTURES: Final = 200
 ALIGN: Final = [("left", _("左")), ("center", _("中央"))]
 GROUND: Final = [("none", _("なし")), ("soft", _("薄い色")), ("accent", _("アクセントの色"))]
 TAGGED: Final = {"data-tags": ""}
@@ -144,7 +148,7 @@ class BlockForm(forms.Form):
         block: Block,
         data: QueryDict | None = None,
         *,
-        pictures: Iterable[Picture] = (),
+        pictures: QuerySet[Picture] | None = None,
         is_in_column: bool = False,
     ) -> None:
         super().__init__(data, prefix=PREFIX, initial=shown(block))
@@ -153,8 +157,21 @@ class BlockForm(forms.Form):
             # The columns have one ground.
             if name != "ground" or not is_in_column:
                 self.fields[name] = make()
-        if (field := self.fields.get("picture")) is not None and isinstance(field, forms.ChoiceField):
-            field.choices = picture_choices(pictures, block.data["picture"])
+        self.pictures = Picture.objects.none() if pictures is None else pictures
+        # The one that is chosen; None also where it is gone.
+        self.picture: Picture | None = None
+        if isinstance(field := self.fields.get("picture"), forms.ChoiceField):
+            # The block is shown anew, with the picture and its words.
+            field.widget.attrs["data-act"] = f"open:{block.id}"
+            newest = list(self.pictures[:MOST_PICTURES])
+            chosen = read_number(str(self["picture"].value() or ""))
+            self.picture = next((found for found in newest if found.pk == chosen), None) or self.find_picture(chosen)
+            offered = [*newest, self.picture] if self.picture and self.picture not in newest else newest
+            field.choices = picture_choices(offered, block.data["picture"])
+
+    def find_picture(self, number: int | None) -> Picture | None:
+        """Return a picture of the workspace, however old."""
+        return self.pictures.filter(pk=number).first() if number is not None else None
 
     def block(self) -> Block:
         """Return the block as the form has it."""
@@ -176,7 +193,20 @@ class BlockForm(forms.Form):
                 data[name] = read(as_json(name, value, default))
             except DesignRefused as error:
                 self.add_error(name, error.sentence)
+        if self.picture is not None and data["picture"] == self.picture.pk != self.original.data["picture"]:
+            data["alt"] = self.alt_of(self.picture, data["alt"])
         return replace(self.original, data=data)
+
+    def alt_of(self, picture: Picture, typed: str) -> str:
+        """Return the words for a picture that was just chosen: its own, unless somebody typed others."""
+        before = self.find_picture(self.original.data["picture"])
+        if typed and (before is None or typed != before.alt):
+            return typed
+        try:
+            return str(FIELDS[self.original.kind]["alt"][0](picture.alt))
+        except DesignRefused:
+            # A tag that no mail may hold.
+            return ""
 
     def read_services(self, given: Mapping[str, str]) -> dict[str, Any]:
         """Return the links to services that can be used."""
@@ -190,7 +220,11 @@ class BlockForm(forms.Form):
 
 
 def form_for(
-    block: Block, data: QueryDict | None = None, *, pictures: Iterable[Picture] = (), is_in_column: bool = False
+    block: Block,
+    data: QueryDict | None = None,
+    *,
+    pictures: QuerySet[Picture] | None = None,
+    is_in_column: bool = False,
 ) -> BlockForm:
     """Return the form of a block; `data` is what was posted of it, `pictures` are those of its workspace."""
     return BlockForm(block, data, pictures=pictures, is_in_column=is_in_column)

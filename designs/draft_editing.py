@@ -11,10 +11,11 @@ snippet of what stands there, and `put:<place>` puts one in: whoever reads the f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
@@ -57,7 +58,7 @@ class EditedDesign:
     form: BlockForm | None = None
     problem: str = ""
     # Asked for by the forms that offer them alone.
-    pictures: Iterable[Picture] = field(default=(), repr=False)
+    pictures: QuerySet[Picture] | None = field(default=None, repr=False)
     condition: BlockCondition | None = None
     workspace: Workspace | None = None
     notice: str = ""
@@ -80,7 +81,7 @@ def begin(look: Look) -> Design:
 
 
 def read_posted(
-    data: QueryDict, *, pictures: Iterable[Picture] = (), workspace: Workspace | None = None
+    data: QueryDict, *, pictures: QuerySet[Picture] | None = None, workspace: Workspace | None = None
 ) -> EditedDesign:
     """Return what a form holds. Raises DesignRefused for what no page of ours wrote."""
     try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -26,14 +27,16 @@ from designs.models import Picture, picture_storage
 from designs.picture_encoding import MAX_BYTES, PictureRefused, PictureUnavailable
 from designs.picture_forms import MAX_FILES, PictureForm, PicturesForm
 from designs.pictures import TYPES, store_picture
-from lists.uploads import refuse_many_files, refuse_uploads_above
+from lists.uploads import OVERHEAD, drain, refuse_many_files, refuse_uploads_above
 
 PAGE_SIZE: Final = 24
+LONGEST_QUERY: Final = 100
 NAME: Final = re.compile(r"[0-9a-f]{64}\.(jpg|png|gif)")
 # A year; the content of a name never changes.
 CACHED: Final = "public, max-age=31536000, immutable"
 # Should a browser ever take one for a page, nothing in it runs.
 POLICY: Final = "default-src 'none'; sandbox"
+TOO_LARGE: Final = gettext_lazy("画像が大きすぎます。1枚10 MBまでにしてください。")
 TOO_MUCH: Final = gettext_lazy("画像が大きすぎます。1枚10 MBまで、一度に10枚までにしてください。")
 
 
@@ -79,6 +82,44 @@ def store_all(request: WorkspaceRequest, form: PicturesForm) -> list[int]:
     return found
 
 
+# As above: the size comes before the token.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(Role.EDITOR)
+def picture_choices(request: WorkspaceRequest) -> HttpResponseBase:
+    """Answer the editor in JSON: the newest pictures, those whose words hold `q`, or one that was uploaded."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if request.method == "POST" and length.isdecimal() and int(length) > MAX_BYTES + OVERHEAD:
+        drain(request)
+        return JsonResponse({"refused": str(TOO_LARGE)}, status=413)
+    return add_choice(request) if request.method == "POST" else list_choices(request)
+
+
+@csrf_protect
+def add_choice(request: WorkspaceRequest) -> HttpResponseBase:
+    """Store a picture for the block that is being written."""
+    form = PicturesForm(request.POST, request.FILES)
+    if not form.is_valid() or not (found := store_all(request, form)):
+        return JsonResponse({"refused": str(form.errors["pictures"][0])}, status=422)
+    return JsonResponse(choice_of(Picture.objects.get(workspace=request.workspace, pk=found[0])), status=201)
+
+
+def list_choices(request: WorkspaceRequest) -> HttpResponseBase:
+    """Return as many as the editor shows at once, and whether there are more."""
+    query = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST_QUERY]
+    pictures = Picture.objects.filter(workspace=request.workspace).order_by("-pk")
+    if query:
+        pictures = pictures.filter(Q(name__icontains=query) | Q(alt__icontains=query))
+    found = list(pictures[: PAGE_SIZE + 1])
+    shown = [choice_of(picture) for picture in found[:PAGE_SIZE]]
+    return JsonResponse({"pictures": shown, "has_more": len(found) > PAGE_SIZE})
+
+
+def choice_of(picture: Picture) -> dict[str, Any]:
+    """Return what the editor shows of a picture."""
+    return {"id": picture.pk, "name": picture.name, "alt": picture.alt, "src": picture.src}
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(Role.EDITOR)
 def picture_describe(request: WorkspaceRequest) -> HttpResponse:
@@ -96,6 +137,9 @@ def picture_describe(request: WorkspaceRequest) -> HttpResponse:
     if request.method == "POST" and all(are_valid):
         for form in forms:
             form.save()
+        if not request.accepts("text/html"):
+            # The editor, which goes on from where it is.
+            return HttpResponse(status=204)
         messages.success(request, _("画像を保存しました。ブロックの編集で選べます。"))
         return redirect("picture_index")
     return render(request, "designs/picture_describe.html", {"forms": forms})

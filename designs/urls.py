@@ -22,6 +22,7 @@ urlpatterns = [
     path("designs/brand/sample/", brand_views.brand_sample, name="brand_sample"),
     path("designs/brand/notes/", brand_views.brand_notes, name="brand_notes"),
     path("pictures/", picture_views.picture_index, name="picture_index"),
+    path("pictures/choices/", picture_views.picture_choices, name="picture_choices"),
     path("pictures/new/", picture_views.picture_describe, name="picture_describe"),
     path("p/<str:name>", picture_views.picture_file, name="picture_file"),
 ]
