@@ -11,6 +11,21 @@ from django.shortcuts import render
 from django.urls import Resolver404, resolve
 
 
+class EncodingMiddleware:
+    """Reads what is sent as UTF-8, as every page of ours sends it: of other codes that a request may name some are no codes of
+    text, and others bring what no database can store.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request."""
+        if request.encoding:
+            request.encoding = "utf-8"
+        return self.get_response(request)
+
+
 class WrongMethodMiddleware:
     """Gives a page to whoever opens the address of a button, by the history or by its address bar, instead of an empty 405."""
 

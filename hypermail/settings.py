@@ -162,6 +162,7 @@ MIDDLEWARE = [
     "tracking.middleware.LinkHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "tracking.middleware.HitMiddleware",
+    "hypermail.middleware.EncodingMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "designs.middleware.PublicFileMiddleware",

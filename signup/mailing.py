@@ -14,6 +14,7 @@ from campaigns.links import absolute_url
 from campaigns.rendering import Content, Renderer, compose
 from campaigns.routing import choose_route
 from campaigns.test_mails import DEADLINE, TIMEOUTS
+from lists.joining import may_join
 from mta import engine, tokens
 from mta.errors import MtaError
 from mta.mail_routes import load_route
@@ -66,6 +67,10 @@ def send_mail(request_id: int, *, now: datetime) -> None:
     if not queued.update(state=RequestState.SENDING, due_at=now + LEASE, tries=F("tries") + 1):
         return
     signup = SignupRequest.objects.select_related("form__sender__domain", "workspace", "wording").get(pk=request_id)
+    # One that waited for its day (signup/requesting.py) may be unwanted by now.
+    if not may_join(signup.workspace, signup.address_key, now=now):
+        SignupRequest.objects.filter(pk=signup.pk, tries=signup.tries).update(state=RequestState.SILENT, due_at=None)
+        return
     ledger = RequestLedger()
     try:
         if signup.form.sender is None:
@@ -118,9 +123,10 @@ def render(signup: SignupRequest, sender: Sender, *, now: datetime) -> Outgoing:
     }
     text = render_to_string("signup/confirm_mail.txt", context).strip() + "\n"
     content = Content(subject=words.mail_subject % {"sender": sender.name}, text=text, html="")
+    # Without the name: a stranger typed it, and could have his own words brought to anybody.
     # A second try is the same mail.
     token = tokens.make(MESSAGE_ID, signup.pk, secret=settings.SECRET_KEY)
-    mail = compose(read_sender(sender), content, to=(signup.name, signup.address), token=token, date=signup.asked_at)
+    mail = compose(read_sender(sender), content, to=("", signup.address), token=token, date=signup.asked_at)
     return Outgoing(
         id=signup.pk,
         mail_from=sender.address,

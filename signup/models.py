@@ -125,9 +125,14 @@ class SignupRequest(models.Model):
     name = models.CharField(max_length=200, blank=True)
     attributes: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
     ip = models.GenericIPAddressField()
+    # What the limits go by (signup/limits.py): the address and the network, as those who want more of them write them alike.
+    limit_key = models.CharField(max_length=320, default="", db_default="")
+    network = models.CharField(max_length=45, default="", db_default="")
     # The beginning.
     user_agent = models.CharField(max_length=100, blank=True)
     asked_at = models.DateTimeField()
+    # When its mail may leave at the earliest; None where there is none.
+    mail_at = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=RequestState.choices, default=RequestState.QUEUED)
     # While queued: when to try; while being sent: when its process is taken for dead.
     due_at = models.DateTimeField(null=True, blank=True)
@@ -138,10 +143,12 @@ class SignupRequest(models.Model):
 
     class Meta:
         indexes = [
-            # For the mails of the last day to one address.
+            # For erasing whoever asked.
             models.Index(fields=["workspace", "address_key", "-asked_at"], name="signup_by_address"),
-            # For the requests of the last hour from one IP address.
-            models.Index(fields=["ip", "-asked_at"], name="signup_by_ip"),
+            # For the mails of the last day to one address.
+            models.Index(fields=["workspace", "limit_key"], name="signup_by_limit_key"),
+            # For the requests of the last hour from one network.
+            models.Index(fields=["network", "-asked_at"], name="signup_by_network"),
             # For those of a form in the last hour, and its newest.
             models.Index(fields=["form", "-asked_at"], name="signup_by_form"),
             # For the tick.

@@ -38,8 +38,9 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         request.POST if request.method == "POST" else None, words=words, name_rule=rule, fields=fields, stored=stored
     )
     if form.is_valid() and not person.is_stopped():
-        chosen = {number for text in request.POST.getlist("lists") if (number := read_number(text)) is not None}
-        name = form.cleaned_data.get("name")
+        # What the page did not show is left as it is: a mail program's own POST (RFC 8058) changes nothing here.
+        chosen = posted(request, "lists") | (set(lists_of(person)) - posted(request, "shown"))
+        name = form.cleaned_data["name"] if "name" in request.POST and "name" in form.fields else None
         ip, now = address_of(request), timezone.now()
         save_preferences(person, chosen, name=name, values=form.values(), ip=ip, now=now)
         return redirect(f"{request.path}?saved=1&lang={words.language}")
@@ -56,6 +57,11 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         "other_url": other_url(request, words),
     }
     return show(request, "signup/preferences.html", words, sender, **context)
+
+
+def posted(request: HttpRequest, name: str) -> set[int]:
+    """Return the numbers under a name."""
+    return {number for text in request.POST.getlist(name) if (number := read_number(text)) is not None}
 
 
 def words_of(request: HttpRequest) -> Words:

@@ -135,12 +135,12 @@ class DetailsForm(forms.Form):
         return cleaned
 
     def values(self) -> dict[str, Value]:
-        """Return the attributes of a valid form that are not what is stored."""
+        """Return the attributes of a valid form that are not what is stored; what was not sent is left as it is."""
         names = {field.attribute.name: field_name(field.attribute) for field in self.asked}
         return {
             attribute: self.cleaned_data[name]
             for attribute, name in names.items()
-            if self.cleaned_data[name] != self.fields[name].initial
+            if name in self.data and self.cleaned_data[name] != self.fields[name].initial
         }
 
 

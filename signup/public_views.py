@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from senders.models import Sender
-from signup.confirming import confirm, find_request, lists_asked
+from signup.confirming import Confirmation, confirm, find_request, lists_asked, standing_of
 from signup.figures import count
 from signup.models import RequestState, SignupForm, SignupRequest
 from signup.public_forms import HONEYPOT, PublicForm, is_too_quick, mark_shown
@@ -96,14 +96,22 @@ def confirm_page(request: HttpRequest, token: str) -> HttpResponse:
         return show_unknown(request, "signup/unknown.html")
     words, form = words_in(signup.form.language), signup.form
     if request.method == "POST":
-        if not confirm(signup, ip=address_of(request), now=now):
-            return show(request, "signup/refused.html", words, form.sender, status=409)
-        return show_done(request, signup, words)
-    if signup.state == RequestState.CONFIRMED:
-        return show_done(request, signup, words)
+        return show_standing(request, signup, confirm(signup, ip=address_of(request), now=now))
+    if signup.state == RequestState.CONFIRMED or not lists_asked(signup):
+        return show_standing(request, signup, standing_of(signup))
     lead = words.confirm_lead % {"address": signup.address}
     lists = lists_asked(signup)
     return show(request, "signup/confirm.html", words, form.sender, signup=signup, lead=lead, lists=lists)
+
+
+def show_standing(request: HttpRequest, signup: SignupRequest, standing: Confirmation) -> HttpResponse:
+    """Say what a link has come to."""
+    words = words_in(signup.form.language)
+    if standing is Confirmation.OVER:
+        return show_unknown(request, "signup/unknown.html")
+    if standing is Confirmation.REFUSED:
+        return show(request, "signup/refused.html", words, signup.form.sender, status=409)
+    return show_done(request, signup, words)
 
 
 def show_done(request: HttpRequest, signup: SignupRequest, words: Words) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.links import preferences_url, unsubscribe_url
@@ -54,7 +55,10 @@ def test_a_reader_chooses_lists_and_changes_details(delivery):
     assert lists_on(delivery) == {"便り", "セール", "社内"}
     wanted = {row.name: row.pk for row in delivery.workspace.mailing_lists.all()}
     hobby = AttributeDefinition.objects.get()
-    answer = client.post(path, {"lists": [wanted["便り"], wanted["催し"], "x"], "name": "花子", f"a{hobby.pk}": "釣り"})
+    assert page.count('name="shown"') == 3
+    shown = [wanted[name] for name in ("便り", "催し", "セール")]
+    given = {"shown": shown, "lists": [wanted["便り"], wanted["催し"], "x"], "name": "花子", f"a{hobby.pk}": "釣り"}
+    answer = client.post(path, given)
     assert answer.status_code == 302
     assert lists_on(delivery) == {"便り", "催し", "社内"}
     delivery.subscriber.refresh_from_db()
@@ -63,6 +67,29 @@ def test_a_reader_chooses_lists_and_changes_details(delivery):
     assert (consent.mailing_list.name, consent.source, consent.evidence) == ("催し", "form", "メール設定ページ")
     assert "Your settings are saved." in client.get(f"{path}?saved=1&lang=en").content.decode()
     assert client.get(path.replace("-", "-a")).status_code == 404
+
+
+def test_what_a_page_did_not_show_stays(delivery):
+    """A mail program's own POST (RFC 8058), or a page that is older than a list, changes nothing else."""
+    path = path_of(preferences_url(delivery.pk))
+    Client().post(path, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
+    assert lists_on(delivery) == {"便り", "セール", "社内"}
+    delivery.subscriber.refresh_from_db()
+    assert (delivery.subscriber.attributes["趣味"], delivery.subscriber.name) != ("", "")
+    news = delivery.workspace.mailing_lists.get(name="便り").pk
+    Client().post(path, {"shown": [news], "name": "花子"})
+    assert lists_on(delivery) == {"セール", "社内"}
+    delivery.subscriber.refresh_from_db()
+    assert (delivery.subscriber.name, delivery.subscriber.attributes["趣味"]) == ("花子", "登山")
+
+
+@pytest.mark.parametrize("charset", ["rot13", "hex", "undefined", "idna", "utf-7", "unicode_escape", "x", "shift_jis"])
+def test_whatever_code_a_request_names_it_is_read_as_ours(delivery, charset):
+    body = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n+2AA- \\ud800 \x82\xa0\r\n--x--\r\n'
+    form = make_form(delivery.workspace)
+    for path in (path_of(preferences_url(delivery.pk)), reverse("signup_form", args=[form.token])):
+        answer = Client().generic("POST", path, body, f"multipart/form-data; boundary=x; charset={charset}")
+        assert answer.status_code < 500
 
 
 def test_why_somebody_left_is_asked_after_the_stop_and_kept_once(delivery):

@@ -1,6 +1,7 @@
 """登録フォーム: from the form by the mail to the subscriber, over real SMTP."""
 
 from datetime import timedelta
+from email import message_from_bytes, policy
 
 import pytest
 from django.test import Client
@@ -10,7 +11,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from lists.erasing import erase
 from lists.models import AttributeDefinition, Consent, Exclusion, Subscriber, Subscription
-from signup import mailing, requesting, tasks
+from signup import limits, mailing, requesting, tasks
 from signup.models import FormDay, RequestState, SignupRequest
 from tests.campaigns.turns import drain, relay_url
 from tests.factories import make_subscriber, make_workspace
@@ -118,10 +119,106 @@ def test_limits_keep_anybody_from_bombing_with_mail(relay, settings):
     assert FormDay.objects.get(form=form).refused == 4
     # The next day it may be asked for again.
     tomorrow = timezone.now() - timedelta(hours=25)
-    SignupRequest.objects.update(asked_at=tomorrow)
+    SignupRequest.objects.update(asked_at=tomorrow, mail_at=tomorrow)
     post(form, "victim@example.jp")
     send_due()
     assert len(relay.messages) == 6
+
+
+def test_a_network_and_an_inbox_are_one_whatever_they_are_called(relay, settings):
+    """Whoever has one IPv6 address has thousands, and an inbox many names."""
+    settings.SIGNUP_PER_IP_HOUR = 3
+    form = make_form()
+    for number in range(5):
+        post(form, f"v{number}@example.jp", ip=f"2001:db8:1:2::{number}")
+    assert SignupRequest.objects.count() == 3
+    post(form, "v5@example.jp", ip="2001:db8:1:3::1")
+    assert SignupRequest.objects.count() == 4
+    for address in ("hana.ko+1@gmail.com", "hanako@gmail.com", "h.anako+2@googlemail.com"):
+        post(form, address, ip="192.0.2.9")
+    send_due()
+    assert [mail.rcpt_to for mail in relay.messages if "gmail" in mail.rcpt_to[0]] == [["hana.ko+1@gmail.com"]]
+
+
+@pytest.mark.parametrize(
+    ("ip", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("::1", "::"),
+    ],
+)
+def test_networks(ip, network):
+    assert limits.network_of(ip) == network
+
+
+def test_the_list_of_a_second_form_comes_the_next_day_and_no_third_mail(relay, client):
+    """One mail an address and day, and nothing that was asked for is lost."""
+    form = make_form()
+    others = [make_form(form.workspace) for _number in range(2)]
+    for asked in (form, form, *others):
+        post(asked, "hana@example.jp")
+    send_due()
+    assert len(relay.messages) == 1
+    client.post(link_in(relay.messages[0]))
+    now = timezone.now()
+    send_due(now + timedelta(hours=23))
+    assert len(relay.messages) == 1
+    send_due(now + timedelta(hours=25))
+    assert len(relay.messages) == 2
+    client.post(link_in(relay.messages[1]))
+    found = set(Subscription.objects.values_list("mailing_list", flat=True))
+    assert found == {form.mailing_lists.get().pk, others[0].mailing_lists.get().pk}
+    send_due(now + timedelta(hours=72))
+    assert len(relay.messages) == 2
+
+
+def test_a_mail_that_waited_for_its_day_does_not_go_to_who_complained_meanwhile(relay):
+    form = make_form()
+    other = make_form(form.workspace)
+    for asked in (form, other):
+        post(asked, "hana@example.jp")
+    Exclusion.objects.create(workspace=None, kind="address", value="hana@example.jp")
+    send_due(timezone.now() + timedelta(hours=25))
+    assert relay.messages == []
+    assert not SignupRequest.objects.exclude(state=RequestState.SILENT).exists()
+
+
+def test_who_left_can_come_back_at_once_and_the_old_link_says_how_it_stands(relay, client):
+    form = make_form()
+    post(form, "hana@example.jp")
+    send_due()
+    link = link_in(relay.messages[0])
+    client.post(link)
+    Subscriber.objects.update(status="stopped", stop_reason="unsubscribed", stopped_at=timezone.now())
+    for answer in (client.get(link), client.post(link)):
+        assert answer.status_code == 404
+        assert "登録の後に配信が停止されています" in answer.content.decode()
+    post(form, "hana@example.jp")
+    send_due()
+    assert len(relay.messages) == 2
+    assert "登録が完了しました" in client.post(link_in(relay.messages[1])).content.decode()
+    assert not Subscriber.objects.get().is_stopped()
+
+
+def test_of_lists_that_are_gone_nothing_is_made(relay, client):
+    """A4: nobody without a list and a consent."""
+    form = make_form()
+    post(form, "hana@example.jp")
+    send_due()
+    form.mailing_lists.get().delete()
+    link = link_in(relay.messages[0])
+    assert client.get(link).status_code == client.post(link).status_code == 404
+    assert not Subscriber.objects.exists()
+    assert SignupRequest.objects.get().state == RequestState.SENT
+
+
+def test_a_stranger_brings_no_words_of_his_own_to_anybody(relay):
+    form = make_form(name_rule="optional")
+    post(form, "victim@example.jp", name="当選です https://evil.example/")
+    send_due()
+    assert "evil.example" not in str(message_from_bytes(relay.messages[0].content, policy=policy.default)["To"])
 
 
 def test_a_request_that_nobody_confirms_is_forgotten(relay, client):
