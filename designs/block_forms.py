@@ -159,14 +159,18 @@ class BlockForm(forms.Form):
                 self.fields[name] = make()
         self.pictures = Picture.objects.none() if pictures is None else pictures
         # The one that is chosen; None also where it is gone.
-        self.picture: Picture | None = None
+        self.chosen_picture: Picture | None = None
         if isinstance(field := self.fields.get("picture"), forms.ChoiceField):
             # The block is shown anew, with the picture and its words.
             field.widget.attrs["data-act"] = f"open:{block.id}"
             newest = list(self.pictures[:MOST_PICTURES])
             chosen = read_number(str(self["picture"].value() or ""))
-            self.picture = next((found for found in newest if found.pk == chosen), None) or self.find_picture(chosen)
-            offered = [*newest, self.picture] if self.picture and self.picture not in newest else newest
+            self.chosen_picture = next((found for found in newest if found.pk == chosen), None) or self.find_picture(
+                chosen
+            )
+            offered = (
+                [*newest, self.chosen_picture] if self.chosen_picture and self.chosen_picture not in newest else newest
+            )
             field.choices = picture_choices(offered, block.data["picture"])
 
     def find_picture(self, number: int | None) -> Picture | None:
@@ -193,8 +197,11 @@ class BlockForm(forms.Form):
                 data[name] = read(as_json(name, value, default))
             except DesignRefused as error:
                 self.add_error(name, error.sentence)
-        if self.picture is not None and data["picture"] == self.picture.pk != self.original.data["picture"]:
-            data["alt"] = self.alt_of(self.picture, data["alt"])
+        if (
+            self.chosen_picture is not None
+            and data["picture"] == self.chosen_picture.pk != self.original.data["picture"]
+        ):
+            data["alt"] = self.alt_of(self.chosen_picture, data["alt"])
         return replace(self.original, data=data)
 
     def alt_of(self, picture: Picture, typed: str) -> str:
