@@ -1,5 +1,7 @@
 """Pictures within the editor: chosen, searched and uploaded there; the mail has their words."""
 
+import json
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import QueryDict
@@ -97,3 +99,12 @@ def test_words_of_the_picture_go_with_it_unless_others_were_typed(workspace: Wor
     # Another picture has other words; those that were taken away stay away.
     assert chosen(workspace, dish, alt="白い茶碗", block=block)[1].data["alt"] == "青い皿"
     assert chosen(workspace, bowl, alt="", block=block)[1].data["alt"] == ""
+
+
+def test_open_block_shows_the_picture_that_is_chosen(editor: Client, workspace: Workspace) -> None:
+    picture = store(workspace)
+    block = new_block(BlockKind.PICTURE, footer="", sns=())
+    for number, shown in ((picture.pk, True), (None, False)):
+        stored = {**block.as_json(), "data": {**block.data, "picture": number}}
+        page = editor.post(reverse("campaign_blocks"), {"block": json.dumps(stored), "do": f"open:{block.id}"})
+        assert (f'<img src="{picture.src}"' in page.content.decode()) is shown
