@@ -59,6 +59,16 @@ class Progress:
         return self.sum((DeliveryState.EXCLUDED, DeliveryState.CANCELLED))
 
     @property
+    def tried(self) -> int:
+        """Whose mail came to an end at a server, good or bad."""
+        return self.sent + self.failed + self.doubt
+
+    @property
+    def unsent(self) -> int:
+        """Of a mailing that was cancelled: whom it did not go to."""
+        return self.total - self.tried
+
+    @property
     def remaining(self) -> int:
         """残り: not tried yet, or being sent."""
         return self.sum(WAITING)

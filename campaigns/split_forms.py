@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django import forms
@@ -94,3 +95,18 @@ class VariantForm(forms.Form):
         """Return the number of the draft whose body is to be taken, of a valid form."""
         chosen = self.cleaned_data["body"]
         return int(chosen) if chosen not in (SAME, KEPT) else None
+
+
+def refuse_alike(campaign: Campaign, forms: Sequence[VariantForm]) -> bool:
+    """Say at its place of each valid form that it is like another one, which no figures would tell apart; say whether one is."""
+    seen = {(campaign.subject, campaign.preheader): LETTERS[0]}
+    for row in forms:
+        words = (row.cleaned_data["subject"], row.cleaned_data["preheader"])
+        if not words[0] or row.cleaned_data["body"] != SAME:
+            continue
+        if other := seen.get(words):
+            row.add_error(
+                "subject", _("%s案と件名・プリヘッダー・本文が同じで、比べられません。どれかを変えてください。") % other
+            )
+        seen.setdefault(words, row.letter)
+    return any(row.errors for row in forms)

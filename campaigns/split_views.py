@@ -21,7 +21,7 @@ from campaigns import content_checks, split_tests
 from campaigns.draft_parts import content_of
 from campaigns.drafts import Stale, save
 from campaigns.models import LETTERS, Campaign, SplitTest, Variant
-from campaigns.split_forms import KEPT, NUMBERS, SplitForm, VariantForm, sources_of
+from campaigns.split_forms import KEPT, NUMBERS, SplitForm, VariantForm, refuse_alike, sources_of
 from campaigns.variants import split_test_of, variants_of
 from campaigns.views import change_state, find_campaign, is_as_shown
 
@@ -38,7 +38,8 @@ def split_edit(request: WorkspaceRequest, pk: int) -> HttpResponse:
     form = SplitForm(data, campaign=campaign, instance=split_test_of(campaign), use_required_attribute=False)
     own = {variant.number: variant for variant in variants_of(campaign)}
     forms = [VariantForm(data, campaign=campaign, number=number, variant=own.get(number)) for number in NUMBERS]
-    if data is not None and form.is_valid() and all(row.is_valid() for row in forms):
+    is_fit = data is not None and form.is_valid() and all(row.is_valid() for row in forms)
+    if is_fit and not refuse_alike(campaign, forms):
         if not any(row.cleaned_data["subject"] for row in forms):
             form.add_error(None, _("比べる案がありません。B案の件名を入力してください。"))
         elif is_as_shown(request, campaign) and save_test(request, campaign, form, forms):

@@ -85,6 +85,18 @@ def test_what_can_stand_in_no_header_becomes_a_space(editor, campaign, control):
     assert (variant.subject, variant.preheader) == ("秋 のセール", "今 だけ")
 
 
+def test_variants_that_are_alike_are_told(editor, campaign):
+    url = reverse("campaign_split", args=[campaign.pk])
+    like_a = {"v1-subject": campaign.subject, "v1-preheader": campaign.preheader}
+    assert "A案と件名・プリヘッダー・本文が同じ" in editor.post(url, typed(**like_a)).content.decode()
+    like_b = {"v2-subject": "別の件名", "v2-preheader": "前置き"}
+    assert "B案と件名・プリヘッダー・本文が同じ" in editor.post(url, typed(**like_b)).content.decode()
+    assert not Variant.objects.exists()
+    # Another body alone is something to compare.
+    other = make_campaign(campaign.mailing_lists.get(), subject="もう一つ", text="本文B")
+    assert editor.post(url, typed(**like_a | {"v1-body": str(other.pk)})).status_code == 302
+
+
 def test_a_test_needs_a_second_variant_and_possible_numbers(editor, campaign):
     url = reverse("campaign_split", args=[campaign.pk])
     assert "比べる案がありません" in editor.post(url, typed(**{"v1-subject": ""})).content.decode()

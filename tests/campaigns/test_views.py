@@ -122,6 +122,15 @@ def test_a_scheduled_mailing_gets_another_time(editor, campaign):
     assert AuditEntry.objects.filter(action="campaign.reschedule").count() == 2
 
 
+def test_a_cancelled_mailing_says_how_many_it_did_not_go_to(editor, campaign):
+    for state in ("sent", "sent", "failed", "cancelled", "pending"):
+        make_delivery(campaign, make_subscriber(campaign.mailing_lists.get()), state=state)
+    Campaign.objects.update(state=CampaignState.CANCELLED, started_at=timezone.now(), finished_at=timezone.now())
+    page = text_of(editor.get(reverse("campaign_detail", args=[campaign.pk])))
+    assert "中止したため、2 件には送っていません" in page
+    assert "送信した宛先" in page
+
+
 def test_schedules_for_japanese_time_and_takes_it_back(editor, campaign):
     at = timezone.localtime() + timedelta(days=1)
     page = text_of(post(editor, "campaign_schedule", campaign, at=at.strftime("%Y-%m-%dT%H:%M"), tick=TICKS))
