@@ -24,6 +24,7 @@ from designs.brands import look_of
 from designs.gallery_forms import NameForm
 from designs.models import BodyKind, Template
 from designs.templates import MAX_TEMPLATES, find_starter, free_name
+from senders.models import Sender
 
 
 @require_POST
@@ -57,7 +58,9 @@ def template_use(request: WorkspaceRequest, pk: int) -> HttpResponse:
 
 def make_draft(request: WorkspaceRequest, content: Content) -> HttpResponse:
     """Store a new draft and go on to write it."""
-    campaign = Campaign(workspace=request.workspace)
+    senders = Sender.objects.filter(workspace=request.workspace, archived_at=None)[:2]
+    # As the form chooses it: where there is only one.
+    campaign = Campaign(workspace=request.workspace, sender=senders[0] if len(senders) == 1 else None)
     drafts.save(campaign, content, revision=0, actor=request.user, now=timezone.now())
     messages.success(request, _("下書きを作りました。文面を直し、宛先を選んでください。"))
     return redirect("campaign_edit", pk=campaign.pk)

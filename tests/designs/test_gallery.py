@@ -17,6 +17,7 @@ from designs.models import Brand, Template
 from designs.rendering import render_design
 from designs.templates import Starter, starters
 from tests.designs.page_checking import fault_of
+from tests.factories import make_sender
 
 STARTERS = pytest.mark.parametrize("starter", starters(), ids=lambda starter: starter.key)
 
@@ -47,6 +48,18 @@ def test_starter_takes_the_footer_and_the_services_of_the_brand() -> None:
     *_others, sns, footer = starters()[0].design_for(look).blocks
     assert (sns.kind, sns.data["links"][0]["href"]) == (BlockKind.SNS, "https://x.com/rei")
     assert footer.data["text"] == look.footer
+
+
+@pytest.mark.django_db
+def test_a_draft_has_the_only_sender_from_the_beginning(editor: Client, workspace: Workspace) -> None:
+    sender = make_sender(workspace)
+    make_sender(workspace, archived_at=timezone.now())
+    make_sender()
+    editor.post(reverse("starter_use", args=["event"]))
+    assert Campaign.objects.get(workspace=workspace).sender == sender
+    make_sender(workspace)
+    editor.post(reverse("starter_use", args=["event"]))
+    assert Campaign.objects.filter(workspace=workspace).latest("pk").sender is None
 
 
 @pytest.mark.django_db

@@ -419,6 +419,9 @@
   });
   refresh();
 
+  // Fields that stand beside the mail send nothing; by Enter they do what they do when they change.
+  find("tag-form").addEventListener("submit", (event) => event.preventDefault());
+
   // Merge tags go into the field that was last written in.
   let target = form.elements.subject;
   const aim = (field) => form.contains(field) && field.closest("[data-tags], [data-rich-area]") && (target = field);
