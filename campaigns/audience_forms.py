@@ -37,8 +37,7 @@ class ListsField(forms.ModelMultipleChoiceField[MailingList]):
 
 def choices(model: type[MailingList] | type[Segment], label: Any, *, help_text: Any = "") -> Any:
     """Return a field of boxes; what they offer is set for each workspace."""
-    kind: Any = ListsField if model is MailingList else forms.ModelMultipleChoiceField
-    return kind(
+    return forms.ModelMultipleChoiceField(
         model.objects.none(),
         label=label,
         required=False,

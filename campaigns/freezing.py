@@ -213,9 +213,9 @@ def send_back(campaign: Campaign, refusal: str) -> None:
     campaign.state, campaign.scheduled_at, campaign.started_at = CampaignState.DRAFT, None, None
     campaign.recipient_count, campaign.expected_count, campaign.people_generation = None, None, None
     campaign.start_cursor, campaign.list_generations = 0, {}
-    campaign.problem = refusal[:500]
+    campaign.problem, campaign.back_to_mail = refusal[:500], True
     freezing = ["recipient_count", "expected_count", "people_generation", "start_cursor", "list_generations"]
-    campaign.save(update_fields=["state", "scheduled_at", "started_at", "problem", *freezing])
+    campaign.save(update_fields=["state", "scheduled_at", "started_at", "problem", "back_to_mail", *freezing])
     void_changed(campaign, is_told=True)
     audit.record(campaign.workspace, None, "campaign.refused", str(campaign.pk), why=refusal)
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from campaigns.models import PLANNED, Campaign
+from campaigns.models import PLANNED, Campaign, Recurrence
 from senders.models import Sender
 from senders.registry import archive_sender
 
@@ -33,10 +33,15 @@ def sender_archive(request: WorkspaceRequest, pk: int) -> HttpResponse:
 
 def find_need(sender: Sender) -> str:
     """Return why a sender cannot go out of use, or nothing. One that is scheduled at this moment is sent back at its start."""
-    planned = Campaign.objects.filter(workspace=sender.workspace_id, sender=sender, state__in=PLANNED).order_by("pk")
-    subjects = list(planned.values_list("subject", flat=True)[:NAMED])
+    own = Campaign.objects.filter(workspace=sender.workspace_id, sender=sender).order_by("pk")
+    subjects = list(own.filter(state__in=PLANNED).values_list("subject", flat=True)[:NAMED])
     if not subjects:
-        return ""
+        repeated = own.filter(pk__in=Recurrence.objects.filter(stopped_at=None).values("master"))
+        subjects = list(repeated.values_list("subject", flat=True)[:NAMED])
+        sentence = _(
+            "繰り返しの「%s」で使われているため、使用を終了できません。元のメールの送信元を変えるか、繰り返しを終了してからお試しください。"
+        )
+        return sentence % "」「".join(subjects) if subjects else ""
     sentence = _(
         "予約中または配信中の「%s」で使われているため、使用を終了できません。予約を取り消すか、配信が終わってからお試しください。"
     )

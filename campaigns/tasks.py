@@ -28,6 +28,7 @@ from campaigns import (
     recurrences,
     scheduling,
     send_queue,
+    sent_back_mails,
     split_tests,
     stragglers,
     tally,
@@ -134,6 +135,12 @@ def hint_late_mails(*, now: datetime) -> None:
         mail_late.apply_async((pk,), queue="work", expires=STALE)
 
 
+def hint_sent_back_mails(*, now: datetime) -> None:
+    """Ask for managers to be written to about mailings that fell back to drafts."""
+    for pk in sent_back_mails.to_mail():
+        mail_sent_back.apply_async((pk,), queue="work", expires=STALE)
+
+
 def hint_approval_mails(*, now: datetime) -> None:
     """Ask for the people concerned to be written to about what was asked and decided of mailings."""
     for pk in approval_mails.approvals_to_mail():
@@ -187,6 +194,7 @@ SLOW_STEPS: tuple[Step, ...] = (
     hint_gate_mails,
     hint_mail_domains,
     hint_late_mails,
+    hint_sent_back_mails,
     hint_approval_mails,
     hint_occurrence_mails,
     hint_split_tests,
@@ -262,6 +270,12 @@ def mail_gate(gate_id: int) -> None:
 def mail_late(campaign_id: int) -> None:
     """Write to a workspace's managers about a mailing that did not start in time."""
     late_starts.mail_late(campaign_id, now=timezone.now())
+
+
+@shared_task
+def mail_sent_back(campaign_id: int) -> None:
+    """Write to a workspace's managers about a mailing that fell back to a draft."""
+    sent_back_mails.mail_sent_back(campaign_id)
 
 
 @shared_task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.urls import reverse
@@ -24,6 +24,8 @@ from tracking.models import LinkHost
 MOST = 3
 # A mailbox that cannot be read once may be read the next time.
 FAILURES = 2
+# How long a mailing that could not start is told of.
+LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ def find_troubles(workspace: Workspace) -> list[Trouble]:
         *domain_troubles(workspace),
         *mailbox_troubles(workspace),
         *host_troubles(workspace),
+        *draft_troubles(workspace),
         *lane_troubles(workspace, now=timezone.now()),
     ]
 
@@ -80,6 +83,15 @@ def lane_troubles(workspace: Workspace, *, now: datetime) -> Iterator[Trouble]:
         words = {"provider": row.label, "standing": row.standing.label, "number": f"{row.waiting:,}"}
         sentence = _("%(provider)s 宛て(%(standing)s): %(number)s 件が送信を待っています。") % words
         yield Trouble("warn", sentence, reverse("lane_index"))
+
+
+def draft_troubles(workspace: Workspace) -> Iterator[Trouble]:
+    """Yield the mailings that could not start lately and are drafts again."""
+    fallen = Campaign.objects.for_workspace(workspace).filter(state=CampaignState.DRAFT).exclude(problem="")
+    for campaign in fallen.filter(updated_at__gt=timezone.now() - LATELY).defer("text", "html").order_by("-pk")[:MOST]:
+        words = {"title": campaign.title, "why": campaign.problem}
+        sentence = _("配信「%(title)s」を始められませんでした(下書きにあります): %(why)s") % words
+        yield Trouble("bad", sentence, reverse("campaign_preview", args=[campaign.pk]))
 
 
 def host_troubles(workspace: Workspace) -> Iterator[Trouble]:

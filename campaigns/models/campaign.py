@@ -171,6 +171,8 @@ class Campaign(models.Model):
     late_since = models.DateTimeField(null=True, blank=True)
     # When the managers were written to about that.
     late_told_at = models.DateTimeField(null=True, blank=True)
+    # The managers are to be written to, since it fell back to a draft when it was to start (campaigns/sent_back_mails.py).
+    back_to_mail = models.BooleanField(default=False, db_default=False)
     # Freezing the recipients: the last subscriber id that has its row, and the generation of each list then.
     start_cursor = models.BigIntegerField(default=0)
     list_generations: models.JSONField[dict[str, int], dict[str, int]] = models.JSONField(default=dict)
@@ -224,6 +226,7 @@ class Campaign(models.Model):
             models.Index(
                 fields=["tally_due_at"], condition=models.Q(tally_due_at__isnull=False), name="campaign_tally_due"
             ),
+            models.Index(fields=["id"], condition=models.Q(back_to_mail=True), name="campaign_back_to_mail"),
             # For reports over a period.
             models.Index(fields=["workspace", "started_at"], name="campaign_by_start"),
         ]

@@ -45,6 +45,7 @@ NOT_APPROVED = {
     "people_generation",
     "late_since",
     "late_told_at",
+    "back_to_mail",
     "start_cursor",
     "list_generations",
     "expected_count",

@@ -302,7 +302,7 @@ def test_the_pages_cost_a_bounded_number_of_queries(editor, admin, workspace, cl
         (editor, "campaign_schedule_note", [draft.pk], 6),
         (editor, "campaign_progress", [campaign.pk], 16),
         (editor, "campaign_progress", [scheduled.pk], 15),
-        (editor, "campaign_edit", [draft.pk], 18),
+        (editor, "campaign_edit", [draft.pk], 23),
     ):
         with django_assert_max_num_queries(most):
             page(client, name, *args)
