@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from bounces.report_scope import Scope
 from campaigns.models import FAILURES, Audience, AudiencePart, Campaign, DeliveryState, Part
+from campaigns.tag_words import readable
 from campaigns.tally import PRELIMINARY, TRIED, Figures, Row, percent
 from lists.models import MailingList, Segment
 from mta.providers import PROVIDER_LABELS
@@ -142,7 +143,7 @@ def name_mailings(mailings: Sequence[Mailing]) -> list[Mailing]:
     """Return the mailings with the most failures, with their subjects; those without any are left out."""
     worst = sorted((one for one in mailings if one.failed), key=lambda one: (-one.failed, -one.pk))[:MAILINGS_SHOWN]
     subjects = dict(Campaign.objects.filter(pk__in=[one.pk for one in worst]).values_list("pk", "subject"))
-    return [replace(one, subject=subjects.get(one.pk, "")) for one in worst]
+    return [replace(one, subject=readable(subjects.get(one.pk, ""))) for one in worst]
 
 
 def group_by_provider(figures: Figures, scope: Scope) -> list[Group]:

@@ -30,6 +30,7 @@ from bounces.report_scope import PRESETS
 from bounces.reports import Filter, removable_parts, rows_of
 from bounces.trend import is_weekly, read_trend
 from campaigns.models import Campaign, Delivery, DeliveryState
+from campaigns.tag_words import readable
 from mta.providers import PROVIDER_LABELS
 
 
@@ -112,7 +113,7 @@ def read_filter(request: WorkspaceRequest) -> Filter:
 def find_subjects(deliveries: Iterable[Delivery]) -> dict[int, str]:
     """Return the subject of each mailing that some deliveries belong to."""
     mailings = Campaign.objects.filter(pk__in={delivery.campaign_id for delivery in deliveries})
-    return dict(mailings.values_list("pk", "subject"))
+    return {pk: readable(subject) for pk, subject in mailings.values_list("pk", "subject")}
 
 
 @require_GET

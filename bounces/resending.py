@@ -208,7 +208,7 @@ def make_list(campaign: Campaign, subscriber_ids: Sequence[int]) -> MailingList:
     mailing_list = MailingList.objects.create(
         workspace=campaign.workspace,
         name=free_name(campaign, number),
-        description=_("「%s」の再送のために自動で作成しました。") % campaign.subject[:100],
+        description=_("「%s」の再送のために自動で作成しました。") % campaign.title[:100],
     )
     places = (Subscription(mailing_list=mailing_list, subscriber_id=pk) for pk in subscriber_ids)
     Subscription.objects.bulk_create(places, batch_size=CHUNK)
@@ -222,7 +222,7 @@ def free_name(campaign: Campaign, number: int) -> str:
     turn = 1
     while True:
         end = count if turn == 1 else f"{count} {turn}"
-        beginning = _("再送: %s") % campaign.subject
+        beginning = _("再送: %s") % campaign.title
         name = beginning[: NAME_LETTERS - len(end)] + end
         if name not in taken:
             return name

@@ -41,7 +41,7 @@ def mail_approval(approval_id: int) -> int:
     url = settings.BASE_URL + reverse("campaign_preview", args=[campaign.pk])
     context = {"approval": approval, "campaign": campaign, "state": state.value, "url": url}
     text = render_to_string("campaigns/approval_mail.txt", context).rstrip() + "\n"
-    subject = str(SUBJECTS[state]) % one_line(campaign.subject)
+    subject = str(SUBJECTS[state]) % one_line(campaign.title)
     mails = [EmailMessage(subject, text, to=[user.email]) for user in people_to_tell(approval)]
     return send(mails, f"approval {approval.pk}")
 

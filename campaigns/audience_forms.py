@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Workspace
 from campaigns.models import Campaign, Part
+from campaigns.models.campaign import name_audience
 from lists.audience import Audience
 from lists.headcounts import ListCounts, counts_of
 from lists.models import MailingList, Segment
@@ -140,6 +141,12 @@ class AudienceForm(AudienceFields):
 
     def clean(self) -> None:
         self.check_audience()
+
+    def words(self) -> str:
+        """Return what was chosen by its names, as far as it is fit."""
+        sent = [found.name for name in ("mailing_lists", "segments") for found in self.chosen(name)]
+        left_out = [found.name for name in ("excluded_lists", "excluded_segments") for found in self.chosen(name)]
+        return name_audience(sent, left_out)
 
     def audience(self) -> Audience:
         """Return what was chosen, once the form is valid."""

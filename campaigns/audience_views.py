@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import member_required
 from accounts.models import Role, Workspace
+from accounts.numbers import read_number
 from accounts.requests import WorkspaceRequest
 from campaigns.audience_figures import Figures, count_figures, read_figures
 from campaigns.audience_forms import AudienceForm
@@ -18,6 +19,7 @@ from campaigns.views import find_campaign
 from lists.audience import Audience, audience_condition
 from lists.conditions import SegmentRefused
 from lists.segment_counts import BUDGET, Slice, count_slice, mark_of, read_slice
+from senders.models import Sender
 
 
 def count_audience(
@@ -53,15 +55,18 @@ def campaign_audience(request: WorkspaceRequest, pk: int) -> HttpResponse:
 def draft_audience(request: WorkspaceRequest) -> HttpResponse:
     """Count what is chosen in the form of a mailing; stores nothing."""
     form = AudienceForm(request.POST, workspace=request.workspace)
+    senders = Sender.objects.filter(workspace=request.workspace, archived_at__isnull=True)
+    named: dict[str, Any] = {"sender": senders.filter(pk=read_number(request.POST.get("sender")) or 0).first()}
     if not form.is_valid():
         # What is chosen twice is said; that nothing is chosen yet is no fault.
         twice = [str(text) for name in ("excluded_lists", "excluded_segments") for text in form.errors.get(name, [])]
-        return render(request, "campaigns/_audience_count.html", {"is_open": True, "problem": "".join(twice)})
+        named |= {"words": form.words(), "is_open": True, "problem": "".join(twice)}
+        return render(request, "campaigns/_draft_audience.html", named)
     audience = form.audience()
     mark = draft_mark(audience)
     begun = read_slice(request.POST) if request.POST.get("mark") == mark else None
     context = count_audience(request.workspace, audience, begun)
-    return render(request, "campaigns/_audience_count.html", context | {"mark": mark})
+    return render(request, "campaigns/_draft_audience.html", context | named | {"words": form.words(), "mark": mark})
 
 
 @require_safe

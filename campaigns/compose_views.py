@@ -1,5 +1,7 @@
 """Pages on which a draft is written, looked at and tested."""
 
+from uuid import uuid4
+
 from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import HttpResponse
@@ -15,12 +17,12 @@ from accounts.requests import WorkspaceRequest
 from campaigns import closed_times, content_checks, drafts
 from campaigns.audiences import set_parts
 from campaigns.block_views import blocks_context, edited_posted, pictures_of
-from campaigns.draft_beginning import BegunMeanwhile, begun_campaign, find_begun
+from campaigns.draft_beginning import BegunMeanwhile, begun_campaign, find_begun, pages_of
 from campaigns.draft_deleting import delete_draft
 from campaigns.draft_parts import Content, content_of, write_parts
 from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
 from campaigns.drafts import Saved, Stale, make_copy
-from campaigns.forms import CampaignForm, content_posted, refused
+from campaigns.forms import BODY_KINDS, CampaignForm, content_posted, refused
 from campaigns.models import Campaign, QuietMode
 from campaigns.preflight.check import check_content
 from campaigns.preview_views import PREVIEWS
@@ -143,9 +145,12 @@ def show_editor(
     shared = closed_times.rules_in(closed_times.workspace_hours(request.workspace.pk).first())
     context = {
         "form": form,
+        "page": uuid4(),
         "rules_form": own_rules_form(request, campaign),
         "workspace_rules": rules_words(shared),
         "campaign": campaign,
+        "audience_words": campaign.audience_words() if campaign.pk else "",
+        "written_kind": dict(BODY_KINDS)[form.initial["kind"]],
         "stale": stale,
         "stale_words": stale_sentence(stale, request.user) if stale else "",
         "views": PREVIEWS,
@@ -226,6 +231,7 @@ def save_draft(
             now=timezone.now(),
             columns=[name for name in SETTINGS if name in read],
             store_rest=store_rest,
+            pages=pages_of(request),
         )
     except IntegrityError as error:
         if campaign.form_key and find_begun(request, campaign.form_key):

@@ -34,3 +34,9 @@ def read_key(posted: str) -> UUID | None:
         return UUID(posted)
     except ValueError:
         return None
+
+
+def pages_of(request: WorkspaceRequest) -> list[UUID]:
+    """Return the keys of the page that was sent, and of the one whose unsaved copy it goes on with."""
+    keys = (read_key(request.POST.get(name, "")) for name in ("page", "page_before"))
+    return [key for key in keys if key is not None]

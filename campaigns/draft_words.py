@@ -14,7 +14,7 @@ from campaigns.drafts import Stale
 def stale_sentence(stale: Stale, reader: User) -> str:
     """Return who saved a draft before, when, and what that person wrote differently."""
     named = {
-        "at": date_format(timezone.localtime(stale.at), "n月j日 H:i"),
+        "at": date_format(timezone.localtime(stale.at), "n月j日(D) H:i"),
         "by": stale.by,
         "fields": "、".join(stale.fields) or _("設定"),
     }

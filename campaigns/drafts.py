@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -71,17 +72,19 @@ def save(
     columns: Collection[str] = (),
     store_rest: Callable[[Campaign], None] | None = None,
     is_new_version: bool = False,
+    pages: Sequence[UUID] = (),
 ) -> Saved | Stale:
     """Store what a person wrote on a revision, together with the `columns` that the campaign has by now.
 
     `store_rest` stores what stands in other tables, in the same transaction. A campaign without a number is made.
-    `is_new_version` keeps the version before as it is, whoever saved it and when.
+    `is_new_version` keeps the version before as it is, whoever saved it and when. `pages` are the keys of the page that
+    it comes from and of the one that it goes on for: who saved last, and nobody since, is not too late.
     """
     parts = write_parts(content, campaign.workspace)
     with transaction.atomic():
         if campaign.pk is None:
             campaign.created_by = actor
-        elif not take_turn(campaign, revision):
+        elif not take_turn(campaign, revision, pages):
             return keep_late(campaign, content, revision=revision, actor=actor, now=now)
         else:
             keep_first(campaign.pk)
@@ -92,6 +95,7 @@ def save(
         written = ["subject", "preheader", "text", "html", "conditions", "edited_by", "updated_at", *columns]
         campaign.save(update_fields=written if campaign.pk else None)
         columns_of_draft = {name: getattr(content, name) for name in COPIED_OF_DRAFT}
+        columns_of_draft |= {"page": next(iter(pages), None), "page_from": revision, "page_to": campaign.revision}
         Draft.objects.update_or_create(campaign=campaign, defaults=columns_of_draft)
         if store_rest is not None:
             store_rest(campaign)
@@ -103,13 +107,15 @@ def save(
     return Saved(campaign.revision, parts)
 
 
-def take_turn(campaign: Campaign, revision: int) -> bool:
+def take_turn(campaign: Campaign, revision: int, pages: Sequence[UUID]) -> bool:
     """Take the next revision of a draft; False where somebody else saved it, or sent it."""
-    mine = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=revision)
-    if not mine.update(revision=F("revision") + 1):
-        return False
-    campaign.revision = revision + 1
-    return True
+    own = Draft.objects.filter(campaign=campaign.pk, page__in=pages, page_from__lte=revision)
+    for newest in (revision, own.values_list("page_to", flat=True).first()):
+        mine = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=newest)
+        if newest is not None and mine.update(revision=F("revision") + 1):
+            campaign.revision = newest + 1
+            return True
+    return False
 
 
 def keep_first(pk: int) -> None:

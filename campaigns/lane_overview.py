@@ -18,6 +18,7 @@ from mta.pace import FULL, Speed, rate_of
 from mta.pace_store import speed_of
 from mta.providers import PROVIDER_LABELS, policy_of
 from mta.routes import RELAY
+from senders.domain_names import to_unicode
 
 # A provider without waiting mail is shown for so long after its last turn.
 RECENT = timedelta(days=7)
@@ -64,8 +65,8 @@ class ProviderRow:
     per_minute: int | None = None
     # What the route takes in a minute for all providers together, where that is less.
     route_per_minute: int | None = None
-    # Some of its domains have caps of their own.
-    has_caps: bool = False
+    # Its domains that have caps of their own, as people write them.
+    capped: tuple[str, ...] = ()
 
     @property
     def tone(self) -> str:
@@ -202,7 +203,7 @@ def describe(lanes: Sequence[Lane], waiting: int, around: Surroundings, *, now: 
         until=until,
         per_minute=round(min(limits)) if limits else None,
         route_per_minute=shared if shared and (not limits or shared < min(limits)) else None,
-        has_caps=any(lane.domain for lane in used),
+        capped=tuple(sorted({to_unicode(lane.domain) for lane in used if lane.domain})),
     )
 
 

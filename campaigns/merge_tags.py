@@ -11,27 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from campaigns.tag_formats import FORMATS, find_value, split_format
+from campaigns.tag_words import FIXED_TAGS, TAG
 from lists.attributes import attribute_names, attributes_of
 
-# {{ tag }}, {{ tag:format }} or either with |fallback; no part holds braces or a line break.
-TAG = re.compile(r"\{\{[ \t\u3000]*([^\s{}|](?:[^{}|\r\n]*[^\s{}|])?)[ \t\u3000]*(?:\|([^{}\r\n]*))?\}\}")
 # What is left of braces once the tags are taken out: doubled ones of either width, or one around a known word.
 BROKEN = re.compile(r"[{｛]{2}[^{}｛｝\r\n]{0,30}[}｝]{0,2}|\{(?:name|address)\}")
 # In HTML a style sheet may end in two braces.
 BROKEN_END = re.compile(r"[^{}｛｝\r\n]{0,30}[}｝]{2}")
-# What every recipient has and what the mailing itself gives, with the name that people see.
-FIXED_TAGS = {
-    "name": _("お名前"),
-    "address": _("メールアドレス"),
-    "sender_name": _("差出人名"),
-    "legal_name": _("送信者の名称"),
-    "postal_address": _("住所"),
-    "contact": _("お問い合わせ先"),
-    "unsubscribe_url": _("配信停止のURL"),
-    "preferences_url": _("メール設定ページのURL"),
-    "web_url": _("「ブラウザーで見る」のURL"),
-    "allow_url": _("受信設定の案内のURL"),
-}
 # What stands for a missing value where a tag is picked from the list.
 FALLBACKS = {"name": _("お客様")}
 

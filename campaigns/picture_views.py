@@ -64,7 +64,7 @@ def find_mailings(picture: Picture) -> list[Use]:
     drafts = unwritten.filter(campaign__state=CampaignState.DRAFT).exclude(blocks={}).select_related("campaign")
     for draft in drafts.only("blocks", "campaign__subject", "campaign__state").iterator():
         if holds_picture(draft.blocks, picture):
-            uses.append(use_of(draft.campaign_id, draft.campaign.subject, draft.campaign.state))
+            uses.append(use_of(draft.campaign_id, draft.campaign.title, draft.campaign.state))
     return uses
 
 

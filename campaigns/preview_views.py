@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST, require_safe
@@ -245,7 +246,7 @@ def schedule_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
         # What was typed and ticked is not lost.
         return show_preview(request, campaign, schedule_form=form) if campaign.is_editable() else to_detail(pk)
     done = _("%(at)s に配信を予約しました。開始までは取り消せます。")
-    messages.success(request, done % {"at": timezone.localtime(at).strftime("%Y-%m-%d %H:%M")})
+    messages.success(request, done % {"at": date_format(timezone.localtime(at), "Y年n月j日(D) H:i")})
     if begin := opening(campaign, at):
         sentence = _("予約の日時は配信禁止時間にあたるため、実際の配信は%sに始まります。")
         messages.warning(request, sentence % moment_words(begin, now))

@@ -22,14 +22,14 @@ WEEKDAYS: Final = (
 
 
 def moment_words(at: datetime, now: datetime) -> str:
-    """Return a moment as people say it: 今日 18:00, 明日 8:00, 11月24日(火) 8:00."""
+    """Return a moment as people say it: 今日 18:00, 明日 08:00, 11月24日(火) 08:00."""
     local, today = timezone.localtime(at), timezone.localtime(now).date()
-    clock = date_format(local, "G:i")
+    clock = date_format(local, "H:i")
     if local.date() == today:
         return _("今日 %s") % clock
     if local.date() == today + timedelta(days=1):
         return _("明日 %s") % clock
-    return date_format(local, "n月j日(D) G:i")
+    return date_format(local, "n月j日(D) H:i")
 
 
 def hours_words(rules: Rules) -> str:
@@ -37,7 +37,7 @@ def hours_words(rules: Rules) -> str:
     if rules.begins is None or rules.ends is None:
         return ""
     pattern = _("%(begins)s〜%(ends)s") if rules.begins < rules.ends else _("%(begins)s〜翌%(ends)s")
-    return pattern % {"begins": time_format(rules.begins, "G:i"), "ends": time_format(rules.ends, "G:i")}
+    return pattern % {"begins": time_format(rules.begins, "H:i"), "ends": time_format(rules.ends, "H:i")}
 
 
 def weekday_words(rules: Rules) -> str:
@@ -46,7 +46,7 @@ def weekday_words(rules: Rules) -> str:
 
 
 def rules_words(rules: Rules) -> str:
-    """Return all that is closed: 毎日 21:00〜翌8:00、土・日曜日、日本の祝日."""
+    """Return all that is closed: 毎日 21:00〜翌08:00、土・日曜日、日本の祝日."""
     parts = [
         _("毎日 %s") % hours_words(rules) if rules.begins is not None else "",
         _("%s曜日") % weekday_words(rules) if rules.weekdays else "",

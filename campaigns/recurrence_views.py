@@ -20,6 +20,7 @@ from campaigns import recurrences
 from campaigns.models import Campaign, Recurrence
 from campaigns.recurrence_dates import Plan, following
 from campaigns.recurrence_forms import PlanForm
+from campaigns.recurrence_looks import Look, look_at
 from campaigns.recurrence_words import plan_words
 from campaigns.sendable import CampaignError
 from campaigns.views import find_campaign
@@ -115,8 +116,11 @@ def save_plan(
     campaign: Campaign,
     recurrence: Recurrence | None = None,
 ) -> HttpResponse:
-    """Show the form, or save the plan and show what comes of it."""
+    """Show the form, then with its plan what would come of it, and save that once it was seen."""
     if request.method == "POST" and form.is_valid():
+        look = look_at(campaign, form.plan(), now=timezone.now())
+        if look.times and request.POST.get("seen") != look.seen:
+            return show_plan(request, form, campaign, recurrence, look)
         try:
             saved = save(form.plan())
         except CampaignError as error:
@@ -124,7 +128,14 @@ def save_plan(
         else:
             messages.success(request, _("繰り返しを保存しました。"))
             return redirect("recurrence_detail", pk=saved.pk)
-    context = {"form": form, "campaign": campaign, "recurrence": recurrence}
+    return show_plan(request, form, campaign, recurrence, None)
+
+
+def show_plan(
+    request: WorkspaceRequest, form: PlanForm, campaign: Campaign, recurrence: Recurrence | None, look: Look | None
+) -> HttpResponse:
+    """Show the form of a plan, with the last look before it is stored."""
+    context = {"form": form, "campaign": campaign, "recurrence": recurrence, "look": look}
     return render(request, "campaigns/recurrence_form.html", context)
 
 

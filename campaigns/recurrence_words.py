@@ -13,7 +13,7 @@ from campaigns.recurrences import plan_of
 
 def plan_words(plan: Plan) -> str:
     """Return when a mailing is repeated: 毎週 月・木曜日 10:00(2026年12月31日まで)."""
-    clock = time_format(plan.at, "G:i")
+    clock = time_format(plan.at, "H:i")
     if plan.rhythm == Rhythm.WEEKLY:
         days = _("・").join(str(WEEKDAYS[day]) for day in sorted(plan.weekdays))
         words = _("毎週 %(days)s曜日 %(clock)s") % {"days": days, "clock": clock}

@@ -52,7 +52,7 @@ def read_split(campaign: Campaign) -> SplitState | None:
     then = {own.variant: own for own in at_decision(test)}
     standings = by_variant(counted, forms)
     rows = [
-        FormRow(own.variant, forms[own.variant].subject, own, then.get(own.variant), test.winner == own.variant)
+        FormRow(own.variant, forms[own.variant].title, own, then.get(own.variant), test.winner == own.variant)
         for own in standings
     ]
     return SplitState(

@@ -30,5 +30,5 @@ def chosen_variant(asked: Mapping[str, str], campaign: Campaign) -> int:
 def split_context(campaign: Campaign, shown: int) -> dict[str, Any]:
     """Return what the page shows of the test of a draft."""
     test = split_test_of(campaign)
-    lines = [FormLine(number, LETTERS[number], form.subject) for number, form in all_forms(campaign)] if test else []
+    lines = [FormLine(number, LETTERS[number], form.title) for number, form in all_forms(campaign)] if test else []
     return {"split_test": test, "split_forms": lines, "shown_variant": shown, "shown_letter": LETTERS[shown]}

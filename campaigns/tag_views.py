@@ -11,9 +11,10 @@ from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
 from campaigns.audience_forms import AudienceForm
-from campaigns.merge_tags import FALLBACKS, FIXED_TAGS
+from campaigns.merge_tags import FALLBACKS
 from campaigns.preflight.people import COUNT, count_lacking, may_lack
 from campaigns.tag_formats import FORMATS
+from campaigns.tag_words import FIXED_TAGS
 from designs.snippets import snippets_of
 from lists.attributes import attributes_of
 from lists.audience import audience_condition

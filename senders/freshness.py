@@ -17,7 +17,7 @@ def explain_freshness(check: DnsCheck, *, now: datetime) -> str:
     until = check.checked_at + timedelta(seconds=check.ttl)
     if until <= now:
         return ""
-    values = {"time": say_seconds(check.ttl), "until": date_format(timezone.localtime(until), "n月j日 H:i")}
+    values = {"time": say_seconds(check.ttl), "until": date_format(timezone.localtime(until), "n月j日(D) H:i")}
     if check.result == CheckResult.MISSING:
         return (
             _(

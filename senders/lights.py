@@ -92,7 +92,7 @@ def refuses_us(domain: SenderDomain) -> bool:
 def warn_verified(domain: SenderDomain, results: dict[CheckKind, CheckResult]) -> str:
     """Return what will stop a domain that may send, or keep its mails from being signed; empty where nothing does."""
     if domain.failing_since is not None and domain.recheck_at is not None:
-        at = date_format(timezone.localtime(domain.recheck_at), "n月j日 H:i")
+        at = date_format(timezone.localtime(domain.recheck_at), "n月j日(D) H:i")
         return _("%(missing)s次の自動確認(%(at)s)までに直らないと、配信が止まります。") % {
             "missing": explain_missing(domain),
             "at": at,

@@ -38,4 +38,4 @@ def value_text(value: Any) -> str:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M") if moment.tzinfo else text
+    return timezone.localtime(moment).strftime("%Y/%m/%d %H:%M") if moment.tzinfo else text

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from campaigns.tag_words import readable
 from lists.exceptions import ListsError
 from lists.models import MailingList, Segment
 from senders.models import Sender
@@ -103,7 +104,7 @@ def masters_among(audiences: Collection[Audience | AudiencePart]) -> set[int]:
 
 def name_campaigns(audiences: Iterable[Audience | AudiencePart]) -> str:
     """Return the first subjects of the campaigns in one order."""
-    subjects = sorted({found.campaign.subject for found in audiences})
+    subjects = sorted({found.campaign.title for found in audiences})
     return "」「".join(subjects[:SUBJECTS_NAMED])
 
 
@@ -247,8 +248,8 @@ class Campaign(models.Model):
 
     @property
     def title(self) -> str:
-        """Return what pages call it: a draft may have no subject yet."""
-        return self.subject or str(_("(件名なし)"))
+        """Return what pages call it: merge tags in words, and a draft may have no subject yet."""
+        return readable(self.subject) or str(_("(件名なし)"))
 
     def audience_words(self) -> str:
         """Return the names of the lists and segments that it is sent to, and of those it leaves out."""
@@ -256,10 +257,7 @@ class Campaign(models.Model):
         sent = [found.name for found in self.mailing_lists.all()]
         sent += [str(row.segment) for row in parts if row.part == Part.INCLUDE_SEGMENT]
         left_out = [str(row.mailing_list or row.segment) for row in parts if row.part != Part.INCLUDE_SEGMENT]
-        words = "、".join(sent)
-        return (
-            _("%(sent)s(除く: %(left_out)s)") % {"sent": words, "left_out": "、".join(left_out)} if left_out else words
-        )
+        return name_audience(sent, left_out)
 
     def is_editable(self) -> bool:
         """Say whether content and audience may still be changed."""
@@ -268,6 +266,12 @@ class Campaign(models.Model):
     def is_running(self) -> bool:
         """Say whether rows may still change by sending."""
         return self.state in (CampaignState.STARTING, CampaignState.SENDING, CampaignState.PAUSED)
+
+
+def name_audience(sent: Iterable[str], left_out: Collection[str]) -> str:
+    """Return an audience in words, by the names of what belongs to it and of what is left out."""
+    words = "、".join(sent)
+    return _("%(sent)s(除く: %(left_out)s)") % {"sent": words, "left_out": "、".join(left_out)} if left_out else words
 
 
 class Audience(models.Model):

@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 
 from campaigns.bodies import unmarked_text, write_body
 from campaigns.legal import REQUIRED, missing_in_html, missing_in_text
-from campaigns.merge_tags import FIXED_TAGS, TAG, broken_tags, explain_unknown
+from campaigns.merge_tags import broken_tags, explain_unknown
 from campaigns.models import Campaign
 from campaigns.preflight.findings import Finding, green, red, yellow
 from campaigns.preflight.html_facts import HtmlFacts, read_html
+from campaigns.tag_words import FIXED_TAGS, TAG
 from campaigns.variants import all_forms
 from tracking.links import Body
 

@@ -9,10 +9,10 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from campaigns.bodies import unmarked_text
-from campaigns.merge_tags import TAG
 from campaigns.preflight.content import Content
 from campaigns.preflight.findings import Finding, yellow
 from campaigns.preflight.markup import shorten
+from campaigns.tag_words import TAG
 
 # The three circles that are typed for 「まる」: U+25CB, U+25EF, and U+3007, which is also the zero of 二〇二六年.
 _CIRCLE: Final = "[○◯〇]"

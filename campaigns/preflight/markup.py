@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from campaigns.merge_tags import TAG
 from campaigns.preflight.content import Content
 from campaigns.preflight.findings import Finding, green, red, yellow
 from campaigns.preflight.html_facts import HtmlFacts, Link
+from campaigns.tag_words import TAG
 from senders.domain_names import guess_zone
 from tracking.rewriting import rewrite_text
 

@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from accounts.models import Workspace
 from campaigns.bodies import unmarked_text
 from campaigns.error_gate import count_rate, gate_of, limits_of
-from campaigns.merge_tags import FIXED_TAGS, TAG
 from campaigns.models import Campaign, CampaignState, DeliveryState
 from campaigns.preflight.findings import Finding, green, yellow
 from campaigns.preflight.span import span_words
 from campaigns.routing import route_for
 from campaigns.tag_formats import split_format
+from campaigns.tag_words import FIXED_TAGS, TAG
 from campaigns.tally import figures, percent
 from lists.audience import Audience, audience_condition, people_of
 from lists.conditions import SegmentRefused

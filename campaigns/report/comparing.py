@@ -64,7 +64,7 @@ def rates_of(mailing: Campaign, counted: Figures, reached: Reached, left: int, *
 
     return Compared(
         pk=mailing.pk,
-        subject=mailing.subject,
+        subject=mailing.title,
         started_at=mailing.started_at,
         is_final=is_final(mailing, now=now),
         tried=counted.tried,

@@ -31,7 +31,7 @@ def result_rows(report: MailingReport) -> Iterator[Line]:
     """Yield what the mailing is and how it ended."""
     campaign, result = report.campaign, report.result
     mailing, outcome = _("配信"), _("結果")
-    yield mailing, _("件名"), campaign.subject, "", "", ""
+    yield mailing, _("件名"), campaign.title, "", "", ""
     yield mailing, _("配信開始"), moment(campaign.started_at), "", "", ""
     yield mailing, _("配信終了"), moment(campaign.finished_at), "", "", ""
     yield mailing, _("速報・確定"), _("確定") if result.is_final else _("速報"), "", "", ""

@@ -7,6 +7,7 @@ import pytest
 from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from campaigns.audiences import set_parts
 from campaigns.freezing import freeze_in_chunks, freeze_recipients
@@ -30,7 +31,7 @@ from lists.models import (
 )
 from lists.people_states import HOLD
 from lists.segment_editing import delete_segment, save_segment
-from tests.factories import make_campaign, make_list, make_subscriber, make_user
+from tests.factories import make_campaign, make_list, make_sender, make_subscriber, make_user
 
 pytestmark = pytest.mark.django_db
 GOLD = {"v": 1, "all": [{"field": "attribute:ランク", "op": "is", "value": "金"}]}
@@ -249,6 +250,19 @@ def test_the_audience_is_counted_while_it_is_chosen(editor, viewer, readers, gol
     twice = editor.post(url, {"segments": [gold.pk], "excluded_segments": [gold.pk]}).content.decode()
     assert "は配信先にも選ばれています" in twice
     assert viewer.post(url, {}).status_code == 403
+
+
+def test_the_closed_card_says_by_whom_and_to_whom(editor, readers, gold):
+    sender = make_sender(readers.workspace)
+    url = reverse("campaign_draft_audience")
+    chosen = {"sender": sender.pk, "mailing_lists": [readers.pk], "excluded_segments": [gold.pk]}
+    words = f"{escape(str(sender))} → {readers.name}(除く: {gold.name})</span>"
+    assert words in editor.post(url, chosen).content.decode()
+    campaign = make_campaign(readers, sender=sender)
+    page = editor.get(reverse("campaign_edit", args=[campaign.pk])).content.decode()
+    assert f"{escape(str(sender))} → {readers.name}</span>" in page
+    stranger = make_sender(make_list().workspace)
+    assert stranger.address not in editor.post(url, chosen | {"sender": stranger.pk}).content.decode()
 
 
 def test_the_question_before_sending_tells_the_number(editor, readers, gold):

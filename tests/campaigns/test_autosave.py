@@ -328,3 +328,32 @@ def test_the_picker_offers_formats_and_counts_who_lacks_a_value(hanako, campaign
     asked["tag"] = "legal_name"
     assert "すべての人に値があります" in hanako.post(reverse("campaign_lacking"), asked).content.decode()
     assert "配信先を選ぶと" in hanako.post(reverse("campaign_lacking"), {"tag": "name"}).content.decode()
+
+
+def test_a_page_that_got_no_answer_goes_on_from_its_own_save(campaign, hanako, taro):
+    page = str(uuid4())
+    begun = campaign.revision
+    for text in ("一", "二", "三"):
+        # None of the answers arrives, so the page still names the revision that it began on.
+        assert send(hanako, campaign, page=page, revision=begun, subject=text).status_code == 200
+    campaign.refresh_from_db()
+    assert (campaign.subject, campaign.revision) == ("三", begun + 3)
+    # The page that goes on with its copy saves once; then the first page is too late, and the other way round.
+    other = str(uuid4())
+    assert send(hanako, campaign, page=other, page_before=page, revision=begun + 2, subject="四").status_code == 200
+    late = send(hanako, campaign, page=page, revision=begun + 3, subject="五")
+    assert late.status_code == 409
+    assert late.json()["fields"] == ["件名"]
+    # What somebody else saved in between is never passed over.
+    campaign.refresh_from_db()
+    assert send(taro, campaign, page=str(uuid4()), subject="太郎の便り").status_code == 200
+    assert send(hanako, campaign, page=other, revision=begun + 3, subject="六").status_code == 409
+    campaign.refresh_from_db()
+    assert campaign.subject == "太郎の便り"
+
+
+@pytest.mark.parametrize("key", ["", "x", "\0", "1" * 5000])
+def test_a_page_without_a_key_of_ours_is_late_as_before(campaign, hanako, key):
+    begun = campaign.revision
+    assert send(hanako, campaign, page=key, revision=begun, subject="一").status_code == 200
+    assert send(hanako, campaign, page=key, revision=begun, subject="二").status_code == 409

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import progress
-from campaigns.models import Campaign, CampaignState, DeliveryState, Label
+from campaigns.models import Campaign, CampaignState, DeliveryState, Label, Lane
 from campaigns.quiet_words import moment_words
 from campaigns.tally import refresh
 from mta.models import Pace
@@ -49,6 +49,14 @@ def test_each_provider_tells_its_numbers_and_that_it_goes(viewer, running):
     assert found == [("gmail", 2, 0, 0, 2, "normal"), ("other", 0, 1, 1, 0, "normal")]
     assert "順に送信中" in page
     assert "再送の時刻" in page
+
+
+def test_a_capped_domain_is_named_where_it_waits(viewer, running):
+    lane = running.deliveries.filter(lane__provider="other").first().lane
+    Lane.objects.filter(pk=lane.pk).update(domain="xn--wgv71a119e.jp")
+    _found, page = rows(viewer, running)
+    assert "上限を決めたドメイン: 日本語.jp" in page
+    assert page.count("上限を決めたドメイン") == 1
 
 
 def test_what_holds_a_provider_back_is_told_at_its_line(viewer, running):

@@ -14,6 +14,7 @@ from campaigns.merge_tags import (
     known_tags,
     unknown_tags,
 )
+from campaigns.tag_words import readable
 from lists.attributes import ensure_attributes
 from lists.models import AttributeKind
 from tests.factories import make_list
@@ -134,3 +135,11 @@ def test_a_format_that_does_not_exist_is_named():
     assert explain_unknown(workspace, "{{入会日:和暦|ご入会日}} {{name}}") == ""
     assert "書式「年月」はありません" in explain_unknown(workspace, "{{入会日:年月}}")
     assert "{{rank:年月}} は登録されていません" in explain_unknown(workspace, "{{rank:年月}}")
+
+
+def test_pages_name_a_mailing_by_words():
+    assert (
+        readable("{{name|お客様}}様、{{ 誕生日:n月j日 }}の {{broken} {name}")
+        == "［お名前］様、［誕生日］の {{broken} {name}"
+    )
+    assert readable("") == ""

@@ -1,5 +1,7 @@
 """繰り返し: one mailing for each time, whatever happens in between; what is refused stays a draft."""
 
+import html
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -345,6 +347,11 @@ def test_the_editor_says_that_what_is_written_goes_out_of_itself(campaign, actor
     assert "書きかけでも" not in client.get(url).content.decode()
 
 
+def seen_in(page):
+    found = re.search(r'name="seen" value="([^"]+)"', page)
+    return html.unescape(found[1])
+
+
 def test_the_form_makes_and_changes_a_plan(campaign, actor):
     client = Client()
     client.force_login(actor)
@@ -352,22 +359,49 @@ def test_the_form_makes_and_changes_a_plan(campaign, actor):
     refused = client.post(url, {"rhythm": "weekly", "at": "10:00"}).content.decode()
     assert "曜日を1つ以上選んでください。" in refused
     assert "日を選んでください。" in client.post(url, {"rhythm": "monthly", "at": "10:00"}).content.decode()
-    answer = client.post(url, {"rhythm": "weekly", "weekdays": ["0", "3"], "month_day": "5", "at": "9:30"})
+    typed = {"rhythm": "weekly", "weekdays": ["0", "3"], "month_day": "5", "at": "9:30"}
+    look = client.post(url, typed).content.decode()
+    assert "この日時に配信します" in look
+    assert look.count("09:30</time>") == 3
+    # What was seen is another plan.
+    assert "この日時に配信します" in client.post(url, typed | {"at": "8:00", "seen": seen_in(look)}).content.decode()
+    assert not Recurrence.objects.exists()
+    answer = client.post(url, typed | {"seen": seen_in(look)})
     recurrence = Recurrence.objects.get()
     assert answer["Location"] == reverse("recurrence_detail", args=[recurrence.pk])
     assert (recurrence.weekdays, recurrence.month_day) == ("03", None)
     assert "毎週 月・木曜日 9:30" in client.get(reverse("recurrence_index")).content.decode()
     assert "繰り返しの元のメール" in client.get(reverse("campaign_preview", args=[campaign.pk])).content.decode()
-    client.post(
-        reverse("recurrence_edit", args=[recurrence.pk]), {"rhythm": "monthly", "month_day": "31", "at": "8:00"}
+    url, typed = (
+        reverse("recurrence_edit", args=[recurrence.pk]),
+        {"rhythm": "monthly", "month_day": "31", "at": "8:00"},
     )
-    assert "毎月 月末 8:00" in client.get(answer["Location"]).content.decode()
+    client.post(url, typed | {"seen": seen_in(client.post(url, typed).content.decode())})
+    shown = client.get(answer["Location"]).content.decode()
+    assert "毎月 月末 8:00" in shown
+    assert campaign.mailing_lists.get().name in shown
     for step in ("pause", "resume", "stop"):
         client.post(reverse(f"recurrence_{step}", args=[recurrence.pk]))
     assert reload(recurrence).stopped_at is not None
     actions = AuditEntry.objects.filter(action__startswith="recurrence.").order_by("pk")
     found = [action.partition(".")[2] for action in actions.values_list("action", flat=True)]
     assert found == ["create", "update", "pause", "resume", "stop"]
+
+
+def test_the_last_look_says_who_what_and_what_stands_against_it(campaign, actor):
+    client = Client()
+    client.force_login(actor)
+    Campaign.objects.filter(pk=campaign.pk).update(subject="{{name|お客様}}様へ", text="")
+    url = reverse("recurrence_create", args=[campaign.pk])
+    form = client.get(url).content.decode()
+    assert "［お名前］様へ" in form
+    assert campaign.mailing_lists.get().name in form
+    assert 'name="seen"' not in form
+    look = client.post(url, {"rhythm": "weekly", "weekdays": ["0"], "at": "3:00"}).content.decode()
+    assert "このままでは配信されません。" in look
+    assert "送り始めるのが夜間・早朝" in look
+    past = client.post(url, {"rhythm": "weekly", "weekdays": ["0"], "at": "3:00", "ends_on": "2020-01-01"})
+    assert "終了日までに配信する日がありません" in past.content.decode()
 
 
 def test_pages_of_many_ask_no_more(campaign, actor, django_assert_max_num_queries):

@@ -12,6 +12,21 @@ TEMPLATES = Path(settings.BASE_DIR) / "templates"
 STYLES = Path(settings.BASE_DIR) / "hypermail" / "static" / "hypermail"
 # Made by a variable behind them; each of the tones has its rule.
 PREFIXES = {"badge-", "light-", "note-", "tone-"}
+# In tables, in sentences, at axes and in the calendar.
+MOMENTS = {
+    "Y/m/d",
+    "Y/m/d H:i",
+    "Y/m/d H:i:s",
+    "Y年n月j日",
+    "Y年n月j日(D) H:i",
+    "n月j日",
+    "n月j日(D) H:i",
+    "H:i",
+    "H:i:s",
+} | {
+    *("n/j", "n/j H:i"),
+    *("Y年n月", "n月", "j", "日(D)"),
+}
 TONES = {"ok", "warn", "bad", "info", "muted"}
 
 
@@ -45,6 +60,11 @@ def test_nothing_is_inline(name: str, text: str) -> None:
     for script in re.findall(r"<script[^>]*>", text):
         assert "src=" in script
         assert "nonce=" in script
+
+
+@every_template
+def test_moments_are_written_in_few_forms(name: str, text: str) -> None:
+    assert set(re.findall(r'\|date:"([^"]*)"', text)) <= MOMENTS
 
 
 def test_every_static_file_named_exists() -> None:

@@ -22,6 +22,7 @@ def test_two_people_write_one_mail(visitor: Visitor) -> None:
     visitor.go("配信")
     page.get_by_role("link", name="新しいメールを作る").click()
     write_blocks(page)
+    be_told(page)
     visitor.take_picture("blocks")
     add_picture(visitor)
     keep_and_put(page)
@@ -105,6 +106,26 @@ def write_blocks(page: Page) -> None:
     expect(kinds).to_have_text(["見出し", "ボタン", "本文", "フッター"])
     page.get_by_role("button", name="元に戻す").click()
     expect(kinds).to_have_text(["見出し", "本文", "ボタン", "フッター"])
+    expect_saved(page)
+
+
+def be_told(page: Page) -> None:
+    """What cannot be stored is told at its field, and that the other kind of body is not sent at its switch."""
+    page.get_by_role("list", name="ブロック").get_by_role("button", name="ボタン").click()
+    target = page.get_by_label("リンク先", exact=True)
+    target.fill("javascript:alert(1)")
+    expect(page.locator(".block-form [data-told]")).to_contain_text("リンク先は「https://」で始まるURL")
+    expect(target).to_have_attribute("aria-invalid", "true")
+    target.fill("")
+    expect(page.locator("[data-told]")).to_have_count(0)
+    expect_saved(page)
+    page.get_by_role("button", name="閉じる").click()
+    note = page.get_by_text("「ブロック」で作った本文は送られません")
+    expect(note).to_be_hidden()
+    page.get_by_role("radio", name="テキスト", exact=True).and_(page.locator("[name=kind]")).check()
+    expect(note).to_be_visible()
+    page.get_by_role("radio", name="ブロック", exact=True).check()
+    expect(note).to_be_hidden()
     expect_saved(page)
 
 

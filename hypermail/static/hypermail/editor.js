@@ -20,7 +20,7 @@
 
   // What the form holds, as pairs; without what every page has for itself.
   function read() {
-    return [...new FormData(form)].filter(([name]) => name !== "csrfmiddlewaretoken" && name !== "revision");
+    return [...new FormData(form)].filter(([name]) => !["csrfmiddlewaretoken", "revision", "page", "page_before"].includes(name));
   }
 
   // Autosave. `dirty` counts changes, so that one made while a save is on its way is not forgotten.
@@ -87,6 +87,7 @@
     wait = 2000;
     saved = sent;
     form.elements.revision.value = told.revision;
+    form.elements.page_before.value = "";
     if (form.action !== new URL(told.urls.edit, location.href).href) adopt(told.urls, told.draft);
     if (!isTextTyped()) form.elements.text.value = told.text;
     const [problem] = told.problems;
@@ -95,7 +96,7 @@
     if (!told.problems.length && dirty === sent) dropCopy();
     else keepCopy();
     refresh();
-    document.body.dispatchEvent(new CustomEvent("draft-saved"));
+    document.body.dispatchEvent(new CustomEvent("draft-saved", { detail: { problems: told.problems } }));
     if (dirty !== sent) timer = setTimeout(save, 1500);
   }
 
@@ -117,6 +118,9 @@
     const template = form.querySelector("[data-save-template]");
     template.href = urls.template;
     template.hidden = false;
+    // A person who chose another kind before anything was written leaves nothing behind.
+    const kinds = form.querySelector(".kind-note");
+    kinds.hidden = form.elements.kind.value !== kinds.dataset.from;
     document.querySelector("[data-preview-later]").hidden = true;
     document.querySelector("[data-preview-now]").hidden = false;
   }
@@ -169,7 +173,7 @@
 
   function keepCopy() {
     try {
-      sessionStorage.setItem(copyName(), JSON.stringify({ revision: form.elements.revision.value, pairs: read().filter(([, value]) => typeof value === "string") }));
+      sessionStorage.setItem(copyName(), JSON.stringify({ revision: form.elements.revision.value, page: form.elements.page.value, pairs: read().filter(([, value]) => typeof value === "string") }));
     } catch {
       // A full or forbidden store keeps nobody from writing.
     }
@@ -193,6 +197,7 @@
     }
     // On the revision that it was written on: whoever saved since is not overwritten unasked.
     form.elements.revision.value = copy.revision;
+    form.elements.page_before.value = copy.page || "";
     await put(copy.pairs);
     touch(0);
   });
