@@ -4,6 +4,7 @@ from uuid import uuid4
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
+from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -32,7 +33,7 @@ from campaigns.quiet_words import rules_words
 from campaigns.recurrence_words import plan_context
 from campaigns.sendable import CampaignError
 from campaigns.showing import condition_words
-from campaigns.views import find_campaign
+from campaigns.views import AUDIENCE, find_campaign
 from designs.blocks import Design
 from designs.brands import look_of
 from designs.draft_editing import EditedDesign, begin, read_posted
@@ -143,6 +144,8 @@ def show_editor(
     """Show the page on which a draft is written."""
     campaign = form.instance
     shared = closed_times.rules_in(closed_times.workspace_hours(request.workspace.pk).first())
+    if campaign.pk:
+        prefetch_related_objects([campaign], *AUDIENCE)
     context = {
         "form": form,
         "page": uuid4(),

@@ -110,9 +110,9 @@ def save(
 def take_turn(campaign: Campaign, revision: int, pages: Sequence[UUID]) -> bool:
     """Take the next revision of a draft; False where somebody else saved it, or sent it."""
     own = Draft.objects.filter(campaign=campaign.pk, page__in=pages, page_from__lte=revision)
-    for newest in (revision, own.values_list("page_to", flat=True).first()):
+    for newest in (revision, *own.values_list("page_to", flat=True)):
         mine = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=newest)
-        if newest is not None and mine.update(revision=F("revision") + 1):
+        if mine.update(revision=F("revision") + 1):
             campaign.revision = newest + 1
             return True
     return False

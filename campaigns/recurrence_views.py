@@ -7,6 +7,7 @@ from itertools import islice
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,7 +24,7 @@ from campaigns.recurrence_forms import PlanForm
 from campaigns.recurrence_looks import Look, look_at
 from campaigns.recurrence_words import plan_words
 from campaigns.sendable import CampaignError
-from campaigns.views import find_campaign
+from campaigns.views import AUDIENCE, find_campaign
 
 PAGE = 50
 # How many of the times to come, and of those that were, the page of one recurrence shows.
@@ -63,6 +64,7 @@ def recurrence_index(request: WorkspaceRequest) -> HttpResponse:
 def recurrence_detail(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Show a recurrence: its plan, the times to come, and what was made."""
     recurrence = find_recurrence(request.workspace, pk)
+    prefetch_related_objects([recurrence.master], *AUDIENCE)
     context = {
         "row": row_of(recurrence),
         "recurrence": recurrence,
@@ -135,6 +137,7 @@ def show_plan(
     request: WorkspaceRequest, form: PlanForm, campaign: Campaign, recurrence: Recurrence | None, look: Look | None
 ) -> HttpResponse:
     """Show the form of a plan, with the last look before it is stored."""
+    prefetch_related_objects([campaign], *AUDIENCE)
     context = {"form": form, "campaign": campaign, "recurrence": recurrence, "look": look}
     return render(request, "campaigns/recurrence_form.html", context)
 

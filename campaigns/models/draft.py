@@ -28,8 +28,8 @@ class Draft(models.Model):
     # The page whose save was the newest, the revision that it was written on and the one that it became: a page that
     # never got the answer to its own save goes on from there.
     page = models.UUIDField(null=True, blank=True)
-    page_from = models.PositiveIntegerField(null=True, blank=True)
-    page_to = models.PositiveIntegerField(null=True, blank=True)
+    page_from = models.PositiveIntegerField(default=0, db_default=0)
+    page_to = models.PositiveIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return f"{self.campaign_id} {self.get_kind_display()}"

@@ -69,12 +69,12 @@ def test_saves_the_rules_and_says_what_they_mean(admin, workspace):
     campaign = campaign_in(workspace, state=CampaignState.SENDING)
     posted = NIGHT_POSTED | {"weekdays": ["5", "6"], "holidays": "on"}
     answer = html(admin.post(reverse("quiet_hours"), posted, follow=True))
-    for part in ("毎日 21:00〜翌8:00", "土・日曜日", "日本の祝日", "今日 21:00から明日 8:00まで", "1件に、すぐに適用"):
+    for part in ("毎日 21:00〜翌08:00", "土・日曜日", "日本の祝日", "今日 21:00から明日 08:00まで", "1件に、すぐに適用"):
         assert part in answer
     campaign.refresh_from_db()
     assert campaign.closed_from == NOON.replace(hour=21)
     entry = AuditEntry.objects.get(action="workspace.quiet_hours")
-    assert entry.detail == {"quiet_hours": "21:00〜翌8:00", "quiet_weekdays": "土・日", "quiet_holidays": True}
+    assert entry.detail == {"quiet_hours": "21:00〜翌08:00", "quiet_weekdays": "土・日", "quiet_holidays": True}
     form = page(admin, "quiet_hours")
     assert 'value="21:00"' in form
     assert form.count("checked") == 3
@@ -108,7 +108,7 @@ def test_refuses_rules_that_say_nothing_or_leave_no_time(admin, posted, sentence
 def test_says_that_it_is_closed_now(admin, workspace, clock):
     forbid(workspace)
     clock.move_to(NOON.replace(hour=22))
-    assert "いまは配信禁止時間です。明日 8:00に終わります" in page(admin, "quiet_hours")
+    assert "いまは配信禁止時間です。明日 08:00に終わります" in page(admin, "quiet_hours")
 
 
 @pytest.mark.parametrize("role", [Role.EDITOR, Role.VIEWER])
@@ -192,7 +192,7 @@ def test_the_draft_says_what_the_workspace_forbids(editor, workspace):
     campaign = campaign_in(workspace)
     assert "配信を禁止している時間はありません" in page(editor, "campaign_edit", campaign.pk)
     forbid(workspace)
-    assert "ワークスペースの設定: 毎日 21:00〜翌8:00" in page(editor, "campaign_edit", campaign.pk)
+    assert "ワークスペースの設定: 毎日 21:00〜翌08:00" in page(editor, "campaign_edit", campaign.pk)
 
 
 # What 配信前チェック asks whoever schedules to confirm.
@@ -210,7 +210,7 @@ def test_a_time_in_the_closed_time_is_taken_with_a_warning(editor, workspace):
             reverse("campaign_schedule", args=[campaign.pk]), {"at": "2026-11-24T23:00", "tick": TICKS}, follow=True
         )
     )
-    assert "実際の配信は明日 8:00に始まります" in answer
+    assert "実際の配信は明日 08:00に始まります" in answer
     campaign.refresh_from_db()
     assert (campaign.state, campaign.scheduled_at) == (CampaignState.SCHEDULED, NOON.replace(hour=23))
 
@@ -230,7 +230,7 @@ def test_a_time_in_the_open_brings_no_warning(editor, workspace):
 @pytest.mark.parametrize(
     ("at", "note"),
     [
-        ("2026-11-27T23:00", "11月28日(土) 8:00です"),
+        ("2026-11-27T23:00", "11月28日(土) 08:00です"),
         ("2026-11-27T12:00", ""),
         ("yesterday", ""),
         ("", ""),
@@ -249,7 +249,7 @@ def test_sending_now_in_the_closed_time_says_when_it_begins(editor, workspace, c
     campaign = campaign_in(workspace)
     assert "いまは配信禁止時間です" not in page(editor, "campaign_preview", campaign.pk)
     clock.move_to(NOON.replace(hour=22))
-    assert "実際に送り始めるのは明日 8:00です" in page(editor, "campaign_preview", campaign.pk)
+    assert "実際に送り始めるのは明日 08:00です" in page(editor, "campaign_preview", campaign.pk)
 
 
 def test_a_running_mailing_says_when_it_goes_on(editor, workspace, clock):
@@ -260,10 +260,10 @@ def test_a_running_mailing_says_when_it_goes_on(editor, workspace, clock):
     clock.move_to(NOON.replace(hour=22))
     for name in ("campaign_detail", "campaign_progress"):
         shown = page(editor, name, campaign.pk)
-        assert "配信禁止時間のため、明日 8:00に送り始めます" in shown
+        assert "配信禁止時間のため、明日 08:00に送り始めます" in shown
         assert 'hx-trigger="every 20s"' in shown
     Delivery.objects.update(state=DeliveryState.DEFERRED)
-    assert "配信禁止時間のため、明日 8:00に再開します" in page(editor, "campaign_progress", campaign.pk)
+    assert "配信禁止時間のため、明日 08:00に再開します" in page(editor, "campaign_progress", campaign.pk)
     clock.move_to(NOON.replace(hour=8) + timedelta(days=1))
     assert "配信禁止時間のため" not in page(editor, "campaign_detail", campaign.pk)
 
@@ -302,7 +302,7 @@ def test_the_pages_cost_a_bounded_number_of_queries(editor, admin, workspace, cl
         (editor, "campaign_schedule_note", [draft.pk], 6),
         (editor, "campaign_progress", [campaign.pk], 16),
         (editor, "campaign_progress", [scheduled.pk], 15),
-        (editor, "campaign_edit", [draft.pk], 23),
+        (editor, "campaign_edit", [draft.pk], 25),
     ):
         with django_assert_max_num_queries(most):
             page(client, name, *args)

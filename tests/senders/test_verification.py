@@ -146,7 +146,7 @@ def test_a_domain_that_is_about_to_stop_is_not_called_well(
     light = light_of(SenderDomain.objects.get())
     assert light.tone == "warn"
     assert "DKIM がまだありません" in light.sentence
-    assert "次の自動確認(11月22日 22:00)までに直らないと、配信が止まります" in light.sentence
+    assert "次の自動確認(11月22日(日) 22:00)までに直らないと、配信が止まります" in light.sentence
 
 
 def test_a_fault_that_is_tolerated_is_not_called_well(zones: ZoneServer, resolver: DnsResolver, sender: Sender) -> None:
