@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -16,9 +16,9 @@ from accounts.models import Role, User
 from accounts.requests import WorkspaceRequest
 from campaigns.block_views import pictures_of
 from campaigns.compose_views import own_rules_form, save_draft
-from campaigns.draft_beginning import BegunMeanwhile, begun_campaign
+from campaigns.draft_beginning import BegunMeanwhile, begun_campaign, pages_of
 from campaigns.draft_parts import content_of
-from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
+from campaigns.draft_words import closed_sentence, deleted_sentence, refusal_of, stale_sentence
 from campaigns.drafts import Saved, Stale
 from campaigns.forms import CampaignForm, refused
 from campaigns.models import Campaign
@@ -35,13 +35,17 @@ def autosave(request: WorkspaceRequest, pk: int | None = None) -> HttpResponse:
     """Store what the form holds, checked or not; what cannot be stored keeps its value and is told.
 
     200 `{"revision", "saved_at", "text", "problems": [{"place", "sentence"}], "draft", "urls"}`; 409 `{"by", "at", "revision",
-    "fields", "version", "sentence"}` where somebody was quicker, `{"closed"}` where it is no draft any more; 422
-    `{"refused"}` for blocks that no page of ours wrote.
+    "fields", "version", "sentence"}` where somebody was quicker, `{"closed", "is_deleted"}` where it is no draft any
+    more; 422 `{"refused"}` for blocks that no page of ours wrote.
     """
     try:
         return store_posted(request, pk)
     except BegunMeanwhile:
         return store_posted(request, pk)
+    except (Http404, Campaign.DoesNotExist):
+        if not pages_of(request):
+            raise
+        return JsonResponse({"closed": deleted_sentence(), "is_deleted": True}, status=CONFLICT)
 
 
 def store_posted(request: WorkspaceRequest, pk: int | None) -> HttpResponse:

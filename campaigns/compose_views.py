@@ -5,7 +5,7 @@ from uuid import uuid4
 from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.db.models import prefetch_related_objects
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from accounts.requests import WorkspaceRequest
 from campaigns import closed_times, content_checks, drafts
 from campaigns.audiences import set_parts
 from campaigns.block_views import blocks_context, edited_posted, pictures_of
-from campaigns.draft_beginning import BegunMeanwhile, begun_campaign, find_begun, pages_of
+from campaigns.draft_beginning import BegunMeanwhile, begun_again, begun_campaign, find_begun, pages_of
 from campaigns.draft_deleting import delete_draft
 from campaigns.draft_parts import Content, content_of, write_parts
 from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
@@ -69,13 +69,31 @@ def first_steps_missing(request: WorkspaceRequest) -> dict[str, bool]:
 @member_required(Role.EDITOR)
 def edit_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Change a draft; what has been scheduled or sent is not changed any more."""
-    campaign = find_campaign(request.workspace, pk)
+    try:
+        return edit_stored(request, find_campaign(request.workspace, pk))
+    except (Http404, Campaign.DoesNotExist):
+        if not pages_of(request):
+            raise
+        return keep_deleted(request)
+
+
+def edit_stored(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
+    """Show or save a draft that is there; raises Campaign.DoesNotExist where it is deleted meanwhile."""
     if not campaign.is_editable() and "fork" not in request.POST:
         messages.warning(
             request, _("予約または配信されたメールは編集できません。予約を取り消すか、複製して編集してください。")
         )
-        return redirect("campaign_detail", pk=pk)
+        return redirect("campaign_detail", pk=campaign.pk)
     return edit(request, campaign)
+
+
+def keep_deleted(request: WorkspaceRequest) -> HttpResponse:
+    """Store what somebody still wrote of a draft that is deleted as a new one, once for each page."""
+    messages.warning(request, _("この下書きは削除されていたため、入力した内容は新しい下書きになります。"))
+    try:
+        return edit(request, begun_again(request))
+    except BegunMeanwhile:
+        return edit(request, begun_again(request))
 
 
 def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
@@ -100,7 +118,7 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
         request.POST, instance=campaign, workspace=request.workspace, content=content, is_checked=is_saving
     )
     rules_form = own_rules_form(request, campaign)
-    stays = "stay" in request.POST or "overwrite" in request.POST
+    stays = not {"stay", "overwrite", "fork"}.isdisjoint(request.POST)
     if not is_saving or not can_save(form, rules_form, edited, is_unfinished=stays):
         return show_editor(request, form, edited)
     saved = save_draft(request, form, rules_form, edited)

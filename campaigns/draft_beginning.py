@@ -22,6 +22,13 @@ def begun_campaign(request: WorkspaceRequest) -> Campaign:
     return begun or Campaign(workspace=request.workspace, created_by=request.user, form_key=key or uuid4())
 
 
+def begun_again(request: WorkspaceRequest) -> Campaign:
+    """Return the draft that a page makes in the place of a deleted one, or a new one that is not stored."""
+    key = pages_of(request)[0]
+    begun = find_begun(request, key)
+    return begun or Campaign(workspace=request.workspace, created_by=request.user, form_key=key)
+
+
 def find_begun(request: WorkspaceRequest, key: UUID) -> Campaign | None:
     """Return the mailing that this person began by a key."""
     own = Campaign.objects.for_workspace(request.workspace)

@@ -30,6 +30,11 @@ def closed_sentence() -> str:
     return _("このメールは予約または配信されたため、保存できません。入力した内容は版の一覧に残っています。")
 
 
+def deleted_sentence() -> str:
+    """Return what becomes of what is typed once the draft is deleted."""
+    return _("この下書きは削除されました。入力した内容はこの画面に残っていて、新しい下書きとして保存できます。")
+
+
 def refusal_of(parts: Parts) -> str:
     """Return why a mail cannot be written from its content; nothing where it can."""
     return _("メールを組み立てられません: %s") % parts.problem if parts.problem else ""

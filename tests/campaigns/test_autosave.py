@@ -357,3 +357,35 @@ def test_a_page_without_a_key_of_ours_is_late_as_before(campaign, hanako, key):
     begun = campaign.revision
     assert send(hanako, campaign, page=key, revision=begun, subject="一").status_code == 200
     assert send(hanako, campaign, page=key, revision=begun, subject="二").status_code == 409
+
+
+def test_what_is_typed_outlives_a_deleted_draft(campaign, hanako, taro):
+    pk, page = campaign.pk, str(uuid4())
+    taro.post(reverse("campaign_delete", args=[pk]))
+    answer = send(hanako, campaign, page=page, subject="一時間の力作")
+    assert answer.status_code == 409
+    assert answer.json()["is_deleted"]
+    assert "新しい下書きとして保存できます" in answer.json()["closed"]
+    typed = form(campaign, page=page, subject="一時間の力作", mailing_lists=[make_list(campaign.workspace).pk])
+    url = reverse("campaign_edit", args=[pk])
+    for _time in range(2):
+        kept = hanako.post(url, typed | {"stay": ""}, follow=True)
+        assert "新しい下書きになります" in kept.content.decode()
+    again = Campaign.objects.get()
+    assert (again.subject, again.workspace, again.created_by.name) == ("一時間の力作", campaign.workspace, "花子")
+    assert kept.redirect_chain[-1][0] == reverse("campaign_edit", args=[again.pk])
+    assert hanako.get(url).status_code == 404
+
+
+def test_a_draft_of_others_is_neither_read_nor_written(campaign, client_for):
+    stranger = make_user(make_list().workspace, Role.EDITOR, email="yoso@example.jp")
+    client = client_for(stranger)
+    url, key = reverse("campaign_edit", args=[campaign.pk]), str(uuid4())
+    assert send(client, campaign, subject="よそ").status_code == 404
+    assert client.post(url, form(campaign, subject="よそ")).status_code == 404
+    assert send(client, campaign, page=key, subject="よそ").json()["is_deleted"]
+    page = client.post(url, form(campaign, page=key, subject="よそ"))
+    assert campaign.mailing_lists.get().name not in page.content.decode()
+    campaign.refresh_from_db()
+    assert campaign.subject == "秋のお知らせ"
+    assert Campaign.objects.count() == 1

@@ -69,7 +69,13 @@ def test_saves_the_rules_and_says_what_they_mean(admin, workspace):
     campaign = campaign_in(workspace, state=CampaignState.SENDING)
     posted = NIGHT_POSTED | {"weekdays": ["5", "6"], "holidays": "on"}
     answer = html(admin.post(reverse("quiet_hours"), posted, follow=True))
-    for part in ("毎日 21:00〜翌08:00", "土・日曜日", "日本の祝日", "今日 21:00から明日 08:00まで", "1件に、すぐに適用"):
+    for part in (
+        "毎日 21:00〜翌08:00",
+        "土・日曜日",
+        "日本の祝日",
+        "今日 21:00から明日 08:00まで",
+        "1件に、すぐに適用",
+    ):
         assert part in answer
     campaign.refresh_from_db()
     assert campaign.closed_from == NOON.replace(hour=21)

@@ -132,6 +132,7 @@
     const overwrite = stale.querySelector("[name='overwrite']");
     overwrite.value = told.revision || "";
     overwrite.hidden = Boolean(told.closed);
+    for (const part of stale.querySelectorAll("[data-stale-kept], [data-open-theirs]")) part.hidden = Boolean(told.is_deleted);
     stale.hidden = false;
     stale.scrollIntoView({ block: "center" });
   }
