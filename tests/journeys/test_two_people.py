@@ -38,6 +38,7 @@ def test_two_people_write_one_mail(visitor: Visitor) -> None:
     page.get_by_role("link", name="版の一覧").click()
     expect(page.get_by_role("main")).to_contain_text("紅葉の宿")
     expect(page.get_by_role("main")).to_contain_text("ほかの人の保存が先だった内容")
+    outlive_deletion(page, other)
     # The browser itself tells of answers that say no.
     assert [said for said in visitor.complaints if not re.search("409|422|DISCONNECTED|ERR_FAILED", said)] == []
 
@@ -183,6 +184,26 @@ def be_late(page: Page) -> None:
     page.context.set_offline(False)
     expect(page.get_by_role("alert")).to_contain_text("違うところ: 件名")
     expect(page.get_by_label("件名")).to_have_value("秋の便り")
+
+
+def outlive_deletion(page: Page, other: Page) -> None:
+    """What is typed while somebody deletes the draft becomes a draft of its own."""
+    page.go_back()
+    expect(page.get_by_label("件名")).to_have_value("秋の便り")
+    other.goto(page.url.replace("/edit/", "/preview/"))
+    other.get_by_role("button", name="下書きを削除").click()
+    other.get_by_role("button", name="削除する").click()
+    expect(other.get_by_text("下書きを削除しました。")).to_be_visible()
+    page.get_by_label("件名").fill("消えない便り")
+    expect(page.get_by_role("alert")).to_contain_text("この下書きは削除されました")
+    expect(page.get_by_role("button", name="自分の内容で上書き")).to_be_hidden()
+    expect(page.get_by_role("link", name="相手の内容を開く")).to_be_hidden()
+    before = page.url
+    page.get_by_role("button", name="別の下書きにする").click()
+    expect(page.get_by_text("入力した内容は新しい下書きになります")).to_be_visible()
+    expect(page.get_by_label("件名")).to_have_value("消えない便り")
+    assert page.url.endswith("/edit/")
+    assert page.url != before
 
 
 SUBJECT = "年末年始の休業のお知らせ"
