@@ -53,13 +53,13 @@ class Standing:
 
     @property
     def open_percent(self) -> float:
-        """開封した人 ÷ 受信サーバー受付, in per cent."""
-        return 100 * self.opened / self.accepted if self.accepted else 0.0
+        """開封した人 ÷ 受信サーバー受付, in per cent; at most 100 where mail came back after it was opened."""
+        return min(100.0, 100 * self.opened / self.accepted) if self.accepted else 0.0
 
     @property
     def click_percent(self) -> float:
-        """クリックした人 ÷ 受信サーバー受付, in per cent."""
-        return 100 * self.clicked / self.accepted if self.accepted else 0.0
+        """クリックした人 ÷ 受信サーバー受付, in per cent; at most 100, as of the opened ones."""
+        return min(100.0, 100 * self.clicked / self.accepted) if self.accepted else 0.0
 
     def reactions(self, rule: str) -> int:
         """Return what the rule counts."""

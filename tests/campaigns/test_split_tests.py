@@ -504,3 +504,9 @@ def test_everybody_gets_exactly_one_mail(smtp_sink, settings):
     addresses = sorted(message.rcpt_to[0] for message in smtp_sink.messages)
     assert addresses == sorted(f"r{number}@example.jp" for number in range(60))
     assert [found.pk for found in reaper.finish_campaigns(now=timezone.now())] == [campaign.pk]
+
+
+def test_mail_that_came_back_after_it_was_opened_makes_no_share_above_all():
+    odd = Standing(0, recipients=3, accepted=1, failed=2, opened=3, clicked=2)
+    assert (odd.open_percent, odd.click_percent) == (100.0, 100.0)
+    assert Standing(0).open_percent == 0.0
