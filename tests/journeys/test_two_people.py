@@ -76,8 +76,9 @@ def add_picture(visitor: Visitor) -> None:
         page.locator("[data-picture-list] summary").click()
     page.set_viewport_size({"width": 1280, "height": 900})
     for _turn in range(2):
-        page.locator(".block-list > li", has_text="色づいた山").first.locator(".block-open").click()
-        page.locator(".block-form").get_by_role("button", name="削除").click()
+        block = page.locator(".block-list > li", has_text="色づいた山").first
+        block.locator(".block-open").click()
+        block.locator(".block-form").get_by_role("button", name="削除").click()
         expect(page.locator(".block-form")).to_have_count(0)
 
 
@@ -121,6 +122,7 @@ def be_told(page: Page) -> None:
     expect(page.locator("[data-told]")).to_have_count(0)
     expect_saved(page)
     page.get_by_role("button", name="閉じる").click()
+    blocks_footer(page)
     note = page.get_by_text("「ブロック」で作った本文は送られません")
     expect(note).to_be_hidden()
     page.get_by_role("radio", name="テキスト", exact=True).and_(page.locator("[name=kind]")).check()
@@ -128,6 +130,20 @@ def be_told(page: Page) -> None:
     page.get_by_role("radio", name="ブロック", exact=True).check()
     expect(note).to_be_hidden()
     expect_saved(page)
+
+
+def blocks_footer(page: Page) -> None:
+    """The merge tags come to the block that is written, and go back once they are closed."""
+    page.get_by_role("list", name="ブロック").get_by_role("button", name="フッター").click()
+    words = page.get_by_label("フッターの文")
+    words.focus()
+    page.locator("[data-picker-here] button").click()
+    page.locator(".block-form").get_by_role("button", name="カーソルの位置に入れる").click()
+    expect(words).to_have_value(re.compile(r"^\{\{name\|お客様\}\}"))
+    page.get_by_role("button", name="元に戻す").click()
+    expect_saved(page)
+    page.get_by_role("button", name="閉じる").click()
+    expect(page.locator("#tag-picker")).to_be_visible()
 
 
 def keep_and_put(page: Page) -> None:
@@ -152,7 +168,7 @@ def keep_and_put(page: Page) -> None:
     expect(kinds).to_have_text(["見出し", "本文", "ボタン", "フッター"])
     subject = page.get_by_label("件名")
     subject.fill("")
-    page.get_by_text("差し込み項目を入れる").click()
+    page.locator("#tag-picker summary").click()
     page.get_by_role("button", name="文を入れる").click()
     expect(subject).to_have_value("紅葉が見ごろ")
     subject.fill("秋のご案内")

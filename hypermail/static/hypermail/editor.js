@@ -269,6 +269,7 @@
     }
     const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("blocks");
     if (!fresh) return false;
+    document.dispatchEvent(new CustomEvent("blocks-leave"));
     find("blocks").replaceWith(document.adoptNode(fresh));
     // For what counts by itself.
     window.htmx?.process(find("blocks"));
