@@ -132,7 +132,7 @@ def compose(visitor: Visitor) -> None:
     expect(page.locator(".field-errors")).to_contain_text("{{nmae}}")
     text.fill(" 様\n\n秋の旅をご案内します。\n")
     text.evaluate("box => box.setSelectionRange(0, 0)")
-    page.get_by_text("差し込み項目を入れる").click()
+    page.locator("#tag-picker summary").click()
     page.get_by_label("項目", exact=True).select_option(label="お名前")
     page.get_by_role("button", name="カーソルの位置に入れる").click()
     expect(text).to_have_value(re.compile(r"^\{\{name\|お客様\}\} 様"))
