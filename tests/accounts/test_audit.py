@@ -100,7 +100,7 @@ def test_details_are_put_into_words() -> None:
         "new_name": "2026",
     }
     expected = (
-        "配信日時: 2026-11-21 12:00、変更前: 閲覧者、原因不明も数える: はい、送らなかった件数: 1200、new_name: 2026"
+        "配信日時: 2026/11/21 12:00、変更前: 閲覧者、原因不明も数える: はい、送らなかった件数: 1200、new_name: 2026"
     )
     assert detail_text(detail) == expected
     assert detail_text({"reasons": ["user_unknown", "refused"]}) == "エラーの理由: 宛先不明・受信拒否"
