@@ -16,9 +16,9 @@ from accounts.models import Role, User
 from accounts.requests import WorkspaceRequest
 from campaigns.block_views import pictures_of
 from campaigns.compose_views import own_rules_form, save_draft
-from campaigns.draft_beginning import BegunMeanwhile, begun_campaign, pages_of
+from campaigns.draft_beginning import BegunMeanwhile, begun_campaign, is_elsewhere, page_of
 from campaigns.draft_parts import content_of
-from campaigns.draft_words import closed_sentence, deleted_sentence, refusal_of, stale_sentence
+from campaigns.draft_words import closed_sentence, deleted_sentence, elsewhere_sentence, refusal_of, stale_sentence
 from campaigns.drafts import Saved, Stale
 from campaigns.forms import CampaignForm, refused
 from campaigns.models import Campaign
@@ -35,17 +35,19 @@ def autosave(request: WorkspaceRequest, pk: int | None = None) -> HttpResponse:
     """Store what the form holds, checked or not; what cannot be stored keeps its value and is told.
 
     200 `{"revision", "saved_at", "text", "problems": [{"place", "sentence"}], "draft", "urls"}`; 409 `{"by", "at", "revision",
-    "fields", "version", "sentence"}` where somebody was quicker, `{"closed", "is_deleted"}` where it is no draft any
-    more; 422 `{"refused"}` for blocks that no page of ours wrote.
+    "fields", "version", "sentence"}` where somebody was quicker, `{"closed", "is_apart", "is_elsewhere"}` where it is no
+    draft any more, is deleted, or is of another workspace than the chosen one; 422 `{"refused"}` for blocks that no page of ours wrote.
     """
+    if is_elsewhere(request):
+        return JsonResponse({"closed": elsewhere_sentence(), "is_apart": True, "is_elsewhere": True}, status=CONFLICT)
     try:
         return store_posted(request, pk)
     except BegunMeanwhile:
         return store_posted(request, pk)
     except (Http404, Campaign.DoesNotExist):
-        if not pages_of(request):
+        if page_of(request) is None:
             raise
-        return JsonResponse({"closed": deleted_sentence(), "is_deleted": True}, status=CONFLICT)
+        return JsonResponse({"closed": deleted_sentence(), "is_apart": True}, status=CONFLICT)
 
 
 def store_posted(request: WorkspaceRequest, pk: int | None) -> HttpResponse:

@@ -12,17 +12,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import member_required
-from accounts.models import Role
+from accounts.models import Membership, Role
 from accounts.numbers import FEW, read_number
 from accounts.requests import WorkspaceRequest
 from campaigns import closed_times, content_checks, drafts
 from campaigns.audiences import set_parts
 from campaigns.block_views import blocks_context, edited_posted, pictures_of
-from campaigns.draft_beginning import BegunMeanwhile, begun_again, begun_campaign, find_begun, pages_of
+from campaigns.draft_beginning import BegunMeanwhile, begun_again, begun_campaign, find_begun, is_elsewhere, page_of
 from campaigns.draft_deleting import delete_draft
 from campaigns.draft_parts import Content, content_of, write_parts
-from campaigns.draft_words import closed_sentence, refusal_of, stale_sentence
-from campaigns.drafts import Saved, Stale, make_copy
+from campaigns.draft_words import closed_sentence, elsewhere_sentence, refusal_of, stale_sentence
+from campaigns.drafts import Page, Saved, Stale, make_copy
 from campaigns.forms import BODY_KINDS, CampaignForm, content_posted, refused
 from campaigns.models import Campaign, QuietMode
 from campaigns.preflight.check import check_content
@@ -50,6 +50,8 @@ SETTINGS = ("sender", "doubt_policy", "quiet_mode", "late_tolerance", "wants_tra
 @member_required(Role.EDITOR)
 def create_campaign(request: WorkspaceRequest) -> HttpResponse:
     """Write a new draft."""
+    if is_elsewhere(request):
+        return refuse_elsewhere(request)
     if missing := first_steps_missing(request):
         return render(request, "campaigns/first_steps.html", missing)
     try:
@@ -69,12 +71,22 @@ def first_steps_missing(request: WorkspaceRequest) -> dict[str, bool]:
 @member_required(Role.EDITOR)
 def edit_campaign(request: WorkspaceRequest, pk: int) -> HttpResponse:
     """Change a draft; what has been scheduled or sent is not changed any more."""
+    if is_elsewhere(request):
+        return refuse_elsewhere(request)
     try:
         return edit_stored(request, find_campaign(request.workspace, pk))
     except (Http404, Campaign.DoesNotExist):
-        if not pages_of(request):
+        page = page_of(request)
+        if page is None:
             raise
-        return keep_deleted(request)
+        return keep_deleted(request, page)
+
+
+def refuse_elsewhere(request: WorkspaceRequest) -> HttpResponse:
+    """Store nothing of one workspace in another one, and say how to go on with it."""
+    membership = Membership.objects.filter(user=request.user, workspace=read_number(request.POST.get("workspace")) or 0)
+    context = {"sentence": elsewhere_sentence(), "membership": membership.select_related("workspace").first()}
+    return render(request, "campaigns/elsewhere.html", context, status=409)
 
 
 def edit_stored(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
@@ -87,13 +99,13 @@ def edit_stored(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
     return edit(request, campaign)
 
 
-def keep_deleted(request: WorkspaceRequest) -> HttpResponse:
+def keep_deleted(request: WorkspaceRequest, page: Page) -> HttpResponse:
     """Store what somebody still wrote of a draft that is deleted as a new one, once for each page."""
     messages.warning(request, _("この下書きは削除されていたため、入力した内容は新しい下書きになります。"))
     try:
-        return edit(request, begun_again(request))
+        return edit(request, begun_again(request, page))
     except BegunMeanwhile:
-        return edit(request, begun_again(request))
+        return edit(request, begun_again(request, page))
 
 
 def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
@@ -112,8 +124,6 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
     is_saving = "do" not in request.POST
     # By this name the page keeps a copy in the browser, until a message says that it is stored.
     copy_name = "new" if "form_key" in request.POST else str(campaign.pk)
-    if is_saving and "fork" in request.POST and campaign.pk:
-        return fork(request, campaign, edited)
     form = CampaignForm(
         request.POST, instance=campaign, workspace=request.workspace, content=content, is_checked=is_saving
     )
@@ -121,6 +131,8 @@ def edit(request: WorkspaceRequest, campaign: Campaign) -> HttpResponse:
     stays = not {"stay", "overwrite", "fork"}.isdisjoint(request.POST)
     if not is_saving or not can_save(form, rules_form, edited, is_unfinished=stays):
         return show_editor(request, form, edited)
+    if "fork" in request.POST and campaign.pk:
+        return fork(request, campaign.pk, edited)
     saved = save_draft(request, form, rules_form, edited)
     if isinstance(saved, Stale) and saved.is_closed:
         messages.error(request, closed_sentence())
@@ -182,14 +194,24 @@ def show_editor(
     return render(request, "campaigns/edit.html", context)
 
 
-def fork(request: WorkspaceRequest, campaign: Campaign, edited: EditedDesign) -> HttpResponse:
-    """Keep what came too late as a draft of its own, with all that the other has beside it."""
-    with transaction.atomic():
-        copy = make_copy(campaign, created_by=request.user)
-        content = content_posted(request.POST, edited.design, copy)
-        drafts.save(copy, content, revision=copy.revision, actor=request.user, now=timezone.now())
-    messages.success(request, _("別の下書きとして保存しました。"), extra_tags=str(campaign.pk))
-    return redirect("campaign_edit", pk=copy.pk)
+def fork(request: WorkspaceRequest, pk: int, edited: EditedDesign) -> HttpResponse:
+    """Keep all that came too late as a draft of its own, once for each page, with what the page does not show of the other."""
+    page, source = page_of(request), find_campaign(request.workspace, pk)
+    try:
+        with transaction.atomic():
+            copy = make_copy(source, created_by=request.user)
+            Campaign.objects.filter(pk=copy.pk).update(form_key=page.key if page else uuid4())
+            form = CampaignForm(request.POST, instance=copy, workspace=request.workspace, content=content_of(copy))
+            form.is_valid()
+            save_draft(request, form, own_rules_form(request, copy), edited, revision=copy.revision)
+        kept = copy.pk
+    except IntegrityError:
+        begun = find_begun(request, page.key) if page else None
+        if begun is None:
+            raise
+        kept = begun.pk
+    messages.success(request, _("別の下書きとして保存しました。"), extra_tags=str(pk))
+    return redirect("campaign_edit", pk=kept)
 
 
 @require_POST
@@ -221,14 +243,21 @@ def own_rules_form(request: WorkspaceRequest, campaign: Campaign) -> RulesForm:
 
 
 def save_draft(
-    request: WorkspaceRequest, form: CampaignForm, rules_form: RulesForm, edited: EditedDesign
+    request: WorkspaceRequest,
+    form: CampaignForm,
+    rules_form: RulesForm,
+    edited: EditedDesign,
+    *,
+    revision: int | None = None,
 ) -> Saved | Stale:
-    """Store what a form holds, as far as it could be read; Stale where somebody was quicker.
+    """Store what a form holds, written on a revision (the one that it names), as far as it could be read; Stale where
+    somebody was quicker.
 
     Raises BegunMeanwhile for a new draft that the same page stored at the same moment.
     """
     campaign, read = form.instance, form.cleaned_data
-    revision = request.POST.get("overwrite") or request.POST.get("revision", "")
+    if revision is None:
+        revision = read_number(request.POST.get("overwrite") or request.POST.get("revision", ""), FEW) or 0
     # Hours that cannot be read leave what was chosen before; none at all would be no 配信禁止時間.
     can_keep = not rules_form.must_forbid or rules_form.is_valid()
     own_rules = rules_form.rules() if rules_form.must_forbid and can_keep else None
@@ -247,12 +276,12 @@ def save_draft(
         return drafts.save(
             campaign,
             content_posted(request.POST, edited.design, campaign),
-            revision=read_number(revision, FEW) or 0,
+            revision=revision,
             actor=request.user,
             now=timezone.now(),
             columns=[name for name in SETTINGS if name in read],
             store_rest=store_rest,
-            pages=pages_of(request),
+            page=page_of(request),
         )
     except IntegrityError as error:
         if campaign.form_key and find_begun(request, campaign.form_key):

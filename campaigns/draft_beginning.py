@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
+from accounts.numbers import FEW, read_number
 from accounts.requests import WorkspaceRequest
+from campaigns.drafts import Page
 from campaigns.models import Campaign
 
 
@@ -22,11 +24,10 @@ def begun_campaign(request: WorkspaceRequest) -> Campaign:
     return begun or Campaign(workspace=request.workspace, created_by=request.user, form_key=key or uuid4())
 
 
-def begun_again(request: WorkspaceRequest) -> Campaign:
+def begun_again(request: WorkspaceRequest, page: Page) -> Campaign:
     """Return the draft that a page makes in the place of a deleted one, or a new one that is not stored."""
-    key = pages_of(request)[0]
-    begun = find_begun(request, key)
-    return begun or Campaign(workspace=request.workspace, created_by=request.user, form_key=key)
+    begun = find_begun(request, page.key)
+    return begun or Campaign(workspace=request.workspace, created_by=request.user, form_key=page.key)
 
 
 def find_begun(request: WorkspaceRequest, key: UUID) -> Campaign | None:
@@ -43,7 +44,13 @@ def read_key(posted: str) -> UUID | None:
         return None
 
 
-def pages_of(request: WorkspaceRequest) -> list[UUID]:
-    """Return the keys of the page that was sent, and of the one whose unsaved copy it goes on with."""
-    keys = (read_key(request.POST.get(name, "")) for name in ("page", "page_before"))
-    return [key for key in keys if key is not None]
+def page_of(request: WorkspaceRequest) -> Page | None:
+    """Return the page that was sent; None for what no page of ours wrote."""
+    key = read_key(request.POST.get("page", ""))
+    turn = read_number(request.POST.get("turn"), FEW) or 0
+    return Page(key, turn, read_key(request.POST.get("page_before", ""))) if key else None
+
+
+def is_elsewhere(request: WorkspaceRequest) -> bool:
+    """Say whether what was sent was written in another workspace than the one that is chosen by now, in another tab say."""
+    return request.POST.get("workspace", "") not in ("", str(request.workspace.pk))

@@ -35,6 +35,14 @@ def deleted_sentence() -> str:
     return _("この下書きは削除されました。入力した内容はこの画面に残っていて、新しい下書きとして保存できます。")
 
 
+def elsewhere_sentence() -> str:
+    """Return why nothing is stored in the workspace that is chosen by now."""
+    return _(
+        "別の画面でワークスペースが切り替えられたため、保存していません。入力した内容はこの画面に残っています。"
+        "元のワークスペースに切り替えると保存できます。"
+    )
+
+
 def refusal_of(parts: Parts) -> str:
     """Return why a mail cannot be written from its content; nothing where it can."""
     return _("メールを組み立てられません: %s") % parts.problem if parts.problem else ""

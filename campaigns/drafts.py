@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.models import User
 from campaigns import closed_times
@@ -48,6 +48,15 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """The page that a save comes from, and which of its saves it is; `before` is the one whose kept copy it goes on with."""
+
+    key: UUID
+    turn: int = 0
+    before: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stale:
     """Somebody was quicker: who, when, what is written differently, and the version that keeps what came too late.
 
@@ -72,19 +81,19 @@ def save(
     columns: Collection[str] = (),
     store_rest: Callable[[Campaign], None] | None = None,
     is_new_version: bool = False,
-    pages: Sequence[UUID] = (),
+    page: Page | None = None,
 ) -> Saved | Stale:
     """Store what a person wrote on a revision, together with the `columns` that the campaign has by now.
 
     `store_rest` stores what stands in other tables, in the same transaction. A campaign without a number is made.
-    `is_new_version` keeps the version before as it is, whoever saved it and when. `pages` are the keys of the page that
-    it comes from and of the one that it goes on for: who saved last, and nobody since, is not too late.
+    `is_new_version` keeps the version before as it is, whoever saved it and when. A `page` that saved last, and nobody
+    since, is not too late.
     """
     parts = write_parts(content, campaign.workspace)
     with transaction.atomic():
         if campaign.pk is None:
             campaign.created_by = actor
-        elif not take_turn(campaign, revision, pages):
+        elif not take_turn(campaign, revision, page):
             return keep_late(campaign, content, revision=revision, actor=actor, now=now)
         else:
             keep_first(campaign.pk)
@@ -95,7 +104,8 @@ def save(
         written = ["subject", "preheader", "text", "html", "conditions", "edited_by", "updated_at", *columns]
         campaign.save(update_fields=written if campaign.pk else None)
         columns_of_draft = {name: getattr(content, name) for name in COPIED_OF_DRAFT}
-        columns_of_draft |= {"page": next(iter(pages), None), "page_from": revision, "page_to": campaign.revision}
+        columns_of_draft |= {"page": page and page.key, "page_turn": page.turn if page else 0}
+        columns_of_draft |= {"page_from": revision, "page_to": campaign.revision}
         Draft.objects.update_or_create(campaign=campaign, defaults=columns_of_draft)
         if store_rest is not None:
             store_rest(campaign)
@@ -107,15 +117,25 @@ def save(
     return Saved(campaign.revision, parts)
 
 
-def take_turn(campaign: Campaign, revision: int, pages: Sequence[UUID]) -> bool:
+def take_turn(campaign: Campaign, revision: int, page: Page | None) -> bool:
     """Take the next revision of a draft; False where somebody else saved it, or sent it."""
-    own = Draft.objects.filter(campaign=campaign.pk, page__in=pages, page_from__lte=revision)
-    for newest in (revision, *own.values_list("page_to", flat=True)):
-        mine = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=newest)
-        if mine.update(revision=F("revision") + 1):
-            campaign.revision = newest + 1
-            return True
-    return False
+    if take_next(campaign, revision):
+        return True
+    if page is None:
+        return False
+    # Read once the save that was in the way is through. A save that comes after a later one of its page is late, too.
+    own = Q(page=page.key, page_turn__lte=page.turn) | Q(page=page.before, page__isnull=False)
+    newest = Draft.objects.filter(own, campaign=campaign.pk, page_from__lte=revision).first()
+    return newest is not None and take_next(campaign, newest.page_to)
+
+
+def take_next(campaign: Campaign, revision: int) -> bool:
+    """Take the revision behind this one; False where it is not the newest of a draft."""
+    mine = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.DRAFT, revision=revision)
+    if not mine.update(revision=F("revision") + 1):
+        return False
+    campaign.revision = revision + 1
+    return True
 
 
 def keep_first(pk: int) -> None:

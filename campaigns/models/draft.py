@@ -25,9 +25,10 @@ class Draft(models.Model):
     text = models.TextField(blank=True)
     # Whether a person writes the text part; else it is written from the blocks, the HTML or the Markdown.
     text_by_hand = models.BooleanField(_("テキストを自分で書く"), default=False)
-    # The page whose save was the newest, the revision that it was written on and the one that it became: a page that
-    # never got the answer to its own save goes on from there.
+    # The page whose save was the newest, which of its saves that was, the revision that it was written on and the one
+    # that it became: a page that never got the answer to its own save goes on from there.
     page = models.UUIDField(null=True, blank=True)
+    page_turn = models.PositiveIntegerField(default=0, db_default=0)
     page_from = models.PositiveIntegerField(default=0, db_default=0)
     page_to = models.PositiveIntegerField(default=0, db_default=0)
 

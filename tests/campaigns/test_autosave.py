@@ -2,19 +2,22 @@
 
 import json
 import re
+import threading
+import time as time_module
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import time
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AuditEntry, Role
+from accounts.models import AuditEntry, Membership, Role, User
 from campaigns.closed_times import rules_for
 from campaigns.draft_parts import content_of
-from campaigns.drafts import MAX_VERSIONS, ONE_VERSION, note_version, save
+from campaigns.drafts import MAX_VERSIONS, ONE_VERSION, Page, Saved, note_version, save
 from campaigns.models import Campaign, CampaignState, Draft, DraftVersion, QuietMode
 from designs.models import Picture
 from designs.regions import HTML_MARK, numbers_in
@@ -333,9 +336,13 @@ def test_the_picker_offers_formats_and_counts_who_lacks_a_value(hanako, campaign
 def test_a_page_that_got_no_answer_goes_on_from_its_own_save(campaign, hanako, taro):
     page = str(uuid4())
     begun = campaign.revision
-    for text in ("一", "二", "三"):
+    for turn, text in enumerate(("一", "二", "三")):
         # None of the answers arrives, so the page still names the revision that it began on.
-        assert send(hanako, campaign, page=page, revision=begun, subject=text).status_code == 200
+        assert send(hanako, campaign, page=page, turn=turn, revision=begun, subject=text).status_code == 200
+    # What was held up on its way comes too late, and is kept as a version.
+    held = send(hanako, campaign, page=page, turn=1, revision=begun, subject="二")
+    assert held.status_code == 409
+    assert campaign.versions.get(pk=held.json()["version"]).content["subject"] == "二"
     campaign.refresh_from_db()
     assert (campaign.subject, campaign.revision) == ("三", begun + 3)
     # The page that goes on with its copy saves once; then the first page is too late, and the other way round.
@@ -352,6 +359,76 @@ def test_a_page_that_got_no_answer_goes_on_from_its_own_save(campaign, hanako, t
     assert campaign.subject == "太郎の便り"
 
 
+def test_nothing_of_one_workspace_is_stored_in_another(campaign, hanako):
+    user = User.objects.get(email="hanako@example.jp")
+    other = make_list().workspace
+    Membership.objects.create(user=user, workspace=other, role=Role.EDITOR)
+    make_sender(other)
+    typed = form(campaign, page=str(uuid4()), workspace=campaign.workspace_id, subject="顧客Aの秘密")
+    hanako.post(reverse("workspace_switch"), {"workspace": other.pk})
+    for name in (("campaign_autosave", campaign.pk), ("campaign_autosave_new",)):
+        answer = hanako.post(reverse(name[0], args=name[1:]), typed)
+        assert answer.status_code == 409
+        assert "ワークスペースが切り替えられた" in answer.json()["closed"]
+    for name in (("campaign_edit", campaign.pk), ("campaign_create",)):
+        page = hanako.post(reverse(name[0], args=name[1:]), typed | {"stay": ""})
+        assert page.status_code == 409
+        assert f"「{campaign.workspace.name}」に切り替える" in page.content.decode()
+    assert not Campaign.objects.filter(subject="顧客Aの秘密").exists()
+    hanako.post(reverse("workspace_switch"), {"workspace": campaign.workspace_id})
+    assert send(hanako, campaign, workspace=campaign.workspace_id, subject="戻りました").status_code == 200
+
+
+def test_a_fork_has_all_that_was_typed_and_is_made_once(campaign, hanako, taro):
+    sender, mailing_list = make_sender(campaign.workspace), make_list(campaign.workspace)
+    typed = form(campaign, page=str(uuid4()), sender=sender.pk, mailing_lists=[mailing_list.pk], subject="別に")
+    send(taro, campaign, subject="太郎の便り")
+    url = reverse("campaign_edit", args=[campaign.pk])
+    first = hanako.post(url, typed | {"fork": "1"})
+    assert hanako.post(url, typed | {"fork": "1"}).url == first.url
+    copy = Campaign.objects.get(subject="別に")
+    assert (copy.sender, list(copy.mailing_lists.all())) == (sender, [mailing_list])
+    campaign.refresh_from_db()
+    assert (campaign.subject, list(campaign.mailing_lists.all())) != ("別に", [mailing_list])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_that_still_runs_is_ones_own(campaign, client_for):
+    page = Page(uuid4(), 1)
+    actor = make_user(campaign.workspace, Role.EDITOR)
+    content, is_in, may_end = content_of(campaign), threading.Event(), threading.Event()
+
+    def hold(_stored):
+        is_in.set()
+        assert may_end.wait(10)
+
+    def store(subject, turn, store_rest=None):
+        mine = Campaign.objects.get(pk=campaign.pk)
+        try:
+            return save(
+                mine,
+                replace(content, subject=subject),
+                revision=campaign.revision,
+                actor=actor,
+                now=timezone.now(),
+                page=replace(page, turn=turn),
+                store_rest=store_rest,
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store, "一", 1, hold)
+        assert is_in.wait(10)
+        second = pool.submit(store, "二", 2)
+        # On SQLite the second one waits to begin at all.
+        time_module.sleep(0.3)
+        may_end.set()
+        assert [type(found.result()) for found in (first, second)] == [Saved, Saved]
+    campaign.refresh_from_db()
+    assert campaign.subject == "二"
+
+
 @pytest.mark.parametrize("key", ["", "x", "\0", "1" * 5000])
 def test_a_page_without_a_key_of_ours_is_late_as_before(campaign, hanako, key):
     begun = campaign.revision
@@ -364,7 +441,7 @@ def test_what_is_typed_outlives_a_deleted_draft(campaign, hanako, taro):
     taro.post(reverse("campaign_delete", args=[pk]))
     answer = send(hanako, campaign, page=page, subject="一時間の力作")
     assert answer.status_code == 409
-    assert answer.json()["is_deleted"]
+    assert answer.json()["is_apart"]
     assert "新しい下書きとして保存できます" in answer.json()["closed"]
     typed = form(campaign, page=page, subject="一時間の力作", mailing_lists=[make_list(campaign.workspace).pk])
     url = reverse("campaign_edit", args=[pk])
@@ -383,7 +460,7 @@ def test_a_draft_of_others_is_neither_read_nor_written(campaign, client_for):
     url, key = reverse("campaign_edit", args=[campaign.pk]), str(uuid4())
     assert send(client, campaign, subject="よそ").status_code == 404
     assert client.post(url, form(campaign, subject="よそ")).status_code == 404
-    assert send(client, campaign, page=key, subject="よそ").json()["is_deleted"]
+    assert send(client, campaign, page=key, subject="よそ").json()["is_apart"]
     page = client.post(url, form(campaign, page=key, subject="よそ"))
     assert campaign.mailing_lists.get().name not in page.content.decode()
     campaign.refresh_from_db()

@@ -20,7 +20,7 @@
 
   // What the form holds, as pairs; without what every page has for itself.
   function read() {
-    return [...new FormData(form)].filter(([name]) => !["csrfmiddlewaretoken", "revision", "page", "page_before"].includes(name));
+    return [...new FormData(form)].filter(([name]) => !["csrfmiddlewaretoken", "workspace", "revision", "page", "page_before", "turn"].includes(name));
   }
 
   // Autosave. `dirty` counts changes, so that one made while a save is on its way is not forgotten.
@@ -38,6 +38,7 @@
 
   function touch(delay = 1500) {
     dirty += 1;
+    form.elements.turn.value = dirty;
     keepCopy();
     if (isStopped) return;
     if (!running) show("dirty");
@@ -132,7 +133,8 @@
     const overwrite = stale.querySelector("[name='overwrite']");
     overwrite.value = told.revision || "";
     overwrite.hidden = Boolean(told.closed);
-    for (const part of stale.querySelectorAll("[data-stale-kept], [data-open-theirs]")) part.hidden = Boolean(told.is_deleted);
+    for (const part of stale.querySelectorAll("[data-stale-kept], [data-open-theirs]")) part.hidden = Boolean(told.is_apart);
+    stale.querySelector("[name='fork']").hidden = Boolean(told.is_elsewhere);
     stale.hidden = false;
     stale.scrollIntoView({ block: "center" });
   }
