@@ -1,11 +1,17 @@
 """What the forms of all apps share: the rule for a line of text, several files, the fields of a login at another server."""
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
+
+from accounts.numbers import read_number
+
+Row = TypeVar("Row", bound=Model)
 
 # For names, addresses and hosts, which no browser should complete or correct.
 PLAIN_TEXT: Final = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
@@ -32,6 +38,17 @@ class FilesField(forms.FileField):
         """Check each of the files."""
         files = data if isinstance(data, list | tuple) else [data]
         return [super(FilesField, self).clean(file, initial) for file in files or [None]]
+
+
+class RowsField(forms.ModelMultipleChoiceField[Row]):
+    """Several rows by their ids; what is no id of any row, a number of thirty digits say, is no choice."""
+
+    def clean(self, value: Any) -> Any:
+        """Read what was chosen."""
+        chosen = value if isinstance(value, list | tuple) else []
+        if any(isinstance(one, str) and read_number(one) is None for one in chosen):
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice", params={"value": ""})
+        return super().clean(value)
 
 
 def username_field(help_text: Any, *, max_length: int, required: bool = True) -> forms.CharField:

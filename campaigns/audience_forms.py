@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.form_fields import RowsField
 from accounts.models import Workspace
 from campaigns.models import Campaign, Part
 from campaigns.models.campaign import name_audience
@@ -21,7 +22,7 @@ from lists.models import MailingList, Segment
 COUNTED: Final = 5_000
 
 
-class ListsField(forms.ModelMultipleChoiceField[MailingList]):
+class ListsField(RowsField[MailingList]):
     """Lists by name, each with how many people it is sent to; counted where the boxes are shown."""
 
     counts: Mapping[int, ListCounts] | None = None
@@ -38,7 +39,7 @@ class ListsField(forms.ModelMultipleChoiceField[MailingList]):
 
 def choices(model: type[MailingList] | type[Segment], label: Any, *, help_text: Any = "") -> Any:
     """Return a field of boxes; what they offer is set for each workspace."""
-    return forms.ModelMultipleChoiceField(
+    return RowsField(
         model.objects.none(),
         label=label,
         required=False,

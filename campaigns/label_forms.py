@@ -5,7 +5,7 @@ from typing import Any, cast
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.form_fields import one_line
+from accounts.form_fields import RowsField, one_line
 from accounts.models import Workspace
 from accounts.numbers import read_number
 from campaigns.models import MOST_FOLDERS, Campaign, Folder, Label
@@ -92,7 +92,7 @@ class MoveForm(forms.Form):
 class LabelsForm(forms.Form):
     """The labels of one mailing, and its folder."""
 
-    labels = forms.ModelMultipleChoiceField(
+    labels = RowsField(
         Label.objects.none(),
         label=_("ラベル"),
         required=False,

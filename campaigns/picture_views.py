@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import member_required
 from accounts.models import Role
 from accounts.requests import WorkspaceRequest
-from campaigns.models import Campaign, CampaignState, Draft
+from campaigns.models import Campaign, CampaignState, Draft, Variant
 from designs.models import Picture
 from designs.picture_encoding import PictureRefused
 from designs.picture_forms import PictureForm
@@ -59,13 +59,21 @@ def find_mailings(picture: Picture) -> list[Use]:
     mailings = Campaign.objects.filter(workspace=picture.workspace_id)
     found = mailings.filter(html__contains=file_of(picture)).order_by("-pk").values_list("pk", "subject", "state")
     uses = [use_of(*one) for one in found[:SHOWN]]
+    variants = Variant.objects.filter(campaign__workspace=picture.workspace_id).order_by("-campaign")
+    shown = variants.filter(html__contains=file_of(picture)).values_list(
+        "campaign", "campaign__subject", "campaign__state"
+    )
+    uses += [use_of(*one) for one in shown[:SHOWN]]
     # A draft that cannot be written at the moment has no HTML, but its blocks.
     unwritten = Draft.objects.filter(campaign__workspace=picture.workspace_id, campaign__html="")
     drafts = unwritten.filter(campaign__state=CampaignState.DRAFT).exclude(blocks={}).select_related("campaign")
     for draft in drafts.only("blocks", "campaign__subject", "campaign__state").iterator():
         if holds_picture(draft.blocks, picture):
             uses.append(use_of(draft.campaign_id, draft.campaign.title, draft.campaign.state))
-    return uses
+    for variant in variants.filter(html="").exclude(body={}).select_related("campaign"):
+        if holds_picture(variant.body.get("blocks") or {}, picture):
+            uses.append(use_of(variant.campaign_id, variant.campaign.title, variant.campaign.state))
+    return list(dict.fromkeys(uses))
 
 
 def use_of(pk: int, subject: str, state: str) -> Use:

@@ -21,9 +21,13 @@ TIMES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a person sees of a plan before it is stored; `seen` comes back with the word to store it."""
+    """What a person sees of a plan before it is stored; `seen` comes back with the word to store it.
+
+    It names the plan and the content with its audience, so that neither is another one by then.
+    """
 
     seen: str
+    words: str
     times: list[datetime]
     reds: list[Finding]
     hours: list[Finding]
@@ -36,7 +40,14 @@ def look_at(campaign: Campaign, plan: Plan, *, now: datetime) -> Look:
     found = check(campaign, now=now).reds if campaign.is_editable() else []
     reds = [finding for finding in found if finding.code != "not_approved"]
     hours = list(check_hour(campaign, at=times[0], now=now)) if times else []
-    return Look(plan_words(plan), times, reds, [finding for finding in hours if finding.level == Level.YELLOW])
+    words = plan_words(plan)
+    return Look(
+        f"{campaign.revision} {words}",
+        words,
+        times,
+        reds,
+        [finding for finding in hours if finding.level == Level.YELLOW],
+    )
 
 
 def times_behind(campaign: Campaign, plan: Plan, now: datetime) -> Iterator[datetime]:

@@ -31,6 +31,8 @@ from campaigns.sendable import CampaignError
 
 # Recurrences that one tick serves; the next one goes on.
 BATCH: Final = 20
+# Recurrences that one tick looks at, where many fail.
+MOST_DUE: Final = 1_000
 
 
 def plan_of(recurrence: Recurrence) -> Plan:
@@ -65,11 +67,11 @@ def start(campaign: Campaign, plan: Plan, *, actor: User, now: datetime) -> Recu
     """Repeat a draft, or a copy of a mailing that is none any more.
 
     Where approval is needed it begins paused, since what is approved is the draft with its plan. Raises CampaignError
-    for a plan that never sends, and for a draft that is repeated already.
+    for a plan that never sends, for a draft that is repeated already, and for one that is not as it was when it was read.
     """
     next_at = require_next(campaign, plan, now=now)
     with transaction.atomic():
-        master = lock(campaign.pk)
+        master = lock_as_read(campaign)
         if master.state != CampaignState.DRAFT:
             master = make_copy(master, created_by=actor)
         if master.recurrences.filter(stopped_at=None).exists():
@@ -96,10 +98,12 @@ def is_double(master: Campaign, plan: Plan) -> bool:
 
 
 def change(recurrence: Recurrence, plan: Plan, *, actor: User, now: datetime) -> None:
-    """Give a recurrence another plan. Raises CampaignError for one that never sends, or once it was stopped."""
+    """Give a recurrence another plan. Raises CampaignError for one that never sends, once it was stopped, or where its
+    master is not as it was when it was read.
+    """
     next_at = require_next(recurrence.master, plan, now=now)
     with transaction.atomic():
-        master = lock(recurrence.master_id)
+        master = lock_as_read(recurrence.master)
         values = columns_of(plan) | {"next_at": next_at, "started_by": actor}
         if not still_on(recurrence).update(**values):
             raise stopped(recurrence)
@@ -176,6 +180,16 @@ def lock(campaign_id: int) -> Campaign:
     return found.get(pk=campaign_id)
 
 
+def lock_as_read(campaign: Campaign) -> Campaign:
+    """Return a campaign with its row locked; raises CampaignError where somebody saved it since it was read."""
+    master = lock(campaign.pk)
+    if master.revision != campaign.revision:
+        raise CampaignError(
+            campaign, _("元のメールが変更されました。内容と宛先を確かめてから、もう一度お試しください。")
+        )
+    return master
+
+
 def follow_zone(workspace: Workspace, before: ZoneInfo, *, now: datetime) -> int:
     """Let the recurrences of a workspace follow its new zone, in the transaction that stores it; return how many.
 
@@ -194,14 +208,18 @@ def follow_zone(workspace: Workspace, before: ZoneInfo, *, now: datetime) -> int
 
 
 def make_due(*, now: datetime) -> int:
-    """Make the mailings of all recurrences whose time has come; return how many. One that fails holds up no other."""
+    """Make the mailings of recurrences whose time has come, BATCH at most; return how many. One that fails holds up no
+    other: so many that fail are passed over with their times unmade, and tried again by the next tick.
+    """
     due = Recurrence.objects.filter(next_at__lte=now, paused_at=None).order_by("next_at", "pk")
     made, failures = 0, []
-    for recurrence in list(due[:BATCH]):
+    for recurrence in list(due[:MOST_DUE]):
         try:
             made += make_next(recurrence, now=now)
         except Exception as error:
             failures.append(error)
+        if made >= BATCH:
+            break
     if failures:
         raise ExceptionGroup("recurrences", failures)
     return made

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.models import Workspace
 from campaigns.authors import author_of, read_sender, required_sender
 from campaigns.links import feedback_id, list_id, sample_unsubscribe_url
 from campaigns.models import Campaign, CampaignState, Tester, TestMail, TestMailState, Variant
@@ -57,6 +58,8 @@ def queue_tests(
     Raises CampaignError where the workspace sent too many within the hour: a test is for a look, not a way around lists.
     """
     with transaction.atomic():
+        # The limit is the workspace's: two posts at one moment would see the same figures.
+        Workspace.objects.select_for_update(no_key=True).get(pk=campaign.workspace_id)
         Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
         waiting = campaign.test_mails.filter(state__in=ON_THEIR_WAY, is_seed=False, variant=variant)
         known = set(waiting.values_list("address", flat=True))

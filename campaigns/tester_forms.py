@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.form_fields import one_line
+from accounts.form_fields import RowsField, one_line
 from accounts.models import User, Workspace
 from campaigns.models import MOST_SEEDS, MOST_TESTERS, Campaign, Tester
 from lists.address import InvalidAddress, clean_address
@@ -74,7 +74,7 @@ class TesterForm(forms.ModelForm[Tester]):
         return Tester.objects.filter(workspace=self.instance.workspace).exclude(pk=self.instance.pk)
 
 
-class TesterField(forms.ModelMultipleChoiceField[Tester]):
+class TesterField(RowsField[Tester]):
     """Testers, each by name and address."""
 
     default_error_messages = {"invalid_choice": _("選べないテスト配信先が含まれています。選び直してください。")}

@@ -12,6 +12,7 @@ import nh3
 from django.utils.translation import gettext as _
 from mjml import mjml2html
 
+from designs.css_cost import MAX_COST, css_cost
 from designs.exceptions import DesignRefused
 from designs.fields import clean_text
 from designs.markup import Comment, End, MarkupError, Start, Text, read_pieces
@@ -54,6 +55,10 @@ def inline_css(page: str) -> str:
     require_simple(page)
     if not re.search(r"<style[\s>]", page, re.IGNORECASE):
         return page
+    if css_cost(page) > MAX_COST:
+        raise DesignRefused(
+            _("スタイルシートの規則が、要素の数に対して多すぎるか複雑すぎます。使っていない規則を減らしてください。")
+        )
     inliner = css_inline.CSSInliner(
         # The default asks the net for whatever address a sheet has.
         load_remote_stylesheets=False,

@@ -9,6 +9,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
+from django.views.defaults import page_not_found
+
+from campaigns.models import Campaign
 
 
 class EncodingMiddleware:
@@ -40,6 +43,21 @@ class WrongMethodMiddleware:
         page = render(request, "405.html", {"above": above(request.path_info)}, status=response.status_code)
         page["Allow"] = response["Allow"]
         return page
+
+
+class DeletedMeanwhileMiddleware:
+    """Answers "not found" where somebody deleted the mailing between a request's look at it and its own turn."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """Answer a request whose mailing is gone."""
+        return page_not_found(request, exception) if isinstance(exception, Campaign.DoesNotExist) else None
 
 
 def above(path: str) -> str:

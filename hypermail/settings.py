@@ -177,6 +177,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.WorkspaceMiddleware",
     "hypermail.middleware.WrongMethodMiddleware",
+    "hypermail.middleware.DeletedMeanwhileMiddleware",
 ]
 
 ROOT_URLCONF = "hypermail.urls"

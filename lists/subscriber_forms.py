@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.form_fields import PLAIN_TEXT, one_line
+from accounts.form_fields import PLAIN_TEXT, RowsField, one_line
 from accounts.models import Workspace
 from lists.address import Address, clean_address
 from lists.attribute_values import DATE, Value
@@ -83,7 +83,7 @@ class SubscriberForm(forms.Form):
         error_messages={"required": gettext_lazy("メールアドレスを入力してください。")},
     )
     name = forms.CharField(label=gettext_lazy("お名前"), max_length=MAX_NAME, required=False, validators=[one_line])
-    lists = forms.ModelMultipleChoiceField(
+    lists = RowsField(
         label=gettext_lazy("リスト"),
         queryset=MailingList.objects.none(),
         required=False,

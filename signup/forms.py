@@ -6,7 +6,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from accounts.form_fields import one_line
+from accounts.form_fields import RowsField, one_line
 from lists.attributes import attributes_of
 from lists.models import AttributeDefinition, MailingList
 from senders.models import Sender
@@ -59,6 +59,7 @@ class SignupFormForm(forms.ModelForm[SignupForm]):
             "description": forms.Textarea(attrs={"rows": 4}),
             "thanks": forms.Textarea(attrs={"rows": 3}),
         }
+        field_classes = {"mailing_lists": RowsField}
         help_texts = {
             "name": _("社内での呼び名です。同意の記録にも残ります。"),
             "language": _("フォーム、確認メール、確認ページがこの言語になります。"),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core import mail
 from django.db import connection, transaction
+from django.forms import model_to_dict
 from django.test import Client
 from django.urls import reverse
 
@@ -194,7 +195,11 @@ def test_one_that_fails_holds_up_no_other(recurrence, actor):
     make_subscriber(other_list)
     other = make_campaign(other_list)
     second = recurrences.start(other, TUESDAYS, actor=make_user(other.workspace), now=NOW)
-    # A plan that no day fits cannot be stored; one of another kind stands for a row that a fault left behind.
+    # A plan that no day fits cannot be stored; one of another kind stands for a row that a fault left behind. There are
+    # more of them than one tick makes.
+    broken = model_to_dict(recurrence, exclude=["id", "workspace", "master", "started_by"]) | {"weekdays": "x"}
+    for _number in range(recurrences.BATCH + 1):
+        Recurrence.objects.create(workspace=recurrence.workspace, master=make_campaign(), **broken)
     Recurrence.objects.filter(pk=recurrence.pk).update(weekdays="x")
     with pytest.raises(ExceptionGroup):
         recurrences.make_due(now=FIRST)
@@ -386,6 +391,25 @@ def test_the_form_makes_and_changes_a_plan(campaign, actor):
     actions = AuditEntry.objects.filter(action__startswith="recurrence.").order_by("pk")
     found = [action.partition(".")[2] for action in actions.values_list("action", flat=True)]
     assert found == ["create", "update", "pause", "resume", "stop"]
+
+
+def test_what_begins_is_what_was_looked_at(campaign, actor):
+    client = Client()
+    client.force_login(actor)
+    url, typed = reverse("recurrence_create", args=[campaign.pk]), {"rhythm": "weekly", "weekdays": ["0"], "at": "9:30"}
+    seen = seen_in(client.post(url, typed).content.decode())
+    content = replace(content_of(campaign), subject="別の内容")
+    drafts.save(campaign, content, revision=campaign.revision, actor=actor, now=NOW)
+    again = client.post(url, typed | {"seen": seen}).content.decode()
+    assert "別の内容" in again
+    assert "この日時に配信します" in again
+    assert not Recurrence.objects.exists()
+    read = Campaign.objects.get(pk=campaign.pk)
+    read.revision -= 1
+    with pytest.raises(CampaignError, match="元のメールが変更されました"):
+        recurrences.start(read, TUESDAYS, actor=actor, now=NOW)
+    client.post(url, typed | {"seen": seen_in(again)})
+    assert Recurrence.objects.get().master_id == campaign.pk
 
 
 def test_the_last_look_says_who_what_and_what_stands_against_it(campaign, actor):

@@ -3,6 +3,7 @@
 import email
 import email.policy
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -202,6 +203,24 @@ def test_there_are_no_more_than_so_many_tests_an_hour(campaign, editor):
     assert "1時間に100通まで" in ask(editor, campaign, address="b@example.jp")
     models.TestMail.objects.update(created_at=timezone.now() - timedelta(hours=1, seconds=1))
     queue(campaign, "b@example.jp")
+
+
+def test_the_limit_holds_for_drafts_that_are_tested_at_the_same_moment(campaign):
+    other = make_campaign(campaign.mailing_lists.get(), sender=campaign.sender)
+    queue(campaign, *(f"p{number}@example.jp" for number in range(test_mails.TESTS_AN_HOUR - 1)))
+    barrier = Barrier(2)
+
+    def click(draft):
+        barrier.wait()
+        try:
+            return len(queue(draft, "me@example.jp"))
+        except CampaignError:
+            return 0
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(click, (campaign, other))) == [0, 1]
 
 
 def test_the_result_of_the_check_stands_before_both_parts(relay, campaign, editor):

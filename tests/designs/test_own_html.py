@@ -71,6 +71,22 @@ def test_what_could_end_the_process_is_refused(page):
         assert refused.value.sentence
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "p:not(i ~ p ~ p){color:red}" * 50,
+        "p:has(~ i){color:red}" * 50,
+        "." + "a" * 9 + "{" + "".join(f"p{number}:1;" for number in range(2000)) + "}",
+        "".join(f".a{{color:#{number:06x}}}" for number in range(2000)),
+    ],
+)
+def test_sheets_that_would_hold_a_process_for_long_are_refused(rules):
+    with pytest.raises(DesignRefused, match="多すぎるか複雑すぎます"):
+        inline_css(f"<style>{rules}</style>" + "<p>本文</p>" * 4900)
+    # The same sheet is no trouble for a mail of the usual size.
+    assert inline_css(f"<style>{rules}</style>" + "<p>本文</p>" * 50)
+
+
 def test_the_deepest_that_is_taken_is_read():
     assert inline_css("<style>p{margin:0}</style>" + "<div>" * (MAX_ELEMENTS - 10)).count("</div>") == MAX_ELEMENTS - 10
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from PIL import Image
 
 from accounts.models import AuditEntry, Workspace
+from campaigns.models import Variant
 from designs.models import Brand, Picture, PictureKind, picture_storage
 from designs.picture_encoding import LONGEST_FRAME, MAX_FRAMES, MAX_SCANS, MAX_WIDTH, Encoded, PictureRefused, encode
 from designs.pictures import store_picture
@@ -252,6 +253,12 @@ def test_picture_that_is_shown_somewhere_is_not_deleted(
     assert picture_storage().exists(name)
     campaign.html = ""
     campaign.save()
+    # Another form of a mailing shows it, as it was written or, where it could not be, as its blocks have it.
+    variant = Variant.objects.create(campaign=campaign, number=1, subject="B案", html=f'<img src="{picture.url}">')
+    assert "夏の便り" in editor.get(page).content.decode()
+    Variant.objects.update(html="", body={"blocks": {"blocks": [{"data": {"picture": picture.pk}}]}})
+    assert "夏の便り" in editor.get(page).content.decode()
+    variant.delete()
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
         editor.post(reverse("picture_delete", args=[picture.pk]))
     assert not Picture.objects.filter(pk=picture.pk).exists()

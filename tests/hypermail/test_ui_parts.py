@@ -3,12 +3,15 @@
 import pytest
 from django import forms
 from django.core.paginator import Paginator
+from django.http import HttpResponse
 from django.template import Context, Template
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from accounts.models import Role
+from campaigns.models import Campaign
+from hypermail.middleware import DeletedMeanwhileMiddleware
 from tests.factories import make_user, make_workspace
 
 
@@ -225,3 +228,14 @@ def test_the_address_of_a_button_gets_a_page(client: Client) -> None:
     assert 'href="/campaigns/7/"' in answer.content.decode()
     assert "元の画面を開く" not in client.get("/theme/").content.decode()
     assert client.put("/theme/").content == b""
+
+
+@pytest.mark.django_db
+def test_a_mailing_that_is_deleted_meanwhile_is_not_found(client: Client) -> None:
+    """Whatever page was about to change it; any other fault stays one."""
+    request = client.get("/theme/").wsgi_request
+    layer = DeletedMeanwhileMiddleware(lambda _request: HttpResponse())
+    answer = layer.process_exception(request, Campaign.DoesNotExist())
+    assert answer is not None
+    assert answer.status_code == 404
+    assert layer.process_exception(request, ValueError()) is None
