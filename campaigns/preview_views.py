@@ -158,7 +158,6 @@ def planning_context(request: WorkspaceRequest, campaign: Campaign) -> dict[str,
         "comments": comments_of(campaign),
         "comment_form": CommentForm(use_required_attribute=False) if may_edit else None,
         **plan_context(campaign),
-        "was_repeated": campaign.recurrences.exists(),
     }
 
 

@@ -25,6 +25,9 @@ def plan_words(plan: Plan) -> str:
 
 
 def plan_context(campaign: Campaign) -> dict[str, Any]:
-    """Return what the check page of a draft that is repeated says of that; empty for any other."""
-    recurrence = campaign.recurrences.filter(stopped_at=None).first()
-    return {"recurrence": recurrence, "words": plan_words(plan_of(recurrence))} if recurrence else {}
+    """Return what the check page of a draft that is repeated, or was, says of that; empty for any other."""
+    found = list(campaign.recurrences.all())
+    running = next((recurrence for recurrence in found if recurrence.stopped_at is None), None)
+    if running is None:
+        return {"was_repeated": bool(found)}
+    return {"recurrence": running, "words": plan_words(plan_of(running)), "was_repeated": True}
