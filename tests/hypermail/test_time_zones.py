@@ -178,7 +178,9 @@ def test_a_time_is_typed_by_the_clock_of_the_workspace(admin, workspace, clock, 
     answer = admin.post(reverse("campaign_schedule", args=[campaign.pk]), {"at": typed, "tick": ticks}, follow=True)
     campaign.refresh_from_db()
     assert campaign.scheduled_at == expected, answer.content.decode()
-    assert f"{expected.astimezone(NEW_YORK):%Y-%m-%d %H:%M} に配信を予約しました" in answer.content.decode()
+    local = expected.astimezone(NEW_YORK)
+    words = f"{local.year}年{local.month}月{local.day}日({'月火水木金土日'[local.weekday()]}) {local:%H:%M}"
+    assert f"{words} に配信を予約しました" in answer.content.decode()
 
 
 def test_the_night_is_that_of_the_workspace(workspace):
